@@ -82,7 +82,6 @@ export type RefusalReason =
   | { readonly code: 'too-large'; readonly template: TemplateKey; readonly lacking: 'cpu' | 'memory' }
   | { readonly code: 'start-rate'; readonly template: TemplateKey }
   | { readonly code: 'waiting-for-share'; readonly template: TemplateKey }
-  | { readonly code: 'reservation-limit'; readonly maxReservations: number }
   | { readonly code: 'claiming-stopped'; readonly reason: string }
 
 export interface Refusal {

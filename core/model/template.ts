@@ -1,4 +1,4 @@
-import type { HostId, SourceId, TemplateKey } from './ids.ts'
+import { type HostId, hostId, type SourceId, type TemplateKey } from './ids.ts'
 
 /** What one runner takes from a host. Thousandths of a vCPU and MiB are integers, so sums are exact. */
 export interface SlotSize {
@@ -52,7 +52,7 @@ export interface Template {
 }
 
 /** The name of the host that a hub on one machine starts by itself, and what `hosts` absent stands for. */
-export const LOCAL_HOST = 'local' as HostId
+export const LOCAL_HOST = hostId('local')
 
 export function isAssigned(template: Template, host: { id: HostId; tags: readonly string[] }): boolean {
   const { hosts } = template

@@ -1,0 +1,137 @@
+import {
+  type EpochMs,
+  furthest,
+  type Host,
+  type HostId,
+  type HostLiveness,
+  type ImageState,
+  type LiveRunner,
+  type Runner,
+  type RunnerId,
+  type Template,
+  type TemplateKey,
+} from '../model/index.ts'
+import type { HostView, LiveCount, World } from '../plan/index.ts'
+import type { Fleet } from '../ports.ts'
+
+/** What one runner went through between two looks at it; `before` null = it is new to the view. */
+export interface Advance {
+  readonly before: Runner | null
+  readonly after: Runner
+}
+
+/**
+ * The fleet as the control loop knows it: a cache that only moves forward (host revisions and runner states never go
+ * back), with the counts that planning needs kept up to date, so that a plan doesn't recount the fleet.
+ */
+export class FleetView {
+  readonly #hosts = new Map<HostId, Host>()
+  readonly #liveness = new Map<HostId, HostLiveness>()
+  readonly #images = new Map<HostId, { images: ReadonlyMap<string, ImageState>; revision: number }>()
+  readonly #runners = new Map<RunnerId, Runner>()
+  readonly #live = new Map<TemplateKey, { starting: number; running: number }>()
+  readonly #starting = new Map<HostId, number>()
+  #order: readonly HostId[] = []
+  lastHost: ReadonlyMap<TemplateKey, HostId> = new Map()
+
+  get hosts(): Iterable<Host> {
+    return this.#hosts.values()
+  }
+
+  get runners(): Iterable<Runner> {
+    return this.#runners.values()
+  }
+
+  get liveRunnerCount(): number {
+    let sum = 0
+    for (const count of this.#live.values()) sum += count.starting + count.running
+    return sum
+  }
+
+  host(id: HostId): Host | undefined {
+    return this.#hosts.get(id)
+  }
+
+  runner(id: RunnerId): Runner | undefined {
+    return this.#runners.get(id)
+  }
+
+  *liveRunners(): Iterable<LiveRunner> {
+    for (const runner of this.#runners.values()) if (runner.state !== 'gone') yield runner
+  }
+
+  /** Takes in a complete reading or a batch of changes; tells which runners moved on. */
+  apply(fleet: Fleet): readonly Advance[] {
+    for (const host of fleet.hosts) this.applyHost(host)
+    for (const liveness of fleet.liveness) this.#liveness.set(liveness.host, liveness)
+    for (const { host, images, revision } of fleet.images) {
+      if (revision >= (this.#images.get(host)?.revision ?? 0)) this.#images.set(host, { images, revision })
+    }
+    return fleet.runners.flatMap((runner) => this.applyRunner(runner) ?? [])
+  }
+
+  /** False for a reading older than what is known. */
+  applyHost(host: Host): boolean {
+    const known = this.#hosts.get(host.id)
+    if (known !== undefined && known.revision > host.revision) return false
+    this.#hosts.set(host.id, host)
+    if (known === undefined) this.#order = [...this.#hosts.keys()].toSorted()
+    return true
+  }
+
+  /** A complete reading no longer holds these hosts: they were removed. */
+  retainHosts(present: ReadonlySet<HostId>): void {
+    for (const id of this.#hosts.keys()) if (!present.has(id)) this.#hosts.delete(id)
+    this.#order = [...this.#hosts.keys()].toSorted()
+  }
+
+  applyRunner(runner: Runner): Advance | null {
+    const known = this.#runners.get(runner.id)
+    const after = known === undefined ? runner : furthest(known, runner)
+    this.#runners.set(after.id, after)
+    if (known?.state === after.state) return null
+    if (known !== undefined) this.#count(known, -1)
+    this.#count(after, 1)
+    return { before: known ?? null, after }
+  }
+
+  /** Forgets ended runners that nobody asks about any more. */
+  forgetGone(before: EpochMs): void {
+    for (const runner of this.#runners.values()) {
+      if (runner.state === 'gone' && runner.goneAt < before) this.#runners.delete(runner.id)
+    }
+  }
+
+  world(now: EpochMs, templates: readonly Template[]): World {
+    const hosts = this.#order.flatMap((id): HostView | [] => {
+      const host = this.#hosts.get(id)
+      if (host === undefined) return []
+      return {
+        host,
+        liveness: this.#liveness.get(id) ?? null,
+        images: this.#images.get(id)?.images ?? NO_IMAGES,
+        starting: this.#starting.get(id) ?? 0,
+      }
+    })
+    return {
+      now,
+      templates,
+      hosts,
+      live: this.#live satisfies Map<TemplateKey, LiveCount>,
+      lastHost: this.lastHost,
+    }
+  }
+
+  #count(runner: Runner, by: 1 | -1): void {
+    if (runner.state === 'gone') return
+    const count = this.#live.get(runner.template) ?? { starting: 0, running: 0 }
+    if (runner.state === 'running') count.running += by
+    else {
+      count.starting += by
+      this.#starting.set(runner.host, (this.#starting.get(runner.host) ?? 0) + by)
+    }
+    this.#live.set(runner.template, count)
+  }
+}
+
+const NO_IMAGES: ReadonlyMap<string, ImageState> = new Map()

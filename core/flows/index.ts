@@ -1,0 +1,5 @@
+export * from './agent-session.ts'
+export * from './control-loop.ts'
+export type { Hub } from './hub.ts'
+export { LEASE_TTL_MS } from './lease-keeper.ts'
+export * from './sweep.ts'

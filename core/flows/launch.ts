@@ -1,0 +1,230 @@
+import {
+  type EndCode,
+  type HostId,
+  type LaunchOrder,
+  newRunnerId,
+  type Refusal,
+  type Reservation,
+  type ReservedRunner,
+  type Template,
+} from '../model/index.ts'
+import { type ClaimPlan, type Hold, type PlannedRunner, planClaims, sayRefusal } from '../plan/index.ts'
+import type { Mint } from '../ports.ts'
+import type { Loop } from './loop.ts'
+import type { SourceDesk } from './source-desk.ts'
+import { forEachLimited, WRITES_AT_ONCE } from './tasks.ts'
+
+/** Tries at placing a unit whose host changed under the plan. */
+const CLAIM_ATTEMPTS = 3
+/** Less than this left on a reservation is not worth a mint: the container could not start in time (R2). */
+const MINT_MARGIN_MS = 5_000
+
+/** Places granted units and puts them in line for their mint: claim first, then the runner's item. */
+export async function launchGranted(
+  loop: Loop,
+  desk: SourceDesk,
+  granted: readonly Reservation[],
+): Promise<void> {
+  let rest = granted
+  for (let attempt = 1; rest.length > 0 && attempt <= CLAIM_ATTEMPTS; attempt += 1) {
+    const plan = planClaims(loop.world(), desk.id, rest, loop.holdsBeside(desk))
+    for (const refusal of plan.refusals) sayUnplaced(loop, refusal)
+    rest = regrant(await launchPlanned(loop, desk, plan))
+  }
+  for (const { labels, count } of rest)
+    loop.hub.log.warn('demand.unplaced', { source: desk.id, labels, count })
+}
+
+/** Warm runners that find no place now are planned again after the next poll. */
+export async function launchWarm(loop: Loop, desk: SourceDesk, plan: ClaimPlan): Promise<void> {
+  await launchPlanned(loop, desk, plan)
+}
+
+/** Resolves with the runners whose host would not hold them any more. */
+async function launchPlanned(
+  loop: Loop,
+  desk: SourceDesk,
+  plan: ClaimPlan,
+): Promise<readonly PlannedRunner[]> {
+  loop.view.lastHost = plan.lastHost
+  const holds = plan.runners.map(holdOf)
+  for (const hold of holds) loop.claiming.add(hold)
+  const unclaimed: PlannedRunner[] = []
+  try {
+    await forEachLimited(groupByHost(plan.runners), WRITES_AT_ONCE, async ([host, planned]) => {
+      if (!(await claimOnHost(loop, desk, host, planned))) unclaimed.push(...planned)
+    })
+  } finally {
+    for (const hold of holds) loop.claiming.delete(hold)
+  }
+  return unclaimed
+}
+
+async function claimOnHost(
+  loop: Loop,
+  desk: SourceDesk,
+  id: HostId,
+  planned: readonly PlannedRunner[],
+): Promise<boolean> {
+  const { store } = loop.hub
+  const epoch = loop.view.host(id)?.epoch
+  if (epoch === undefined || !loop.lease.holds()) return false
+  const runners = planned.map((plan) => reserve(loop, plan))
+  const claims = runners.map((runner) => ({
+    runner: runner.id,
+    slot: { template: runner.template, cpuMillis: runner.cpuMillis, memoryMib: runner.memoryMib },
+  }))
+  const host = await store.claimSlots({ host: id, fence: loop.lease.fence, epoch, claims, now: loop.now })
+  if (host === null) {
+    const fresh = await store.getHost(id)
+    if (fresh !== null) loop.view.applyHost(fresh)
+    return false
+  }
+  loop.view.applyHost(host)
+  for (const runner of runners) loop.advance(runner)
+  await forEachLimited(runners, WRITES_AT_ONCE, async (runner) => {
+    const there = await store.putRunner(runner, loop.now)
+    if (there === null) desk.mintQueue.push(runner)
+    else loop.advance(there)
+  })
+  desk.mintBell.ring()
+  return true
+}
+
+function reserve(loop: Loop, { source, reservation, template, host }: PlannedRunner): ReservedRunner {
+  return {
+    state: 'reserved',
+    id: newRunnerId(loop.now, loop.hub.random.bytes(10)),
+    template: template.key,
+    host,
+    source,
+    labels: template.labels,
+    ...template.size,
+    reservation: reservation === null ? null : { id: reservation.id, expiresAt: reservation.expiresAt },
+    reservedAt: loop.now,
+    stop: null,
+  }
+}
+
+/** Dispatches what was minted: one write per runner, then one message per host. */
+export async function dispatch(
+  loop: Loop,
+  minted: readonly { runner: ReservedRunner; template: Template; mint: Extract<Mint, { ok: true }> }[],
+  desk: SourceDesk,
+): Promise<void> {
+  const orders = new Map<HostId, { order: LaunchOrder; runner: ReservedRunner }[]>()
+  await forEachLimited(minted, WRITES_AT_ONCE, async ({ runner, template, mint }) => {
+    const host = loop.view.host(runner.host)
+    if (host?.connection === undefined || host.connection === null || !loop.lease.holds()) {
+      await loop.endUnlaunched(
+        runner,
+        'never-arrived',
+        `Host ${runner.host} went offline before the launch was sent.`,
+      )
+      return
+    }
+    const moved = await loop.hub.store.dispatchRunner({
+      host: host.id,
+      id: runner.id,
+      epoch: host.epoch,
+      now: loop.now,
+    })
+    loop.advance(moved.runner)
+    if (!moved.moved) return
+    const order = orderOf(loop, desk, runner, template, mint)
+    orders.set(host.id, [...(orders.get(host.id) ?? []), { order, runner }])
+  })
+  await forEachLimited(orders, WRITES_AT_ONCE, ([host, launches]) => post(loop, host, launches))
+}
+
+async function post(
+  loop: Loop,
+  id: HostId,
+  launches: readonly { order: LaunchOrder; runner: ReservedRunner }[],
+): Promise<void> {
+  const { gateway, log, random } = loop.hub
+  const host = loop.view.host(id)
+  if (host === undefined || host.connection === null || !loop.lease.holds()) return
+  const command = Array.from(random.bytes(8), (byte) => byte.toString(16).padStart(2, '0')).join('')
+  try {
+    const posted = await gateway.post(host.connection, {
+      type: 'launch',
+      command,
+      epoch: host.epoch,
+      fence: loop.lease.fence,
+      launches: launches.map(({ order }) => order),
+    })
+    if (posted === 'posted') return
+  } catch (cause) {
+    // It may have arrived: only the agent can tell, and upkeep asks it.
+    log.warn('launch.delivery-unknown', { host: id, launches: launches.length, cause })
+    return
+  }
+  await forEachLimited(launches, WRITES_AT_ONCE, ({ runner }) =>
+    loop.endUnlaunched(runner, 'never-arrived', `Host ${id} had just disconnected when the launch was sent.`),
+  )
+}
+
+function orderOf(
+  loop: Loop,
+  desk: SourceDesk,
+  runner: ReservedRunner,
+  template: Template,
+  mint: Extract<Mint, { ok: true }>,
+): LaunchOrder {
+  return {
+    runner: runner.id,
+    origin: {
+      template: template.key,
+      source: runner.source,
+      labels: template.labels,
+      reservation: runner.reservation?.id ?? null,
+      ...template.size,
+    },
+    image: template.image,
+    pull: template.pull,
+    isolation: template.isolation,
+    env: { ...template.env, ...mint.env },
+    secretEnv: mint.secretEnv,
+    expiresInMs: launchLifeMs(loop, desk, runner),
+    startDeadlineMs: desk.limits.registrationDeadlineMs,
+    maxLifetimeMs: template.maxLifetimeMs,
+    stopTimeoutMs: template.stopTimeoutMs,
+  }
+}
+
+/** A warm runner has no reservation to end: its token lives as long as it has to register. */
+function launchLifeMs(loop: Loop, desk: SourceDesk, { reservation }: ReservedRunner): number {
+  return reservation === null
+    ? desk.limits.registrationDeadlineMs
+    : Math.max(0, reservation.expiresAt - loop.now)
+}
+
+/** Why a reserved runner must not be minted any more; null = it may. */
+export function unmintable(runner: ReservedRunner, now: number): { code: EndCode; reason: string } | null {
+  if (runner.stop !== null)
+    return { code: 'stopped', reason: `Stopped before its launch: ${runner.stop.reason}.` }
+  if (runner.reservation !== null && runner.reservation.expiresAt - now < MINT_MARGIN_MS)
+    return { code: 'reservation-expired', reason: 'Its reservation ends too soon for a container to start.' }
+  return null
+}
+
+function holdOf(runner: PlannedRunner): Hold {
+  return { host: runner.host, slot: { template: runner.template.key, ...runner.template.size } }
+}
+
+function groupByHost(runners: readonly PlannedRunner[]): ReadonlyMap<HostId, readonly PlannedRunner[]> {
+  return Map.groupBy(runners, (runner) => runner.host)
+}
+
+/** The reservations of these runners, each with the count that is still unplaced. */
+function regrant(runners: readonly PlannedRunner[]): readonly Reservation[] {
+  const groups = Map.groupBy(runners, (runner) => runner.reservation)
+  return [...groups].flatMap(([reservation, members]) =>
+    reservation === null ? [] : [{ ...reservation, count: members.length }],
+  )
+}
+
+function sayUnplaced(loop: Loop, refusal: Refusal): void {
+  loop.hub.log.warn('demand.unplaced', { ...refusal, message: sayRefusal(refusal) })
+}

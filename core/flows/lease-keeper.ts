@@ -1,0 +1,122 @@
+import type { Fence } from '../model/index.ts'
+import type { Clock, FleetStore, Lease, LeaseNotes, Log } from '../ports.ts'
+
+/** Long enough for a few lost renewals, short enough that a killed holder is replaced within 90 s in all. */
+export const LEASE_TTL_MS = 20_000
+const RENEW_EVERY_MS = 5_000
+/** A call to a source ends this long before the lease does. */
+const CALL_MARGIN_MS = 2_000
+
+/** Why a holder stopped being one. */
+export type LeaseEnd = 'lost' | 'yielded'
+
+/**
+ * Holds the fleet lease by renewing it. What counts is the monotonic clock from before each request was sent: a
+ * holder that was paused notices by itself that its time is over.
+ */
+export class LeaseKeeper {
+  readonly fence: Fence
+  readonly #store: FleetStore
+  readonly #clock: Clock
+  readonly #log: Log
+  readonly #holder: string
+  readonly #build: string
+  readonly #notes: () => LeaseNotes
+  #endsAtMs: number
+  #ended: LeaseEnd | null = null
+  readonly #over = new AbortController()
+
+  constructor(
+    ports: { store: FleetStore; clock: Clock; log: Log },
+    lease: Lease,
+    takenAtMs: number,
+    notes: () => LeaseNotes,
+  ) {
+    this.#store = ports.store
+    this.#clock = ports.clock
+    this.#log = ports.log
+    this.fence = lease.fence
+    this.#holder = lease.holder
+    this.#build = lease.build
+    this.#notes = notes
+    this.#endsAtMs = takenAtMs + LEASE_TTL_MS
+  }
+
+  /** Aborts when the lease is no longer held. */
+  get signal(): AbortSignal {
+    return this.#over.signal
+  }
+
+  get ended(): LeaseEnd | null {
+    return this.#ended
+  }
+
+  /** Time that a call to the outside may still take. */
+  msForCalls(): number {
+    return Math.max(0, this.#endsAtMs - this.#clock.monotonicMs() - CALL_MARGIN_MS)
+  }
+
+  /** Runs one call to the outside with a signal that ends it before the lease does. */
+  async call<T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const done = new AbortController()
+    const late = new AbortController()
+    const timer = this.#abortAfter(this.msForCalls(), late, done.signal)
+    try {
+      return await work(AbortSignal.any([signal, this.signal, late.signal]))
+    } finally {
+      done.abort()
+      await timer
+    }
+  }
+
+  /** True while writes and effects are still ours to make. */
+  holds(): boolean {
+    if (this.#ended === null && this.#clock.monotonicMs() >= this.#endsAtMs) this.#end('lost')
+    return this.#ended === null
+  }
+
+  /** Renews until `signal` aborts or the lease is lost. */
+  async keep(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted && this.holds()) {
+      await this.#clock.sleep(RENEW_EVERY_MS, AbortSignal.any([signal, this.signal]))
+      if (!signal.aborted) await this.#renew()
+    }
+  }
+
+  async release(): Promise<void> {
+    await this.#store.releaseLease({
+      holder: this.#holder,
+      fence: this.fence,
+      now: this.#clock.now(),
+      notes: this.#notes(),
+    })
+  }
+
+  async #abortAfter(ms: number, late: AbortController, done: AbortSignal): Promise<void> {
+    await this.#clock.sleep(ms, done)
+    if (!done.aborted) late.abort()
+  }
+
+  async #renew(): Promise<void> {
+    const sentAtMs = this.#clock.monotonicMs()
+    const request = { holder: this.#holder, fence: this.fence, now: this.#clock.now(), ttlMs: LEASE_TTL_MS }
+    try {
+      const lease = await this.#store.renewLease({ ...request, notes: this.#notes() })
+      if (lease === null) this.#end('lost')
+      else {
+        this.#endsAtMs = sentAtMs + LEASE_TTL_MS
+        if (lease.yieldTo !== null && lease.yieldTo !== this.#build) this.#end('yielded')
+      }
+    } catch (cause) {
+      this.#log.warn('lease.renewal-failed', { cause })
+      this.holds()
+    }
+  }
+
+  #end(how: LeaseEnd): void {
+    if (this.#ended !== null) return
+    this.#ended = how
+    this.#log.warn('lease.ended', { how, fence: this.fence })
+    this.#over.abort()
+  }
+}

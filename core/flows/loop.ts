@@ -1,0 +1,143 @@
+import type { EndCode, EpochMs, Host, HostId, Runner, SourceId } from '../model/index.ts'
+import { type Hold, isHostFault, nextBackoff, reportOf, type World } from '../plan/index.ts'
+import type { LeaseNotes } from '../ports.ts'
+import type { Advance, FleetView } from './fleet-view.ts'
+import type { Hub } from './hub.ts'
+import type { LeaseKeeper } from './lease-keeper.ts'
+import type { SourceDesk } from './source-desk.ts'
+import { Bell, type TaskGroup } from './tasks.ts'
+
+/** One run of the control loop: what its tasks share. */
+export class Loop {
+  readonly hub: Hub
+  readonly lease: LeaseKeeper
+  readonly desks: readonly SourceDesk[]
+  readonly view: FleetView
+  /** Effects that nobody waits for, but whose failure must end the run. */
+  readonly tasks: TaskGroup
+  /** Claims under way: taken from the room of every other plan. */
+  readonly claiming = new Set<Hold>()
+  readonly watchBell = new Bell()
+  #lastWorkAtMs: number
+
+  constructor(parts: {
+    hub: Hub
+    lease: LeaseKeeper
+    desks: readonly SourceDesk[]
+    view: FleetView
+    tasks: TaskGroup
+  }) {
+    this.hub = parts.hub
+    this.lease = parts.lease
+    this.desks = parts.desks
+    this.view = parts.view
+    this.tasks = parts.tasks
+    this.#lastWorkAtMs = parts.hub.clock.monotonicMs()
+  }
+
+  get now(): EpochMs {
+    return this.hub.clock.now()
+  }
+
+  get msSinceWork(): number {
+    return this.hub.clock.monotonicMs() - this.#lastWorkAtMs
+  }
+
+  sawWork(): void {
+    this.#lastWorkAtMs = this.hub.clock.monotonicMs()
+  }
+
+  world(): World {
+    return this.view.world(this.now, this.hub.templates())
+  }
+
+  desk(source: SourceId): SourceDesk | undefined {
+    return this.desks.find((desk) => desk.id === source)
+  }
+
+  /** Room that is spoken for, as a plan for `desk` must see it. */
+  holdsBeside(desk: SourceDesk): readonly Hold[] {
+    return [...this.claiming, ...this.desks.filter((other) => other !== desk).flatMap((other) => other.holds)]
+  }
+
+  /** Takes in a runner's newest state, and does what follows from its moving on. */
+  advance(runner: Runner | null): void {
+    if (runner === null) return
+    const moved = this.view.applyRunner(runner)
+    if (moved !== null) this.follow(moved)
+  }
+
+  follow({ before, after }: Advance): void {
+    if (before === null && after.state === 'gone') return
+    this.sawWork()
+    this.report(after)
+    this.hub.log.info(`runner.${after.state}`, eventFields(after))
+    if (after.state === 'gone') this.#learnFromEnd(after)
+    if (after.state === 'running') this.#learnFromStart(after.host, after)
+  }
+
+  /** Puts the runner's state on its source's desk, to be told with the next batch. */
+  report(runner: Runner): void {
+    const desk = this.desk(runner.source)
+    const report = reportOf(runner, this.now)
+    if (desk === undefined || report === null) return
+    desk.reports.set(runner.id, report)
+    if (runner.state === 'gone') desk.unreportedEnds.set(runner.id, runner.goneAt)
+  }
+
+  /** Ends a runner that has not reached its agent, and frees its slot: in that order. */
+  async endUnlaunched(runner: Runner, code: EndCode, reason: string): Promise<void> {
+    const { store } = this.hub
+    const { host, id } = runner
+    const ending = { outcome: 'failed', code, reason, exitCode: null } as const
+    const { moved, runner: after } = await store.endRunner({
+      host,
+      id,
+      ending,
+      only: ['reserved', 'dispatched'],
+      now: this.now,
+    })
+    this.advance(after)
+    if (moved) await store.freeSlot({ host, runner: id, now: this.now })
+    this.watchBell.ring()
+  }
+
+  /** Room may have come free: sources whose known jobs found none are asked at once. */
+  roomChanged(): void {
+    for (const desk of this.desks) if (desk.starved) desk.pollBell.ring()
+  }
+
+  notes(): LeaseNotes {
+    return {
+      mintWindows: Object.fromEntries(
+        this.desks.flatMap((desk) => (desk.mintWindow === undefined ? [] : [[desk.id, desk.mintWindow]])),
+      ),
+      reportedUpTo: Object.fromEntries(this.desks.map((desk) => [desk.id, desk.reportedUpTo(this.now)])),
+    }
+  }
+
+  #learnFromEnd(runner: Extract<Runner, { state: 'gone' }>): void {
+    const host = this.view.host(runner.host)
+    if (host === undefined || !isHostFault(runner)) return
+    const backoff = nextBackoff(host.backoffs.get(runner.template), this.now, this.hub.random.unit())
+    this.hub.log.warn('host.backing-off', { host: host.id, template: runner.template, ...backoff })
+    this.#setBackoff(host, runner, backoff)
+  }
+
+  #learnFromStart(id: HostId, runner: Runner): void {
+    const host = this.view.host(id)
+    if (host?.backoffs.has(runner.template) === true) this.#setBackoff(host, runner, null)
+  }
+
+  #setBackoff(host: Host, { template }: Runner, backoff: ReturnType<typeof nextBackoff> | null): void {
+    this.tasks.run(this.hub.store.setBackoff({ host: host.id, template, backoff, now: this.now }))
+  }
+}
+
+function eventFields(runner: Runner): Readonly<Record<string, unknown>> {
+  const { id, template, host, source, labels } = runner
+  const base = { runner: id, template, host, source, labels }
+  if (runner.state !== 'gone') return base
+  const { outcome, code, reason, exitCode, startedAt, goneAt } = runner
+  return { ...base, outcome, code, reason, exitCode, startedAt, goneAt }
+}

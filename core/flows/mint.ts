@@ -1,0 +1,118 @@
+import type { ReservedRunner, Template } from '../model/index.ts'
+import { countMint, mintAllowance } from '../plan/index.ts'
+import { type Mint, SourceError } from '../ports.ts'
+import { dispatch, unmintable } from './launch.ts'
+import type { Loop } from './loop.ts'
+import type { SourceDesk } from './source-desk.ts'
+import { forEachLimited, WRITES_AT_ONCE } from './tasks.ts'
+
+/** Batches on their way at once: one waits for the source while another is written and posted. */
+export const MINTS_AT_ONCE = 3
+/** First pause after a source that surely did nothing; a batch is given up when its reservation ends. */
+const RETRY_MS = 1_000
+const IDLE_MS = 60_000
+
+/** Mints waiting runners of one source in small batches and dispatches them, until the signal aborts. */
+export async function mintAndDispatch(loop: Loop, desk: SourceDesk, signal: AbortSignal): Promise<void> {
+  const { clock } = loop.hub
+  while (!signal.aborted && loop.lease.holds()) {
+    const allowance = mintAllowance(desk.limits, desk.mintWindow, loop.now)
+    if (desk.mintQueue.length === 0) await desk.mintBell.wait(clock, IDLE_MS, signal)
+    else if ('waitMs' in allowance) await clock.sleep(allowance.waitMs, signal)
+    else await mintBatch(loop, desk, takeBatch(desk, allowance.batch), signal)
+  }
+}
+
+/** The first runner in line and those that share its reservation. */
+function takeBatch(desk: SourceDesk, most: number): readonly ReservedRunner[] {
+  const reservation = desk.mintQueue[0]?.reservation?.id
+  const batch: ReservedRunner[] = []
+  for (let index = 0; index < desk.mintQueue.length && batch.length < most; ) {
+    const runner = desk.mintQueue[index]
+    if (runner !== undefined && runner.reservation?.id === reservation) {
+      batch.push(runner)
+      desk.mintQueue.splice(index, 1)
+    } else index += 1
+  }
+  if (desk.mintQueue.length > 0) desk.mintBell.ring()
+  return batch
+}
+
+async function mintBatch(
+  loop: Loop,
+  desk: SourceDesk,
+  batch: readonly ReservedRunner[],
+  signal: AbortSignal,
+): Promise<void> {
+  const ready = await keepMintable(loop, batch)
+  if (ready.length === 0) return
+  desk.mintWindow = countMint(desk.limits, desk.mintWindow, loop.now)
+  const reservation = ready[0]?.runner.reservation?.id ?? null
+  const runners = ready.map(({ runner, template }) => ({ id: runner.id, template }))
+  let mints: readonly Mint[]
+  try {
+    mints = await loop.lease.call(signal, (guarded) => desk.source.mint({ reservation, runners }, guarded))
+  } catch (thrown) {
+    await mintFailed(
+      loop,
+      desk,
+      ready.map(({ runner }) => runner),
+      thrown,
+      signal,
+    )
+    return
+  }
+  const byId = new Map(mints.map((mint) => [mint.runner, mint]))
+  const minted = ready.flatMap(({ runner, template }) => {
+    const mint = byId.get(runner.id)
+    return mint?.ok === true ? [{ runner, template, mint }] : []
+  })
+  const refused = ready.filter(({ runner }) => byId.get(runner.id)?.ok !== true)
+  await dispatch(loop, minted, desk)
+  await forEachLimited(refused, WRITES_AT_ONCE, ({ runner }) => {
+    const mint = byId.get(runner.id)
+    return mint === undefined || mint.ok
+      ? loop.endUnlaunched(runner, 'mint-unknown', 'The source gave no answer for this runner.')
+      : loop.endUnlaunched(runner, mint.code, mint.reason)
+  })
+}
+
+/** Ends those whose time is over or whose template is gone; a token must not be spent on them. */
+async function keepMintable(
+  loop: Loop,
+  batch: readonly ReservedRunner[],
+): Promise<readonly { runner: ReservedRunner; template: Template }[]> {
+  const templates = new Map(loop.hub.templates().map((template) => [template.key, template]))
+  const ready: { runner: ReservedRunner; template: Template }[] = []
+  await forEachLimited(batch, WRITES_AT_ONCE, async (queued) => {
+    const current = loop.view.runner(queued.id)
+    if (current?.state !== 'reserved') return
+    const template = templates.get(current.template)
+    const over = unmintable(current, loop.now)
+    if (over !== null) await loop.endUnlaunched(current, over.code, over.reason)
+    else if (template === undefined)
+      await loop.endUnlaunched(current, 'mint-refused', `Template ${current.template} is no longer there.`)
+    else ready.push({ runner: current, template })
+  })
+  return ready
+}
+
+/** Surely nothing happened: back in line. Perhaps something did: these runners' tokens are spent. */
+async function mintFailed(
+  loop: Loop,
+  desk: SourceDesk,
+  runners: readonly ReservedRunner[],
+  thrown: unknown,
+  signal: AbortSignal,
+): Promise<void> {
+  if (!(thrown instanceof SourceError)) throw thrown
+  const { kind, message, retryAfterMs } = thrown
+  loop.hub.log.warn('source.mint-failed', { source: desk.id, kind, message, runners: runners.length })
+  if (kind === 'rate-limited' || kind === 'unavailable') {
+    desk.mintQueue.unshift(...runners)
+    await loop.hub.clock.sleep(Math.max(RETRY_MS, retryAfterMs ?? 0), signal)
+    return
+  }
+  const code = kind === 'unknown-outcome' ? 'mint-unknown' : 'mint-refused'
+  await forEachLimited(runners, WRITES_AT_ONCE, (runner) => loop.endUnlaunched(runner, code, message))
+}

@@ -1,0 +1,152 @@
+import type { DemandAnswer, RunnerId, StopReason } from '../model/index.ts'
+import {
+  explainWaiting,
+  holdSeconds,
+  planAsk,
+  planWarm,
+  pollSpacingMs,
+  sayRefusal,
+  ungranted,
+} from '../plan/index.ts'
+import { SourceError } from '../ports.ts'
+import { launchGranted, launchWarm } from './launch.ts'
+import type { Loop } from './loop.ts'
+import type { SourceDesk } from './source-desk.ts'
+
+/** Polls woken by freed room keep this distance, so that a hundred exits don't make a hundred polls. */
+const WOKEN_SPACING_MS = 100
+/** Below this there is no use in starting a poll: the lease has to be renewed first. */
+const CALL_MIN_MS = 3_000
+
+/** Paces the first call, while the source's own limits are not known yet. */
+const OPENING_PACE = { pollWaitSecondsMax: 0, pollIntervalMs: 1_000, pollIntervalMaxMs: 5_000 }
+
+/** Presents our token until the source accepts it; false when the signal aborts before. */
+export async function openSource(loop: Loop, desk: SourceDesk, signal: AbortSignal): Promise<boolean> {
+  const { clock, random } = loop.hub
+  while (!signal.aborted) {
+    try {
+      desk.open(await loop.lease.call(signal, (guarded) => desk.source.authenticate(guarded)))
+      desk.last = { kind: 'none' }
+      return true
+    } catch (thrown) {
+      if (signal.aborted) return false
+      notePollFailure(loop, desk, thrown)
+      await clock.sleep(pollSpacingMs(desk.last, OPENING_PACE, loop.msSinceWork, random.unit()), signal)
+    }
+  }
+  return false
+}
+
+/** Polls one source until the signal aborts. A failing source delays nobody else. */
+export async function pollSource(loop: Loop, desk: SourceDesk, signal: AbortSignal): Promise<void> {
+  const { clock, random } = loop.hub
+  while (!signal.aborted && loop.lease.holds()) {
+    const startedMs = clock.monotonicMs()
+    await pollOnce(loop, desk, signal)
+    const spacingMs = pollSpacingMs(desk.last, desk.limits, loop.msSinceWork, random.unit())
+    const restMs = spacingMs - (clock.monotonicMs() - startedMs)
+    if (await desk.pollBell.wait(clock, restMs, signal)) await clock.sleep(WOKEN_SPACING_MS, signal)
+  }
+}
+
+async function pollOnce(loop: Loop, desk: SourceDesk, signal: AbortSignal): Promise<void> {
+  const { lease } = loop
+  if (lease.msForCalls() < CALL_MIN_MS) {
+    await loop.hub.clock.sleep(WOKEN_SPACING_MS, signal)
+    return
+  }
+  const ask = planAsk(loop.world(), desk.demand(), othersOf(loop, desk), desk.limits.reservationsMax)
+  desk.starved =
+    ask.total < desk.waiting.reduce((sum, waiting) => sum + ungranted(waiting), 0) || ask.total === 0
+  desk.holds = ask.holds
+  const waitSeconds = Math.min(
+    holdSeconds(desk.limits, loop.msSinceWork),
+    Math.floor(lease.msForCalls() / 1000) - 2,
+  )
+  const request = { capacity: ask.capacity, maxReservations: ask.total, waitSeconds }
+  try {
+    const answer = await lease.call(signal, (guarded) => desk.source.poll(request, guarded))
+    desk.holds = []
+    takeAnswer(loop, desk, answer)
+  } catch (thrown) {
+    desk.holds = []
+    if (!signal.aborted) notePollFailure(loop, desk, thrown)
+  }
+}
+
+/** The other sources, with claims under way counted as room that is promised to somebody else. */
+function othersOf(loop: Loop, desk: SourceDesk): readonly ReturnType<SourceDesk['demand']>[] {
+  const claims = { source: desk.id, waiting: [], holds: [...loop.claiming] }
+  const others = loop.desks.filter((other) => other !== desk).map((other) => other.demand())
+  return claims.holds.length === 0 ? others : [...others, claims]
+}
+
+function takeAnswer(loop: Loop, desk: SourceDesk, answer: DemandAnswer): void {
+  const before = desk.last
+  desk.waiting = answer.waiting
+  desk.last =
+    answer.reservations.length > 0
+      ? { kind: 'granted' }
+      : { kind: 'empty', inRow: before.kind === 'empty' ? before.inRow + 1 : 0 }
+  if (before.kind === 'unauthorized' || before.kind === 'failed')
+    loop.hub.log.info('source.back', { source: desk.id })
+  if (answer.waiting.length > 0) loop.sawWork()
+  for (const reservation of answer.reservations) {
+    const { id, labels, count } = reservation
+    loop.hub.log.info('demand.granted', { source: desk.id, reservation: id, labels, count })
+  }
+  if (answer.reservations.length > 0) {
+    loop.tasks.run(launchGranted(loop, desk, answer.reservations))
+  }
+  if (desk.limits.warm) {
+    const plan = planWarm(loop.world(), desk.id, loop.holdsBeside(desk))
+    if (plan.runners.length > 0) loop.tasks.run(launchWarm(loop, desk, plan))
+  }
+  for (const id of answer.cancel) cancel(loop, id)
+  sayRefusals(loop, desk)
+}
+
+function cancel(loop: Loop, id: RunnerId): void {
+  const runner = loop.view.runner(id)
+  if (runner === undefined || runner.state === 'gone' || runner.stop !== null) return
+  loop.tasks.run(orderStop(loop, id, 'canceled'))
+}
+
+/** Writes the order down; upkeep sends it to the agent, and repeats it until the runner has ended. */
+export async function orderStop(loop: Loop, id: RunnerId, reason: StopReason): Promise<void> {
+  const runner = loop.view.runner(id)
+  if (runner === undefined) return
+  loop.hub.log.info('runner.stop-ordered', { runner: id, reason })
+  const stop = { reason, requestedAt: loop.now }
+  const { runner: after } = await loop.hub.store.orderStop({ host: runner.host, id, stop, now: loop.now })
+  loop.advance(after)
+  loop.watchBell.ring()
+}
+
+function sayRefusals(loop: Loop, desk: SourceDesk): void {
+  const refusals = explainWaiting(loop.world(), desk.id, desk.waiting, loop.holdsBeside(desk))
+  const said = refusals.map(sayRefusal).join('\n')
+  if (said === desk.refusalsSaid) return
+  desk.refusalsSaid = said
+  for (const refusal of refusals) {
+    loop.hub.log.info('demand.refused', { ...refusal, message: sayRefusal(refusal) })
+  }
+}
+
+function notePollFailure(loop: Loop, desk: SourceDesk, thrown: unknown): void {
+  if (!(thrown instanceof SourceError)) throw thrown
+  const { kind, message, retryAfterMs } = thrown
+  if (kind === 'unauthorized') {
+    if (desk.last.kind !== 'unauthorized')
+      loop.hub.log.error('source.unauthorized', {
+        source: desk.id,
+        message: `${message} No new job is claimed until then.`,
+      })
+    desk.last = { kind: 'unauthorized' }
+    return
+  }
+  const inRow = desk.last.kind === 'failed' ? desk.last.inRow + 1 : 1
+  loop.hub.log.warn('source.poll-failed', { source: desk.id, kind, message, inRow })
+  desk.last = { kind: 'failed', inRow, retryAfterMs }
+}

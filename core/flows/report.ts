@@ -1,0 +1,100 @@
+import type { ObservedRunner, RunnerReport } from '../model/index.ts'
+import { SourceError } from '../ports.ts'
+import type { Loop } from './loop.ts'
+import { orderStop } from './poll-source.ts'
+import type { SourceDesk } from './source-desk.ts'
+
+const FLUSH_EVERY_MS = 500
+/** After a failed report; doubles up to the ceiling. */
+const RETRY_FIRST_MS = 1_000
+const RETRY_MAX_MS = 30_000
+/** A source writes off runners that it has not heard of for 120 s: four chances before that. */
+const REPEAT_EVERY_MS = 30_000
+const RECONCILE_EVERY_MS = 30_000
+/** Fresh readings that must agree before a runner counts as never registered. */
+const UNREGISTERED_READINGS = 2
+
+/** Tells one source what happens to its runners: changes at once, all live ones again well inside its patience. */
+export async function reportToSource(loop: Loop, desk: SourceDesk, signal: AbortSignal): Promise<void> {
+  const { clock } = loop.hub
+  let repeatAtMs = clock.monotonicMs() + REPEAT_EVERY_MS
+  let failures = 0
+  while (!signal.aborted && loop.lease.holds()) {
+    if (clock.monotonicMs() >= repeatAtMs) {
+      repeatLive(loop, desk)
+      repeatAtMs = clock.monotonicMs() + REPEAT_EVERY_MS
+    }
+    failures = (await flushReports(loop, desk, signal)) ? 0 : failures + 1
+    const pauseMs =
+      failures === 0 ? FLUSH_EVERY_MS : Math.min(RETRY_FIRST_MS * 2 ** (failures - 1), RETRY_MAX_MS)
+    await clock.sleep(pauseMs, signal)
+  }
+}
+
+/** True when everything that was on the desk has reached the source. */
+export async function flushReports(loop: Loop, desk: SourceDesk, signal: AbortSignal): Promise<boolean> {
+  const batch = [...desk.reports.values()]
+  if (batch.length === 0) return true
+  try {
+    await loop.lease.call(signal, (guarded) => desk.source.report(batch, guarded))
+  } catch (thrown) {
+    if (!(thrown instanceof SourceError)) throw thrown
+    if (!signal.aborted)
+      loop.hub.log.warn('source.report-failed', {
+        source: desk.id,
+        kind: thrown.kind,
+        message: thrown.message,
+      })
+    return false
+  }
+  for (const report of batch) settleReport(desk, report)
+  return true
+}
+
+function settleReport(desk: SourceDesk, report: RunnerReport): void {
+  if (desk.reports.get(report.id) !== report) return
+  desk.reports.delete(report.id)
+  desk.unreportedEnds.delete(report.id)
+}
+
+function repeatLive(loop: Loop, desk: SourceDesk): void {
+  for (const runner of loop.view.liveRunners()) if (runner.source === desk.id) loop.report(runner)
+}
+
+/** Compares the full set of live runners with what the source thinks of them. */
+export async function reconcileWithSource(loop: Loop, desk: SourceDesk, signal: AbortSignal): Promise<void> {
+  const { clock, log } = loop.hub
+  while (!signal.aborted && loop.lease.holds()) {
+    await clock.sleep(RECONCILE_EVERY_MS, signal)
+    if (signal.aborted) return
+    const observed = [...loop.view.liveRunners()]
+      .filter((runner) => runner.source === desk.id)
+      .map(({ id }) => id)
+    try {
+      const rows = await loop.lease.call(signal, (guarded) => desk.source.reconcile(observed, guarded))
+      for (const row of rows) await judge(loop, desk, row)
+    } catch (thrown) {
+      if (!(thrown instanceof SourceError)) throw thrown
+      if (!signal.aborted)
+        log.error('source.reconcile-failed', { source: desk.id, kind: thrown.kind, message: thrown.message })
+    }
+  }
+}
+
+/** Ends a runner only on a cancellation, on two readings without a registration, or when no job could be bound to it. */
+async function judge(loop: Loop, desk: SourceDesk, row: ObservedRunner): Promise<void> {
+  const runner = loop.view.runner(row.id)
+  if (runner?.state !== 'running' || runner.stop !== null) return
+  if (row.cancellationRequested) return orderStop(loop, row.id, 'canceled')
+  if (row.ended && !row.jobBound) return orderStop(loop, row.id, 'source-ended')
+  const overdue = loop.now - runner.startedAt > desk.limits.registrationDeadlineMs
+  if (row.registered || !overdue) {
+    desk.unregistered.delete(row.id)
+    return
+  }
+  const readings = (desk.unregistered.get(row.id) ?? 0) + 1
+  desk.unregistered.set(row.id, readings)
+  if (readings < UNREGISTERED_READINGS) return
+  desk.unregistered.delete(row.id)
+  await orderStop(loop, row.id, 'never-registered')
+}

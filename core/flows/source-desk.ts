@@ -1,0 +1,63 @@
+import {
+  type EpochMs,
+  type ReservedRunner,
+  type RunnerId,
+  type RunnerReport,
+  SlipwayError,
+  type SourceId,
+  type WaitingJobs,
+} from '../model/index.ts'
+import type { Hold, LastPoll, MintWindow, SourceDemand } from '../plan/index.ts'
+import type { DemandSource, SourceLimits } from '../ports.ts'
+import { Bell } from './tasks.ts'
+
+/** What the control loop knows and still owes about one source. Nothing here survives a take-over by itself. */
+export class SourceDesk {
+  readonly source: DemandSource
+  #limits: SourceLimits | null = null
+  last: LastPoll = { kind: 'none' }
+  waiting: readonly WaitingJobs[] = []
+  /** Room promised to the poll in flight. */
+  holds: readonly Hold[] = []
+  /** The last ask left known jobs unasked: room that comes free is worth a poll at once. */
+  starved = false
+  /** What was last said about waiting jobs, so that it is said once. */
+  refusalsSaid = ''
+  mintWindow: MintWindow | undefined
+  readonly pollBell = new Bell()
+  readonly mintBell = new Bell()
+  readonly mintQueue: ReservedRunner[] = []
+  readonly reports = new Map<RunnerId, RunnerReport>()
+  /** Ends that still have to reach the source, by the time of the end. */
+  readonly unreportedEnds = new Map<RunnerId, EpochMs>()
+  /** Fresh readings in a row in which a runner past its deadline had not registered. */
+  readonly unregistered = new Map<RunnerId, number>()
+
+  constructor(source: DemandSource) {
+    this.source = source
+  }
+
+  /** The source has accepted our token, and these are its limits. */
+  open(limits: SourceLimits): void {
+    this.#limits = limits
+  }
+
+  get limits(): SourceLimits {
+    if (this.#limits === null)
+      throw new SlipwayError('source-not-open', `Source ${this.id} was used before it was opened.`)
+    return this.#limits
+  }
+
+  get id(): SourceId {
+    return this.source.id
+  }
+
+  demand(): SourceDemand {
+    return { source: this.id, waiting: this.waiting, holds: this.holds }
+  }
+
+  /** Every end up to this time has reached the source. */
+  reportedUpTo(now: EpochMs): EpochMs {
+    return Math.min(now, ...this.unreportedEnds.values())
+  }
+}

@@ -1,0 +1,62 @@
+import type { Fence } from '../model/index.ts'
+import type { Fleet, FleetStore, LeaseNotes } from '../ports.ts'
+import { unmintable } from './launch.ts'
+import type { Loop } from './loop.ts'
+import { freeOrphan, isOrphan } from './orphans.ts'
+import { forEachLimited, WRITES_AT_ONCE } from './tasks.ts'
+
+/** Ends a little older than what the last holder noted are told again: sources take repeats calmly. */
+const REPORT_AGAIN_MS = 60_000
+
+/**
+ * The barrier of a take-over: after it no older holder can claim anywhere. The new fence is written into every host,
+ * then everything is read, so that each claim of an older fence is either seen here or refused there.
+ */
+export async function raiseBarrier(store: FleetStore, fence: Fence): Promise<Fleet> {
+  const before = await store.readFleet()
+  await forEachLimited(before.hosts, WRITES_AT_ONCE, async (host) => {
+    await store.raiseFence(host.id, fence)
+  })
+  return store.readFleet()
+}
+
+/** Goes on with what the last holder left between two steps. */
+export async function takeUpWork(loop: Loop, fleet: Fleet, notes: LeaseNotes): Promise<void> {
+  loop.view.apply(fleet)
+  for (const desk of loop.desks) desk.mintWindow = notes.mintWindows[desk.id]
+  for (const host of fleet.hosts) {
+    const orphans = [...host.slots.keys()].filter((id) => isOrphan(loop.view.runner(id)))
+    await forEachLimited(orphans, WRITES_AT_ONCE, async (id) => {
+      loop.advance(await freeOrphan(loop.hub, host, id))
+    })
+  }
+  reportRecentEnds(loop, notes)
+  await resumeReserved(loop)
+}
+
+/** Their tokens, if any were minted, died with the last holder; the source says which may be minted again. */
+async function resumeReserved(loop: Loop): Promise<void> {
+  const reserved = [...loop.view.liveRunners()].filter((runner) => runner.state === 'reserved')
+  await forEachLimited(reserved, WRITES_AT_ONCE, async (runner) => {
+    const over = unmintable(runner, loop.now)
+    const desk = loop.desk(runner.source)
+    if (over !== null) await loop.endUnlaunched(runner, over.code, over.reason)
+    else if (desk === undefined)
+      await loop.endUnlaunched(
+        runner,
+        'hub-restarted',
+        `Its source ${runner.source} is no longer configured.`,
+      )
+    else {
+      desk.mintQueue.push(runner)
+      desk.mintBell.ring()
+    }
+  })
+}
+
+function reportRecentEnds(loop: Loop, notes: LeaseNotes): void {
+  for (const runner of loop.view.runners) {
+    const upTo = notes.reportedUpTo[runner.source] ?? 0
+    if (runner.state !== 'gone' || runner.goneAt >= upTo - REPORT_AGAIN_MS) loop.report(runner)
+  }
+}

@@ -1,0 +1,43 @@
+import type { Loop } from './loop.ts'
+
+/** About twice a second while work lives. */
+const BUSY_INTERVAL_MS = 400
+const IDLE_INTERVAL_MS = 5_000
+/** The slow repair: whatever a hint missed is found here. */
+const FULL_READ_EVERY_MS = 60_000
+/** The change feed repeats itself for some seconds; an end must be remembered for longer than that. */
+const GONE_MEMORY_MS = 5 * 60_000
+
+/** Keeps the view of the fleet fresh: changes often, everything slowly. */
+export async function watchFleet(loop: Loop, since: number, signal: AbortSignal): Promise<void> {
+  const { store, clock } = loop.hub
+  let cursor = since
+  let fullReadAtMs = clock.monotonicMs() + FULL_READ_EVERY_MS
+  while (!signal.aborted && loop.lease.holds()) {
+    await loop.watchBell.wait(clock, isBusy(loop) ? BUSY_INTERVAL_MS : IDLE_INTERVAL_MS, signal)
+    if (signal.aborted) return
+    const changes = await store.readChanges(cursor)
+    cursor = changes.cursor
+    for (const advance of loop.view.apply(changes)) loop.follow(advance)
+    if (changes.hosts.length > 0 || changes.images.length > 0) loop.roomChanged()
+    if (clock.monotonicMs() >= fullReadAtMs) {
+      await readEverything(loop)
+      fullReadAtMs = clock.monotonicMs() + FULL_READ_EVERY_MS
+    }
+  }
+}
+
+async function readEverything(loop: Loop): Promise<void> {
+  const fleet = await loop.hub.store.readFleet()
+  for (const advance of loop.view.apply(fleet)) loop.follow(advance)
+  loop.view.retainHosts(new Set(fleet.hosts.map((host) => host.id)))
+  loop.view.forgetGone(loop.now - GONE_MEMORY_MS)
+  loop.roomChanged()
+}
+
+/** Work lives, or waits for hosts or images that may be there any moment. */
+function isBusy(loop: Loop): boolean {
+  if (loop.view.liveRunnerCount > 0) return true
+  if (loop.desks.some((desk) => desk.starved || desk.waiting.length > 0)) return true
+  return loop.msSinceWork < IDLE_INTERVAL_MS
+}

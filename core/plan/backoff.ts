@@ -1,0 +1,32 @@
+import type { Backoff, EndCode, EpochMs, GoneRunner } from '../model/index.ts'
+
+/** First pause after a failed start; doubles with each further one in a row. */
+const BACKOFF_FIRST_MS = 5_000
+/** Long enough to stop a storm, short enough that a mended host is back before anyone asks why. */
+const BACKOFF_MAX_MS = 5 * 60_000
+/** A runner that fails this soon has not run a job: its image or its host is broken. */
+const FAST_EXIT_MS = 3_000
+
+/** Ends that say something about (template, host), not about the job, the source or a person. */
+const HOST_FAULTS: ReadonlySet<EndCode> = new Set([
+  'image-unavailable',
+  'engine-failed',
+  'engine-unreachable',
+  'never-started',
+  'never-registered',
+  'container-vanished',
+  'host-rebooted',
+])
+
+export function isHostFault(runner: GoneRunner): boolean {
+  if (HOST_FAULTS.has(runner.code)) return true
+  const ranMs = runner.startedAt === null ? Infinity : runner.goneAt - runner.startedAt
+  return runner.code === 'exited-with-error' && ranMs < FAST_EXIT_MS
+}
+
+/** The pause after one more failure; `unit` is uniform in [0, 1) and spreads hosts that fail together. */
+export function nextBackoff(before: Backoff | undefined, now: EpochMs, unit: number): Backoff {
+  const failures = (before?.failures ?? 0) + 1
+  const ceiling = Math.min(BACKOFF_FIRST_MS * 2 ** Math.min(failures - 1, 10), BACKOFF_MAX_MS)
+  return { failures, until: now + ceiling / 2 + (unit * ceiling) / 2 }
+}

@@ -1,0 +1,50 @@
+/** Work seen within this time means that the next job is likely soon: latency matters. */
+export const WORK_MEMORY_MS = 15 * 60_000
+/** A source re-checks an open poll ever more rarely, while a fresh poll checks at once: polls of about a second win. */
+const SHORT_HOLD_SECONDS = 1
+/** An unauthorized token may be mended at the source (or replaced): look again, but rarely. */
+export const UNAUTHORIZED_RETRY_MS = 60_000
+
+export interface PaceLimits {
+  readonly pollWaitSecondsMax: number
+  readonly pollIntervalMs: number
+  readonly pollIntervalMaxMs: number
+}
+
+/** How the last poll of a source ended. */
+export type LastPoll =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'granted' }
+  | { readonly kind: 'empty'; readonly inRow: number }
+  | { readonly kind: 'failed'; readonly inRow: number; readonly retryAfterMs: number | null }
+  | { readonly kind: 'unauthorized' }
+
+/** Whole seconds that the source may hold the next poll. */
+export function holdSeconds(limits: PaceLimits, msSinceWork: number): number {
+  return msSinceWork < WORK_MEMORY_MS
+    ? Math.min(SHORT_HOLD_SECONDS, limits.pollWaitSecondsMax)
+    : limits.pollWaitSecondsMax
+}
+
+/** Time from the start of the last poll to the start of the next. `unit` is uniform in [0, 1). */
+export function pollSpacingMs(last: LastPoll, limits: PaceLimits, msSinceWork: number, unit: number): number {
+  switch (last.kind) {
+    case 'none':
+    case 'granted':
+      return 0
+    case 'empty':
+      return msSinceWork < WORK_MEMORY_MS
+        ? limits.pollIntervalMs
+        : Math.min(limits.pollIntervalMs * 2 ** Math.min(last.inRow, 10), limits.pollIntervalMaxMs)
+    case 'failed': {
+      const ceiling = Math.min(
+        limits.pollIntervalMs * 2 ** Math.min(last.inRow, 10),
+        limits.pollIntervalMaxMs * 6,
+      )
+      const jittered = limits.pollIntervalMs / 2 + unit * ceiling
+      return Math.max(jittered, last.retryAfterMs ?? 0)
+    }
+    case 'unauthorized':
+      return UNAUTHORIZED_RETRY_MS
+  }
+}
