@@ -1,0 +1,244 @@
+import { HOST_RUNNERS_MAX, LOCAL_HOST } from '../../core/model/index.ts'
+import { parseMemoryMib, TIMER_MAX_MS, TIMER_MAX_SECONDS } from '../quantities.ts'
+import * as kinds from './kinds.ts'
+
+/** One variable. `fallback` is its value when it is unset or empty; `default` says so in words. */
+export interface Setting<T> {
+  readonly name: string
+  readonly default: string
+  readonly meaning: string
+  readonly kind: kinds.Kind<T>
+  readonly fallback: T
+}
+
+type Words = Pick<Setting<unknown>, 'default' | 'meaning'>
+
+function optional<T>(name: string, kind: kinds.Kind<T>, words: Words): Setting<T | null> {
+  return { name, kind, fallback: null, ...words }
+}
+
+function integer(
+  name: string,
+  [min, max]: readonly [number, number],
+  fallback: number,
+  meaning: string,
+): Setting<number> {
+  return { name, kind: kinds.integer(min, max), fallback, default: String(fallback), meaning }
+}
+
+/** Less is no pace but a storm on the server. */
+const PACE_MS = [10, 3_600_000] as const
+/** Servers hold a poll for 30 s at most and take any larger number for that. */
+const WAIT_SECONDS = [0, 3600] as const
+/** Limits of the Shipfox wire. */
+const RESERVATIONS = [0, 1000] as const
+const BATCH = [1, 1000] as const
+/** Shorter than a second, no container could start in time. */
+const DEADLINE_MS = [1000, TIMER_MAX_MS] as const
+/** Kept containers fill the disk of their host. */
+const RETAINED = [0, 1000] as const
+
+/** What users of the Shipfox Docker provisioner already have. */
+const SHIPFOX_SETTINGS = {
+  apiUrl: optional('SHIPFOX_API_URL', kinds.httpUrl, {
+    default: 'the sandbox source',
+    meaning: 'Base URL of the Shipfox API; may have a path prefix.',
+  }),
+  token: optional('SHIPFOX_PROVISIONER_TOKEN', kinds.provisionerToken, {
+    default: 'required with an API URL',
+    meaning: 'Long-lived provisioner token, sf_pt_….',
+  }),
+  protocol: {
+    name: 'SHIPFOX_PROTOCOL',
+    kind: kinds.choice(['auto', 'v1', 'v2']),
+    fallback: 'auto',
+    default: 'auto',
+    meaning: 'Generation of the server: v1 has registration tokens, v2 runner instances; auto asks it.',
+  },
+  templatesFile: optional('SHIPFOX_PROVISIONER_TEMPLATES_FILE', kinds.text, {
+    default: 'demo templates with the sandbox; required with an API URL',
+    meaning: 'Path of the templates file (YAML).',
+  }),
+  runnerApiUrl: optional('SHIPFOX_RUNNER_API_URL', kinds.httpUrl, {
+    default: 'SHIPFOX_API_URL',
+    meaning: 'API URL given to runners, where containers reach it at another address.',
+  }),
+  dockerHost: optional('SHIPFOX_PROVISIONER_DOCKER_HOST', kinds.dockerHost, {
+    default: 'DOCKER_HOST, then the local socket',
+    meaning: 'Address of the Docker Engine: unix://, tcp:// or ssh://.',
+  }),
+  dockerNetwork: optional('SHIPFOX_PROVISIONER_DOCKER_NETWORK', kinds.networkName, {
+    default: '-',
+    meaning: 'Docker network that runners join.',
+  }),
+  dockerExtraHosts: {
+    name: 'SHIPFOX_PROVISIONER_DOCKER_EXTRA_HOSTS',
+    kind: kinds.extraHosts,
+    fallback: [],
+    default: '-',
+    meaning: 'Names that runners can resolve: name:address, separated by commas; host-gateway is the host.',
+  },
+  dockerLogDriver: optional('SHIPFOX_PROVISIONER_DOCKER_LOG_DRIVER', kinds.logDriver, {
+    default: 'as the engine',
+    meaning: 'Log driver of runner containers.',
+  }),
+  dockerLogOptions: optional('SHIPFOX_PROVISIONER_DOCKER_LOG_OPTIONS', kinds.logOptions, {
+    default: 'as the engine',
+    meaning: 'Options of the log driver, a JSON object of texts; needs the driver.',
+  }),
+  pollWaitSeconds: integer(
+    'SHIPFOX_PROVISIONER_POLL_WAIT_SECONDS',
+    WAIT_SECONDS,
+    30,
+    'Longest hold of one poll in seconds; 0 never holds. Slipway holds shorter while latency matters.',
+  ),
+  pollIntervalMs: integer(
+    'SHIPFOX_PROVISIONER_POLL_INTERVAL_MS',
+    PACE_MS,
+    1000,
+    'Pace of polls after an empty answer.',
+  ),
+  pollMaxIntervalMs: integer(
+    'SHIPFOX_PROVISIONER_POLL_MAX_INTERVAL_MS',
+    PACE_MS,
+    5000,
+    'Ceiling of the backoff between polls; at least the interval.',
+  ),
+  convergeIntervalMs: integer(
+    'SHIPFOX_PROVISIONER_CONVERGE_INTERVAL_MS',
+    PACE_MS,
+    1000,
+    'Pace of observation and reports.',
+  ),
+  maxReservations: integer(
+    'SHIPFOX_PROVISIONER_MAX_RESERVATIONS',
+    RESERVATIONS,
+    250,
+    'Most reservations asked for in one poll.',
+  ),
+  registrationTokenBatchSize: integer(
+    'SHIPFOX_PROVISIONER_REGISTRATION_TOKEN_BATCH_SIZE',
+    BATCH,
+    250,
+    'Upper bound of one mint on a v1 server. Slipway uses smaller batches.',
+  ),
+  runnerInstanceBatchSize: integer(
+    'SHIPFOX_PROVISIONER_RUNNER_INSTANCE_BATCH_SIZE',
+    BATCH,
+    250,
+    'Upper bound of one mint on a v2 server. Slipway uses smaller batches.',
+  ),
+  registrationDeadlineMs: integer(
+    'SHIPFOX_PROVISIONER_REGISTRATION_DEADLINE_MS',
+    DEADLINE_MS,
+    120_000,
+    'A runner that has not started or registered by then is removed; on v2 also the reservation asked for.',
+  ),
+  failedRetentionMs: integer(
+    'SHIPFOX_PROVISIONER_DOCKER_FAILED_CONTAINER_RETENTION_MS',
+    [0, TIMER_MAX_MS],
+    3_600_000,
+    'How long failed containers are kept for a look; 0 keeps none.',
+  ),
+  maxRetainedFailed: integer(
+    'SHIPFOX_PROVISIONER_DOCKER_MAX_RETAINED_FAILED_CONTAINERS',
+    RETAINED,
+    20,
+    'How many failed containers are kept; 0 keeps none.',
+  ),
+  runnerPollMaxDurationMs: integer(
+    'SHIPFOX_RUNNER_POLL_MAX_DURATION_MS',
+    [0, TIMER_MAX_MS],
+    300_000,
+    'How long a runner waits for its job, given to it as SHIPFOX_POLL_MAX_DURATION_MS; 0 waits for ever.',
+  ),
+  runnerMaxLifetimeSeconds: integer(
+    'SHIPFOX_RUNNER_MAX_LIFETIME_SECONDS',
+    [1, TIMER_MAX_SECONDS],
+    3600,
+    'How long a runner may live, given to it and enforced by the agent; a template may say otherwise.',
+  ),
+} as const
+
+/** Where the hub listens unless told otherwise. */
+const HUB_PORT = 8420
+
+/** Slipway's own. */
+const SLIPWAY_SETTINGS = {
+  stateDir: {
+    name: 'SLIPWAY_STATE_DIR',
+    kind: kinds.text,
+    fallback: '.slipway',
+    default: '.slipway',
+    meaning: 'Folder for everything that outlives the process.',
+  },
+  localAgentToken: optional('SLIPWAY_LOCAL_AGENT_TOKEN', kinds.agentToken, {
+    default: 'made by "slipway start"; without it a hub has no host of its own',
+    meaning: 'Token that enrols the local agent.',
+  }),
+  hostName: {
+    name: 'SLIPWAY_HOST_NAME',
+    kind: kinds.hostName,
+    fallback: LOCAL_HOST,
+    default: LOCAL_HOST,
+    meaning: 'Name of this host.',
+  },
+  hostCpuMillis: optional('SLIPWAY_HOST_CPUS', kinds.cpus, {
+    default: 'what the engine reports',
+    meaning: 'vCPUs that runners on this host may use together, such as 3.5.',
+  }),
+  hostMemoryMib: optional('SLIPWAY_HOST_MEMORY', kinds.quoting(parseMemoryMib), {
+    default: 'what the engine reports',
+    meaning: 'Memory that runners on this host may use together, such as 4GiB.',
+  }),
+  hostMaxRunners: optional('SLIPWAY_HOST_MAX_RUNNERS', kinds.integer(1, HOST_RUNNERS_MAX), {
+    default: 'what its vCPUs and memory hold',
+    meaning: `Most runners at once on this host, 1 to ${HOST_RUNNERS_MAX}.`,
+  }),
+  engine: optional('SLIPWAY_ENGINE', kinds.choice(['docker', 'process']), {
+    default: 'chosen at the start',
+    meaning: 'What runs runners: docker starts containers, process plain processes without isolation.',
+  }),
+  hubPort: integer(
+    'SLIPWAY_HUB_PORT',
+    [0, 65_535],
+    HUB_PORT,
+    'Port that the hub listens on; 0 takes any free one.',
+  ),
+  hubUrl: optional('SLIPWAY_HUB_URL', kinds.hubUrl, {
+    default: 'required by "slipway agent"',
+    meaning: 'Address of the hub that the agent dials: wss://… or https://….',
+  }),
+  agentToken: optional('SLIPWAY_AGENT_TOKEN', kinds.agentToken, {
+    default: 'required by "slipway agent"',
+    meaning: 'Long-lived token that the agent shows to the hub.',
+  }),
+  log: {
+    name: 'SLIPWAY_LOG',
+    kind: kinds.choice(['text', 'json']),
+    fallback: 'text',
+    default: 'text',
+    meaning: 'Form of the log: text for people, json for machines.',
+  },
+} as const
+
+/** Not Slipway's, but asked where its own variable for it is unset. */
+const FOREIGN_SETTINGS = {
+  dockerHostOfClient: optional('DOCKER_HOST', kinds.dockerHost, {
+    default: 'the local socket',
+    meaning: 'Address of the Docker Engine, as for the docker command.',
+  }),
+} as const
+
+/** Every variable that Slipway reads. The parser, `--help` and the documentation all come from this table. */
+export const SETTINGS = { ...SHIPFOX_SETTINGS, ...SLIPWAY_SETTINGS, ...FOREIGN_SETTINGS } as const
+
+export interface SettingHelp {
+  readonly name: string
+  readonly default: string
+  readonly meaning: string
+}
+
+export const SETTINGS_HELP: readonly SettingHelp[] = Object.values(SETTINGS).map((setting) => {
+  return { name: setting.name, default: setting.default, meaning: setting.meaning }
+})

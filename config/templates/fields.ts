@@ -1,0 +1,194 @@
+import {
+  type Assignment,
+  canonicalLabels,
+  HOST_RUNNERS_MAX,
+  LABEL_PATTERN,
+  LABELS_MAX,
+  type PullPolicy,
+  type SourceChoice,
+  type SourceId,
+  sourceId,
+} from '../../core/model/index.ts'
+import { type MistakeList, quote } from '../mistakes.ts'
+import { nearestName } from '../nearest.ts'
+import {
+  parseCpuMillis,
+  parsed,
+  parseDurationMs,
+  parseMemoryMib,
+  refused,
+  TIMER_MAX_SECONDS,
+} from '../quantities.ts'
+import { asList, asMap, type Node } from '../tree.ts'
+import { readEnv } from './env.ts'
+import {
+  choice,
+  integer,
+  numberWith,
+  plainText,
+  type Reader,
+  readItems,
+  rejectUnknownKeys,
+  textWith,
+} from './readers.ts'
+
+/** The most slots that one poll may advertise for a template (limit of the Shipfox wire). */
+const MAX_CONCURRENCY = 100_000
+/** No registry takes a longer name, and it has to fit into a message to the agent. */
+const IMAGE_MAX_CHARACTERS = 512
+const IMAGE = /^[a-z0-9][\w.:/@-]*$/i
+/** A runner stops long before this, or it hangs. */
+const STOP_TIMEOUT_MAX_MS = 3_600_000
+const SECOND_MS = 1000
+const YEAR_MS = 365 * 24 * 3_600_000
+
+const label: Reader<string> = (node, mistakes) => {
+  const text = plainText(node, mistakes)
+  if (text === undefined || LABEL_PATTERN.test(text.toLowerCase())) return text
+  const expected = 'letters, digits, ".", "_" and "-", a letter or digit first, at most 128'
+  mistakes.add(node.place, `${quote(text)} is no label`, { expected })
+  return undefined
+}
+
+const labels: Reader<readonly string[]> = (node, mistakes) => {
+  const expected = `a list of 1 to ${LABELS_MAX} labels`
+  const list = asList(node, mistakes, expected)
+  const items = list && readItems(list, label, mistakes)
+  if (items === undefined) return undefined
+  const canonical = canonicalLabels(items)
+  if (canonical.length >= 1 && canonical.length <= LABELS_MAX) return canonical
+  mistakes.add(node.place, `has ${canonical.length} labels`, { expected })
+  return undefined
+}
+
+const image = textWith('the name of an image', (text) =>
+  IMAGE.test(text) && text.length <= IMAGE_MAX_CHARACTERS
+    ? parsed(text)
+    : refused('is not the name of an image', 'a name such as registry.example/team/runner:tag'),
+)
+
+const cost = numberWith('a number above 0', (value) =>
+  value > 0 && Number.isFinite(value) ? parsed(value) : refused('is out of range', 'a number above 0'),
+)
+
+const memory: Reader<number> = (node, mistakes) => {
+  const bare = node.kind === 'scalar' && typeof node.value === 'number'
+  return textWith('an amount with a unit, such as 512MiB or 2GiB', parseMemoryMib)(
+    bare ? { ...node, value: node.source ?? String(node.value) } : node,
+    mistakes,
+  )
+}
+
+function duration(minMs: number, maxMs: number): Reader<number> {
+  return textWith('a time such as 30s, 10m or 24h', (text) => parseDurationMs(text, minMs, maxMs))
+}
+
+const ttl = duration(SECOND_MS, YEAR_MS)
+
+const pull: Reader<PullPolicy> = (node, mistakes) => {
+  if (node.kind !== 'map') {
+    const expected = 'if-not-present, always, or a map such as { ttl: 24h }'
+    const kind = choice(['if-not-present', 'always'], expected)(node, mistakes)
+    return kind && { kind }
+  }
+  rejectUnknownKeys(node, ['ttl'], mistakes)
+  const entry = node.entries.get('ttl')
+  if (entry === undefined) {
+    mistakes.add(node.place, 'says nothing', { expected: 'a map such as { ttl: 24h }' })
+    return undefined
+  }
+  const ttlMs = ttl(entry.node, mistakes)
+  return ttlMs === undefined ? undefined : { kind: 'ttl', ttlMs }
+}
+
+/** `all`, or a list of at least one name. */
+function allOrNames<T>(what: string, name: Reader<T>): Reader<'all' | readonly T[]> {
+  const expected = `all, or a list of ${what}`
+  return (node, mistakes) => {
+    if (node.kind === 'scalar' && node.value === 'all') return 'all'
+    if (node.kind === 'scalar' && typeof node.value === 'string') {
+      mistakes.add(node.place, `is ${quote(node.value)}`, {
+        expected,
+        nearest: nearestName(node.value, ['all']),
+      })
+      return undefined
+    }
+    const list = asList(node, mistakes, expected)
+    if (list?.items.length === 0) mistakes.add(node.place, 'is an empty list', { expected })
+    return list && readItems(list, name, mistakes)
+  }
+}
+
+function namedBy<T>(what: string, read: (text: string) => T | null): Reader<T> {
+  const expected = `${what}, and "all" only in place of the whole list`
+  return (node, mistakes) => {
+    const text = plainText(node, mistakes)
+    if (text === undefined) return undefined
+    const name = text === 'all' ? null : read(text)
+    if (name !== null) return name
+    mistakes.add(node.place, `is ${quote(text)}`, { expected })
+    return undefined
+  }
+}
+
+const hostOrTag = namedBy('a name or tag of a host, in lowercase', (text) =>
+  LABEL_PATTERN.test(text) ? text : null,
+)
+const hostNames = allOrNames('names or tags of hosts', hostOrTag)
+const hosts: Reader<Assignment> = (node, mistakes) => {
+  const names = hostNames(node, mistakes)
+  if (names === undefined) return undefined
+  return names === 'all' ? { kind: 'all' } : { kind: 'named', namesOrTags: [...new Set(names)] }
+}
+
+const source = namedBy<SourceId>('the name of a source: lowercase letters, digits and "-"', (text) => {
+  return /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(text) ? sourceId(text) : null
+})
+const sourceNames = allOrNames('names of sources', source)
+const sources: Reader<SourceChoice> = (node, mistakes) => {
+  const names = sourceNames(node, mistakes)
+  if (names === undefined) return undefined
+  return names === 'all' ? { kind: 'all' } : { kind: 'named', ids: [...new Set(names)] }
+}
+
+/** Every key that a template may have, and how its value is read. */
+export const FIELDS = {
+  labels,
+  image,
+  cpu: numberWith('a number of vCPUs, without quotes', parseCpuMillis),
+  memory,
+  max_concurrency: integer(0, MAX_CONCURRENCY),
+  cost,
+  target_concurrency: integer(0, MAX_CONCURRENCY),
+  isolation: choice(['runc', 'sysbox']),
+  hosts,
+  pull,
+  env: readEnv,
+  per_host: integer(1, HOST_RUNNERS_MAX),
+  max_lifetime: duration(SECOND_MS, TIMER_MAX_SECONDS * 1000),
+  stop_timeout: duration(0, STOP_TIMEOUT_MAX_MS),
+  sources,
+} satisfies Record<string, Reader<unknown>>
+
+export const FIELD_NAMES: readonly string[] = Object.keys(FIELDS)
+
+type FieldName = keyof typeof FIELDS
+export type Fields = { [K in FieldName]?: Exclude<ReturnType<(typeof FIELDS)[K]>, undefined> }
+
+function isFieldName(name: string): name is FieldName {
+  return Object.hasOwn(FIELDS, name)
+}
+
+/** Reads each key that is known and right; all others are reported. */
+export function readFields(node: Node, mistakes: MistakeList): Fields {
+  const map = asMap(node, mistakes, 'a map of template keys')
+  if (map === undefined) return {}
+  rejectUnknownKeys(map, FIELD_NAMES, mistakes)
+  const values: [string, unknown][] = []
+  for (const [name, entry] of map.entries) {
+    const value = isFieldName(name) ? FIELDS[name](entry.node, mistakes) : undefined
+    if (value !== undefined) values.push([name, value])
+  }
+  // Each value was made by the reader of its own name, which is what the type says.
+  return Object.fromEntries(values) as Fields
+}

@@ -1,0 +1,96 @@
+import { type Template, templateKey } from '../../core/model/index.ts'
+import { quote } from '../mistakes.ts'
+import { nearestName } from '../nearest.ts'
+import { childPath } from '../tree.ts'
+import { FIELD_NAMES, type Fields, readFields } from './fields.ts'
+import type { Draft } from './matrix.ts'
+
+/** The published runner image, used where a template names none. */
+export const DEFAULT_RUNNER_IMAGE = 'shipfox-runner:latest'
+
+/** What a template that doesn't say gets. */
+export interface TemplateDefaults {
+  readonly defaultImage: string
+  readonly defaultMaxLifetimeMs: number
+  readonly defaultStopTimeoutMs: number
+}
+
+export const DEFAULTS: TemplateDefaults = {
+  defaultImage: DEFAULT_RUNNER_IMAGE,
+  /** As SHIPFOX_RUNNER_MAX_LIFETIME_SECONDS. */
+  defaultMaxLifetimeMs: 3_600_000,
+  /** As `docker stop`. */
+  defaultStopTimeoutMs: 10_000,
+}
+
+const REQUIRED: Readonly<Record<'labels' | 'cpu' | 'memory' | 'max_concurrency', string>> = {
+  labels: 'a list of labels',
+  cpu: 'a number of vCPUs',
+  memory: 'an amount such as 2GiB',
+  max_concurrency: 'the most runners at once',
+}
+
+/** The template, or undefined when it can't be made; every mistake in it is reported. */
+export function readTemplate(draft: Draft, defaults: TemplateDefaults): Template | undefined {
+  const keyIsGood = checkKey(draft)
+  const fields = readFields(draft.node, draft.mistakes)
+  reportMissing(draft)
+  checkWarm(draft, fields)
+  const { labels, cpu, memory, max_concurrency: maxConcurrency } = fields
+  if (
+    !keyIsGood ||
+    labels === undefined ||
+    cpu === undefined ||
+    memory === undefined ||
+    maxConcurrency === undefined
+  ) {
+    return undefined
+  }
+  return {
+    key: templateKey(draft.key),
+    labels,
+    image: fields.image ?? defaults.defaultImage,
+    pull: fields.pull ?? { kind: 'if-not-present' },
+    size: { cpuMillis: cpu, memoryMib: memory },
+    maxConcurrency,
+    targetConcurrency: fields.target_concurrency ?? 0,
+    cost: fields.cost ?? cpu / 1000,
+    isolation: fields.isolation ?? 'runc',
+    hosts: fields.hosts ?? { kind: 'local' },
+    perHost: fields.per_host ?? null,
+    env: fields.env ?? {},
+    maxLifetimeMs: fields.max_lifetime ?? defaults.defaultMaxLifetimeMs,
+    stopTimeoutMs: fields.stop_timeout ?? defaults.defaultStopTimeoutMs,
+    sources: fields.sources ?? { kind: 'all' },
+  }
+}
+
+/** The longest key that the Shipfox wire carries. */
+const KEY_MAX_CHARACTERS = 255
+const CONTROL = /\p{Cc}/u
+
+function checkKey({ key, place, mistakes }: Draft): boolean {
+  if (key.length >= 1 && key.length <= KEY_MAX_CHARACTERS && !CONTROL.test(key)) return true
+  const expected = `1 to ${KEY_MAX_CHARACTERS} characters, none of them a control character`
+  mistakes.add(place, `${quote(key)} is no key of a template`, { expected })
+  return false
+}
+
+function reportMissing({ node, place, mistakes }: Draft): void {
+  if (node.kind !== 'map') return
+  // A key that is there under a wrong spelling was already reported as that.
+  const unknown = [...node.entries.keys()].filter((name) => !FIELD_NAMES.includes(name))
+  const meant = new Set(unknown.map((name) => nearestName(name, FIELD_NAMES)))
+  for (const [name, expected] of Object.entries(REQUIRED)) {
+    if (node.entries.has(name) || meant.has(name)) continue
+    mistakes.add({ ...place, path: childPath(place.path, name) }, 'is missing', { expected })
+  }
+}
+
+/** Warm runners are live runners. */
+function checkWarm({ node, mistakes }: Draft, fields: Fields): void {
+  const { target_concurrency: warm, max_concurrency: max } = fields
+  const place = node.kind === 'map' ? node.entries.get('target_concurrency')?.node.place : undefined
+  if (warm === undefined || max === undefined || place === undefined || warm <= max) return
+  mistakes.add(place, `is ${warm}, more than max_concurrency`, { expected: `at most ${max}` })
+}
