@@ -1,0 +1,40 @@
+import { join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { endLike, runChild } from './child.mjs'
+import { BootstrapError } from './errors.mjs'
+import { describeNodeFailure, findNode, isNewEnough } from './node.mjs'
+import { ensurePackages } from './packages.mjs'
+
+const repositoryRoot = fileURLToPath(new URL('../..', import.meta.url))
+
+/** What the bootstrap says goes to stderr, so that the command's own output stays clean for pipes. */
+const print = (line) => process.stderr.write(`${line}\n`)
+
+/**
+ * Runs a TypeScript entry point of this repository, whatever this machine lacks: packages first, then Node.
+ * The process then ends exactly as the entry point does, by the same exit code or the same signal.
+ */
+export async function launch({ entry, args, needsDevPackages, root = repositoryRoot }) {
+  try {
+    await ensurePackages({ root, needsDevPackages, print })
+    await handOver({ root, entry: join(root, entry), args })
+  } catch (error) {
+    if (!(error instanceof BootstrapError)) throw error
+    if (error.signal) return endLike({ code: null, signal: error.signal })
+    print(`slipway: ${error.message}`)
+    process.exitCode = 1
+  }
+}
+
+async function handOver({ root, entry, args }) {
+  if (isNewEnough(process.versions.node)) {
+    process.argv.splice(1, Infinity, entry, ...args)
+    await import(pathToFileURL(entry).href)
+    return
+  }
+  const node = await findNode({ root, platform: process.platform, arch: process.arch })
+  const ending = await runChild(node, [entry, ...args]).catch((cause) => {
+    throw new BootstrapError(describeNodeFailure(node, cause), { cause })
+  })
+  endLike(ending)
+}

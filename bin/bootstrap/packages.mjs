@@ -1,0 +1,81 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { runChild } from './child.mjs'
+import { BootstrapError } from './errors.mjs'
+import { withLock } from './lock.mjs'
+
+/** Enough of npm's output to hold an error report. */
+const NPM_OUTPUT_MAX_CHARS = 20_000
+
+/**
+ * Makes node_modules hold what package-lock.json asks for, and runs `npm ci` only where it doesn't. Several
+ * processes may call this in one checkout at the same time: one installs, the others wait for it.
+ */
+export async function ensurePackages({ root, needsDevPackages, print, npm = 'npm' }) {
+  const findMissing = async () => missingPackages(...(await readLocks(root)), { needsDevPackages })
+  if ((await findMissing()).length === 0) return
+  const onWait = (pid) => print(`slipway: waiting for process ${pid}, which installs the packages`)
+  await withLock(join(root, '.slipway', 'packages.lock'), () => install({ root, print, npm, findMissing }), {
+    onWait,
+  })
+}
+
+/**
+ * Names the packages that the lockfile wants and node_modules lacks, going by the record that npm writes at the end
+ * of every installation (so an interrupted one counts as missing). Optional packages are npm's decision.
+ */
+export function missingPackages(lock, installed, { needsDevPackages }) {
+  return Object.entries(lock.packages)
+    .filter(([path, entry]) => path !== '' && !entry.link && !entry.optional && !entry.devOptional)
+    .filter(([, entry]) => needsDevPackages || !entry.dev)
+    .filter(([path, entry]) => !isSamePackage(entry, installed.packages[path]))
+    .map(([path]) => path)
+}
+
+function isSamePackage(wanted, present) {
+  if (wanted.version !== present?.version) return false
+  return !wanted.integrity || !present.integrity || wanted.integrity === present.integrity
+}
+
+async function readLocks(root) {
+  const lock = JSON.parse(await readFile(join(root, 'package-lock.json'), 'utf8'))
+  try {
+    return [lock, JSON.parse(await readFile(join(root, 'node_modules', '.package-lock.json'), 'utf8'))]
+  } catch (error) {
+    if (error.code !== 'ENOENT' && !(error instanceof SyntaxError)) throw error
+    return [lock, { packages: {} }]
+  }
+}
+
+async function install({ root, print, npm, findMissing }) {
+  if ((await findMissing()).length === 0) return
+  print('slipway: installing packages (npm ci), which takes a few seconds the first time')
+  const startedAtMs = Date.now()
+  await runNpm({ root, npm })
+  const stillMissing = await findMissing()
+  if (stillMissing.length > 0) {
+    throw new BootstrapError(
+      `npm ci succeeded but left out ${stillMissing.slice(0, 3).join(', ')}. ` +
+        "Check npm's `omit` setting, or run `npm ci --include=dev --include=optional` yourself.",
+    )
+  }
+  print(`slipway: packages installed in ${((Date.now() - startedAtMs) / 1000).toFixed(1)} s`)
+}
+
+/** No package here needs its install script, so none gets to run one. */
+async function runNpm({ root, npm }) {
+  const args = ['ci', '--ignore-scripts', '--include=dev', '--include=optional', '--no-audit', '--no-fund']
+  let output = ''
+  const onOutput = (text) => (output = (output + text).slice(-NPM_OUTPUT_MAX_CHARS))
+  const { code, signal, sent } = await runChild(npm, args, { cwd: root, onOutput }).catch((cause) => {
+    throw new BootstrapError(describeNoNpm(npm, cause), { cause })
+  })
+  if (sent || signal) throw new BootstrapError('npm ci was interrupted', { signal: sent ?? signal })
+  if (code !== 0) {
+    throw new BootstrapError(`npm ci failed with exit code ${code} in ${root}. It said:\n\n${output.trim()}`)
+  }
+}
+
+function describeNoNpm(command, error) {
+  return `${command} could not be started (${error.code ?? error.message}). Install npm, which comes with Node, and run this again.`
+}

@@ -1,0 +1,31 @@
+import { defineConfig } from 'vitest/config'
+
+/** Test folders whose files share the machine's Docker Engine, fixed ports or the whole CPU. */
+const MACHINE_TESTS = ['test/docker/**/*.test.ts', 'test/e2e/**/*.test.ts']
+
+export default defineConfig({
+  test: {
+    environment: 'node',
+    pool: 'forks',
+    maxWorkers: 2,
+    allowOnly: false,
+    testTimeout: 20_000,
+    hookTimeout: 60_000,
+    projects: [
+      {
+        extends: true,
+        test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: MACHINE_TESTS },
+      },
+      {
+        extends: true,
+        // Their own group: they start when the unit tests are done, one file after another.
+        test: {
+          name: 'machine',
+          include: MACHINE_TESTS,
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
+  },
+})
