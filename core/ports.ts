@@ -131,6 +131,8 @@ export interface SourceLimits {
   readonly pollWaitSecondsMax: number
   readonly pollIntervalMs: number
   readonly pollIntervalMaxMs: number
+  /** Pace of reports about runners that move on. */
+  readonly reportIntervalMs: number
   /** A runner that has not registered by then is ended. */
   readonly registrationDeadlineMs: number
   /** How long one unit of a reservation lives from its grant. */
@@ -181,12 +183,28 @@ export interface SlotClaim {
   readonly slot: Slot
 }
 
+/** The most slots that one call may claim: what one conditional write of DynamoDB can express. */
+export const CLAIMS_MAX = 100
+
 /** The world as one complete, consistent-enough read; throws rather than return a part of it. */
 export interface Fleet {
   readonly hosts: readonly Host[]
   readonly liveness: readonly HostLiveness[]
   readonly images: readonly HostImages[]
   readonly runners: readonly Runner[]
+  /**
+   * Items that are there and can't be read: unknown, not absent. While a runner is among them, no set of runners is
+   * complete (no reconcile with a source); while a host is, its runners still have one.
+   */
+  readonly unreadable: readonly UnreadableItem[]
+}
+
+/** A stored item that is damaged, or that another version wrote. The ids are those of its key; null = it names none. */
+export interface UnreadableItem {
+  readonly host: HostId | null
+  readonly runner: RunnerId | null
+  /** Which item, and what is wrong with it, in words. */
+  readonly problem: string
 }
 
 export interface FleetChanges extends Fleet {
@@ -220,9 +238,14 @@ export interface FleetStore {
   /** False: a host of that name exists. */
   addHost(request: { id: HostId; tags: readonly string[]; tokenHash: string; now: EpochMs }): Promise<boolean>
   getHost(id: HostId): Promise<Host | null>
-  /** Raises the host's fence; never lowers it. Null: no such host. */
+  /** False: no such host. */
+  replaceToken(request: { host: HostId; tokenHash: string; now: EpochMs }): Promise<boolean>
+  /** Raises the host's fence; never lowers it. Null: no such host. `readChanges` doesn't tell it. */
   raiseFence(id: HostId, fence: Fence): Promise<Host | null>
-  /** Claims all or none. Null: fence, epoch, state or room do not hold any more; read the host again. */
+  /**
+   * Claims all or none, 1 to `CLAIMS_MAX` different runners. Null: fence, epoch, state or room do not hold any more;
+   * read the host again. Slots that are all held already, under this fence, answer as claimed.
+   */
   claimSlots(request: {
     host: HostId
     fence: Fence

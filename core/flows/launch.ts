@@ -9,7 +9,7 @@ import {
   type Template,
 } from '../model/index.ts'
 import { type ClaimPlan, type Hold, type PlannedRunner, planClaims, sayRefusal } from '../plan/index.ts'
-import type { Mint } from '../ports.ts'
+import { CLAIMS_MAX, type Mint } from '../ports.ts'
 import type { Loop } from './loop.ts'
 import type { SourceDesk } from './source-desk.ts'
 import { forEachLimited, WRITES_AT_ONCE } from './tasks.ts'
@@ -51,7 +51,7 @@ async function launchPlanned(
   for (const hold of holds) loop.claiming.add(hold)
   const unclaimed: PlannedRunner[] = []
   try {
-    await forEachLimited(groupByHost(plan.runners), WRITES_AT_ONCE, async ([host, planned]) => {
+    await forEachLimited(claimGroups(plan.runners), WRITES_AT_ONCE, async ([host, planned]) => {
       if (!(await claimOnHost(loop, desk, host, planned))) unclaimed.push(...planned)
     })
   } finally {
@@ -197,7 +197,7 @@ function orderOf(
 function launchLifeMs(loop: Loop, desk: SourceDesk, { reservation }: ReservedRunner): number {
   return reservation === null
     ? desk.limits.registrationDeadlineMs
-    : Math.max(0, reservation.expiresAt - loop.now)
+    : Math.max(0, Math.floor(reservation.expiresAt - loop.now))
 }
 
 /** Why a reserved runner must not be minted any more; null = it may. */
@@ -213,8 +213,14 @@ function holdOf(runner: PlannedRunner): Hold {
   return { host: runner.host, slot: { template: runner.template.key, ...runner.template.size } }
 }
 
-function groupByHost(runners: readonly PlannedRunner[]): ReadonlyMap<HostId, readonly PlannedRunner[]> {
-  return Map.groupBy(runners, (runner) => runner.host)
+/** One group per host and claim. */
+function* claimGroups(
+  runners: readonly PlannedRunner[],
+): Iterable<readonly [HostId, readonly PlannedRunner[]]> {
+  for (const [host, planned] of Map.groupBy(runners, (runner) => runner.host)) {
+    for (let start = 0; start < planned.length; start += CLAIMS_MAX)
+      yield [host, planned.slice(start, start + CLAIMS_MAX)]
+  }
 }
 
 /** The reservations of these runners, each with the count that is still unplaced. */

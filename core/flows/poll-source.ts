@@ -1,4 +1,4 @@
-import type { DemandAnswer, RunnerId, StopReason } from '../model/index.ts'
+import type { DemandAnswer, RunnerId, StopReason, WaitingJobs } from '../model/index.ts'
 import {
   explainWaiting,
   holdSeconds,
@@ -83,15 +83,17 @@ function othersOf(loop: Loop, desk: SourceDesk): readonly ReturnType<SourceDesk[
 }
 
 function takeAnswer(loop: Loop, desk: SourceDesk, answer: DemandAnswer): void {
-  const before = desk.last
+  const before = { last: desk.last, waiting: desk.waiting }
   desk.waiting = answer.waiting
   desk.last =
     answer.reservations.length > 0
       ? { kind: 'granted' }
-      : { kind: 'empty', inRow: before.kind === 'empty' ? before.inRow + 1 : 0 }
-  if (before.kind === 'unauthorized' || before.kind === 'failed')
+      : { kind: 'empty', inRow: before.last.kind === 'empty' ? before.last.inRow + 1 : 0 }
+  if (before.last.kind === 'unauthorized' || before.last.kind === 'failed')
     loop.hub.log.info('source.back', { source: desk.id })
   if (answer.waiting.length > 0) loop.sawWork()
+  if (sum(before.waiting) !== sum(answer.waiting))
+    loop.hub.log.info('demand.waiting', { source: desk.id, jobs: sum(answer.waiting) })
   for (const reservation of answer.reservations) {
     const { id, labels, count } = reservation
     loop.hub.log.info('demand.granted', { source: desk.id, reservation: id, labels, count })
@@ -105,6 +107,10 @@ function takeAnswer(loop: Loop, desk: SourceDesk, answer: DemandAnswer): void {
   }
   for (const id of answer.cancel) cancel(loop, id)
   sayRefusals(loop, desk)
+}
+
+function sum(waiting: readonly WaitingJobs[]): number {
+  return waiting.reduce((jobs, { queued }) => jobs + queued, 0)
 }
 
 function cancel(loop: Loop, id: RunnerId): void {

@@ -4,7 +4,6 @@ import type { Loop } from './loop.ts'
 import { orderStop } from './poll-source.ts'
 import type { SourceDesk } from './source-desk.ts'
 
-const FLUSH_EVERY_MS = 500
 /** After a failed report; doubles up to the ceiling. */
 const RETRY_FIRST_MS = 1_000
 const RETRY_MAX_MS = 30_000
@@ -26,7 +25,9 @@ export async function reportToSource(loop: Loop, desk: SourceDesk, signal: Abort
     }
     failures = (await flushReports(loop, desk, signal)) ? 0 : failures + 1
     const pauseMs =
-      failures === 0 ? FLUSH_EVERY_MS : Math.min(RETRY_FIRST_MS * 2 ** (failures - 1), RETRY_MAX_MS)
+      failures === 0
+        ? desk.limits.reportIntervalMs
+        : Math.min(RETRY_FIRST_MS * 2 ** (failures - 1), RETRY_MAX_MS)
     await clock.sleep(pauseMs, signal)
   }
 }

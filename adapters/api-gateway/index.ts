@@ -1,0 +1,46 @@
+import {
+  type ApiGatewayManagementApiClient,
+  DeleteConnectionCommand,
+  GoneException,
+  PostToConnectionCommand,
+} from '@aws-sdk/client-apigatewaymanagementapi'
+import type { ConnectionId } from '../../core/model/index.ts'
+import type { AgentGateway } from '../../core/ports.ts'
+import { encodeHubMessage, splitHubMessage } from '../../protocol/agent.ts'
+
+/** Reaches agents through API Gateway's connection management API, or a local gateway that speaks the same. */
+export function createAgentGateway(client: ApiGatewayManagementApiClient): AgentGateway {
+  return {
+    async post(connection, message) {
+      for (const part of splitHubMessage(message)) {
+        if (!(await deliver(client, connection, encodeHubMessage(part)))) return 'gone'
+      }
+      return 'posted'
+    },
+    async close(connection) {
+      await unlessGone(client.send(new DeleteConnectionCommand({ ConnectionId: connection })))
+    },
+  }
+}
+
+function deliver(
+  client: ApiGatewayManagementApiClient,
+  connection: ConnectionId,
+  text: string,
+): Promise<boolean> {
+  return unlessGone(
+    client.send(
+      new PostToConnectionCommand({ ConnectionId: connection, Data: new TextEncoder().encode(text) }),
+    ),
+  )
+}
+
+async function unlessGone(call: Promise<unknown>): Promise<boolean> {
+  try {
+    await call
+    return true
+  } catch (thrown) {
+    if (thrown instanceof GoneException) return false
+    throw thrown
+  }
+}

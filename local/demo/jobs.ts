@@ -1,0 +1,9 @@
+import type { NewJob } from '../sandbox/index.ts'
+
+/** Every fourth job asks for the larger template; each proves that it ran by writing its nonce. */
+export function demoJobs(count: number): readonly NewJob[] {
+  return Array.from({ length: count }, (_, index) => ({
+    labels: index % 4 === 3 ? ['demo', 'large'] : ['demo'],
+    command: `sleep ${1 + (index % 3)}; echo "job ${index + 1} was here: $SLIPWAY_NONCE"`,
+  }))
+}

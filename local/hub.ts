@@ -1,0 +1,141 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { ApiGatewayManagementApiClient } from '@aws-sdk/client-apigatewaymanagementapi'
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { type ControlLoopRun, runControlLoop, type SessionPorts, sweep } from '../core/flows/index.ts'
+import { type HostId, messageOf, type Secret, type Template } from '../core/model/index.ts'
+import type { AgentGateway, DemandSource, FleetStore, Log } from '../core/ports.ts'
+import { hashAgentToken } from '../lambdas/agent-socket/agent-token.ts'
+import { agentAuthorizer } from '../lambdas/agent-socket/authorizer.ts'
+import { agentSocketHandler } from '../lambdas/agent-socket/handler.ts'
+import { systemClock, systemRandom } from './clock.ts'
+import { startEmulator } from './emulator.ts'
+import { startGateway } from './gateway/index.ts'
+
+/** One name for every run in a state folder: a restarted hub takes its own lease over at once. */
+const HOLDER = 'local'
+const SWEEP_EVERY_MS = 60_000
+/** A control loop that failed is started again after this: its state says where to go on. */
+const RESTART_AFTER_MS = 1_000
+
+export interface LocalHubOptions {
+  readonly stateDir: string
+  readonly listenOn: { readonly host: string; readonly port: number }
+  readonly templates: readonly Template[]
+  readonly sources: readonly DemandSource[]
+  /** Hosts that may connect, each with its agent's token. */
+  readonly hosts: readonly { readonly id: HostId; readonly tags: readonly string[]; readonly token: Secret }[]
+  readonly build: string
+  readonly log: Log
+  /** The composition root's choice of adapters. */
+  readonly adapters: {
+    readonly openStore: (client: DynamoDBClient) => Promise<FleetStore>
+    readonly openAgentGateway: (client: ApiGatewayManagementApiClient) => AgentGateway
+  }
+}
+
+export interface LocalHub {
+  /** Where agents dial in. */
+  readonly url: string
+  readonly store: FleetStore
+  /** Plans and launches until one of the signals says otherwise; resolves when it is over. */
+  run(signals: Pick<ControlLoopRun, 'drain' | 'stop' | 'stayUntil'>): Promise<void>
+  close(): Promise<void>
+}
+
+/** The hub in one process: the flows and handlers of the AWS hub on an embedded database and a local gateway. */
+export async function openLocalHub(options: LocalHubOptions): Promise<LocalHub> {
+  const { log, templates } = options
+  await mkdir(options.stateDir, { recursive: true, mode: 0o700 })
+  const emulator = await startEmulator(join(options.stateDir, 'db'))
+  const store = await options.adapters.openStore(emulator.client)
+  await endOldConnections(store)
+  for (const host of options.hosts) await enrol(store, host)
+  let agents: AgentGateway | null = null
+  const lateGateway: AgentGateway = {
+    post: async (connection, message) => (agents === null ? 'gone' : agents.post(connection, message)),
+    close: async (connection) => agents?.close(connection),
+  }
+  const ports: SessionPorts = {
+    store,
+    gateway: lateGateway,
+    templates: () => templates,
+    clock: systemClock,
+    log,
+  }
+  const gateway = await startGateway({
+    ...options.listenOn,
+    authorize: agentAuthorizer({ store, log }),
+    handle: agentSocketHandler(ports),
+    log,
+  })
+  const management = managementClient(gateway.management)
+  agents = options.adapters.openAgentGateway(management)
+  const hub = { ...ports, sources: options.sources, random: systemRandom }
+  return {
+    url: gateway.url,
+    store,
+    async run(signals) {
+      const sweeping = repeatSweep(ports, signals.stop, signals.drain)
+      await runUntilOver(hub, { holder: HOLDER, build: options.build, ...signals })
+      await sweeping
+    },
+    async close() {
+      await gateway.close()
+      management.destroy()
+      await emulator.close()
+    },
+  }
+}
+
+/** A gateway that has just started has no connections: those of its last run ended with it, told or not. */
+async function endOldConnections(store: FleetStore): Promise<void> {
+  const { hosts } = await store.readFleet()
+  for (const { id, connection } of hosts) {
+    if (connection !== null) await store.endSession({ host: id, connection, now: systemClock.now() })
+  }
+}
+
+/** The host is there with this very token; a token that changed replaces the old one. */
+async function enrol(
+  store: FleetStore,
+  { id, tags, token }: LocalHubOptions['hosts'][number],
+): Promise<void> {
+  const tokenHash = hashAgentToken(token)
+  const known = await store.getHost(id)
+  if (known?.tokenHash === tokenHash) return
+  if (known !== null) await store.replaceToken({ host: id, tokenHash, now: systemClock.now() })
+  else await store.addHost({ id, tags, tokenHash, now: systemClock.now() })
+}
+
+function managementClient({ endpoint, accessKeyId }: { endpoint: string; accessKeyId: string }) {
+  return new ApiGatewayManagementApiClient({
+    endpoint,
+    region: 'local',
+    credentials: { accessKeyId, secretAccessKey: 'local' },
+  })
+}
+
+async function runUntilOver(hub: Parameters<typeof runControlLoop>[0], run: ControlLoopRun): Promise<void> {
+  while (!run.drain.aborted && !run.stop.aborted) {
+    try {
+      const end = await runControlLoop(hub, run)
+      hub.log.info('hub.loop-ended', { end })
+    } catch (thrown) {
+      hub.log.error('hub.loop-failed', { message: messageOf(thrown), cause: thrown })
+      await systemClock.sleep(RESTART_AFTER_MS, AbortSignal.any([run.drain, run.stop]))
+    }
+  }
+}
+
+async function repeatSweep(ports: SessionPorts, stop: AbortSignal, drain: AbortSignal): Promise<void> {
+  const over = AbortSignal.any([stop, drain])
+  while (!over.aborted) {
+    try {
+      await sweep(ports)
+    } catch (thrown) {
+      ports.log.error('hub.sweep-failed', { message: messageOf(thrown), cause: thrown })
+    }
+    await systemClock.sleep(SWEEP_EVERY_MS, over)
+  }
+}

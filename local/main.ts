@@ -1,0 +1,87 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createAgentGateway } from '../adapters/api-gateway/index.ts'
+import { createDynamoStore, ensureTable } from '../adapters/dynamodb/index.ts'
+import { createShipfoxSource } from '../adapters/shipfox/index.ts'
+import type { Engine } from '../agent/engine.ts'
+import { createDockerEngine } from '../agent/engines/docker/index.ts'
+import { createProcessEngine } from '../agent/engines/process/index.ts'
+import type { HostSettings, Settings } from '../config/index.ts'
+import type { HostId } from '../core/model/index.ts'
+import type { DemandSource, Log } from '../core/ports.ts'
+import { systemClock } from './clock.ts'
+import type { LocalHubOptions } from './hub.ts'
+import { demoRunnerProgram } from './demo/program.ts'
+import type { SourceAddress } from './start/source.ts'
+
+const TABLE = 'slipway'
+
+/** The composition root of one machine: the only place here that chooses adapters. */
+export const LOCAL_ADAPTERS: LocalHubOptions['adapters'] = {
+  async openStore(client) {
+    await ensureTable(client, TABLE)
+    return createDynamoStore({ client, table: TABLE })
+  },
+  openAgentGateway: createAgentGateway,
+}
+
+export function openDemandSource(settings: Settings, address: SourceAddress, log: Log): DemandSource {
+  return createShipfoxSource({
+    ...address,
+    maxReservations: settings.maxReservations,
+    mintBatchMax: Math.min(settings.mintBatchMax.v1, settings.mintBatchMax.v2),
+    pollWaitSecondsMax: settings.pollWaitSeconds,
+    pollIntervalMs: settings.pollIntervalMs,
+    pollIntervalMaxMs: settings.pollMaxIntervalMs,
+    reportIntervalMs: settings.convergeIntervalMs,
+    registrationDeadlineMs: settings.registrationDeadlineMs,
+    runnerPollMaxDurationMs: settings.runnerPollMaxDurationMs,
+    clock: systemClock,
+    log,
+  })
+}
+
+export type EngineChoice =
+  | { readonly kind: 'docker'; readonly dockerHost: string | null; readonly extraHosts: readonly string[] }
+  | { readonly kind: 'process' }
+
+export function openEngine(
+  choice: EngineChoice,
+  settings: Pick<Settings, 'docker' | 'stateDir'>,
+  identity: { install: string; host: HostId },
+  log: Log,
+): Engine {
+  if (choice.kind === 'process') {
+    const dir = join(settings.stateDir, 'processes')
+    return createProcessEngine({ dir, ...identity, command: demoRunnerProgram(dir), clock: systemClock, log })
+  }
+  const { network, extraHosts, logDriver, logOptions } = settings.docker
+  return createDockerEngine({
+    dockerHost: choice.dockerHost,
+    ...identity,
+    network,
+    extraHosts: [...extraHosts, ...choice.extraHosts],
+    logDriver,
+    logOptions: Object.fromEntries(
+      Object.entries(logOptions ?? {}).map(([name, value]) => [name, value.reveal()]),
+    ),
+    clock: systemClock,
+    log,
+  })
+}
+
+/** What the owner lets this machine give, as the agent takes it. */
+export function hostCaps({ cpuMillis, memoryMib, maxRunners }: HostSettings) {
+  return {
+    ...(cpuMillis === null ? {} : { cpuMillis }),
+    ...(memoryMib === null ? {} : { memoryMib }),
+    ...(maxRunners === null ? {} : { runners: maxRunners }),
+  }
+}
+
+/** What names a build to others: the version in package.json. */
+export function readVersion(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8')
+  const { version }: { version?: unknown } = JSON.parse(text)
+  return String(version)
+}

@@ -1,0 +1,37 @@
+/** Stages of a run: it serves, it drains (claims nothing new), it stops. A part that fails stops the others. */
+export class Signals {
+  readonly #drain = new AbortController()
+  readonly #stop = new AbortController()
+  readonly drain: AbortSignal
+  #failure: { readonly thrown: unknown } | null = null
+
+  constructor(shutdown: AbortSignal) {
+    this.drain = AbortSignal.any([shutdown, this.#drain.signal, this.#stop.signal])
+  }
+
+  get stop(): AbortSignal {
+    return this.#stop.signal
+  }
+
+  startDraining(): void {
+    this.#drain.abort()
+  }
+
+  stopNow(): void {
+    this.#stop.abort()
+  }
+
+  /** Waits for a part; its failure is kept, and stops the run. */
+  async guard(part: Promise<void>): Promise<void> {
+    try {
+      await part
+    } catch (thrown) {
+      this.#failure ??= { thrown }
+      this.stopNow()
+    }
+  }
+
+  throwIfFailed(): void {
+    if (this.#failure !== null) throw this.#failure.thrown
+  }
+}

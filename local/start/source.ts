@@ -1,0 +1,106 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { networkInterfaces } from 'node:os'
+import { join } from 'node:path'
+import type { Settings } from '../../config/index.ts'
+import { type Secret, SlipwayError, type SourceId, sourceId } from '../../core/model/index.ts'
+import { type ProtocolGeneration, type Sandbox, type SandboxOptions, startSandbox } from '../sandbox/index.ts'
+
+/** What serving a source needs to know, wherever the source is. */
+export interface SourceAddress {
+  readonly id: SourceId
+  readonly apiUrl: string
+  readonly runnerApiUrl: string
+  readonly token: Secret
+  readonly protocol: 'auto' | ProtocolGeneration
+}
+
+export interface OpenedSource {
+  readonly address: SourceAddress
+  /** Ours to feed and to close; null = somebody else's server. */
+  readonly sandbox: Sandbox | null
+  /** What containers need in their hosts file to reach it. */
+  readonly extraHosts: readonly string[]
+}
+
+export interface SandboxPlan {
+  readonly protocol: ProtocolGeneration
+  readonly inContainers: boolean
+  readonly port?: number
+  readonly onEvent: NonNullable<SandboxOptions['onEvent']>
+}
+
+/** The Shipfox API of the settings, or a sandbox of our own that runners can reach. */
+export async function openSource(settings: Settings, plan: SandboxPlan): Promise<OpenedSource> {
+  const { source } = settings
+  if (source.kind === 'sandbox') return openSandbox(settings.stateDir, plan)
+  const { apiUrl, token, protocol } = source
+  const runnerApiUrl = settings.runnerApiUrl ?? apiUrl
+  return {
+    address: { id: sourceId('shipfox'), apiUrl, runnerApiUrl, token, protocol },
+    sandbox: null,
+    extraHosts: [],
+  }
+}
+
+async function openSandbox(stateDir: string, plan: SandboxPlan): Promise<OpenedSource> {
+  const reach = plan.inContainers ? containerReach() : { listenOn: '127.0.0.1', name: null }
+  const dataDir = join(stateDir, `sandbox-${plan.protocol}`)
+  const sandbox = await startWhereItWas(dataDir, plan.port, {
+    protocol: plan.protocol,
+    dataDir,
+    host: reach.listenOn,
+    onEvent: plan.onEvent,
+  })
+  const runnerApiUrl = reach.name === null ? sandbox.url : `http://${reach.name}:${sandbox.port}`
+  const address = {
+    id: sourceId('sandbox'),
+    apiUrl: sandbox.url,
+    runnerApiUrl,
+    token: sandbox.token,
+    protocol: plan.protocol,
+  }
+  return { address, sandbox, extraHosts: reach.name === null ? [] : [`${reach.name}:host-gateway`] }
+}
+
+/** On the port of its last run, if that is free: runners of that run still call there. */
+async function startWhereItWas(
+  dataDir: string,
+  port: number | undefined,
+  options: SandboxOptions,
+): Promise<Sandbox> {
+  if (port !== undefined) return startSandbox({ ...options, port })
+  const note = join(dataDir, 'port')
+  const last = await readPort(note)
+  const sandbox = await startSandbox({ ...options, port: last }).catch((thrown: unknown) => {
+    if (last !== 0 && thrown instanceof SlipwayError && thrown.code === 'sandbox-listen')
+      return startSandbox(options)
+    throw thrown
+  })
+  await mkdir(dataDir, { recursive: true })
+  await writeFile(note, `${sandbox.port}\n`)
+  return sandbox
+}
+
+/** 0 (any port) when there was no run before, or its note can't be used. */
+async function readPort(note: string): Promise<number> {
+  try {
+    const port = Number(await readFile(note, 'utf8'))
+    return Number.isInteger(port) && port > 0 && port < 65_536 ? port : 0
+  } catch (thrown) {
+    if (thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT') return 0
+    throw thrown
+  }
+}
+
+const HOST_NAME = 'host.docker.internal'
+
+/**
+ * Where to listen so that containers of this machine's engine reach us: the engine's own bridge where there is one,
+ * which no other machine can reach; otherwise every address, under the name that the engine gives to its host.
+ */
+function containerReach(): { listenOn: string; name: string | null } {
+  const bridge = networkInterfaces()['docker0']?.find((address) => address.family === 'IPv4')
+  return bridge === undefined
+    ? { listenOn: '0.0.0.0', name: HOST_NAME }
+    : { listenOn: bridge.address, name: null }
+}
