@@ -1,0 +1,32 @@
+import type { ProtocolGeneration } from '../types.ts'
+import type { Route } from './call.ts'
+import { provisionerRoutes } from './provisioner-routes.ts'
+import { runnerRoutes } from './runner-routes.ts'
+import { sandboxRoutes } from './sandbox-routes.ts'
+
+const ALL_ROUTES: readonly Route[] = [...provisionerRoutes, ...runnerRoutes, ...sandboxRoutes]
+
+export type Match = { readonly route: Route; readonly params: Readonly<Record<string, string>> }
+
+/** The route of a generation for a method and path, or null: an unknown route and a wrong method are both 404. */
+export function matchRoute(protocol: ProtocolGeneration, method: string, path: string): Match | null {
+  for (const route of ALL_ROUTES) {
+    if (route.method !== method || !route.generations.includes(protocol)) continue
+    const params = matchPath(route.path, path)
+    if (params !== null) return { route, params }
+  }
+  return null
+}
+
+function matchPath(pattern: string, path: string): Record<string, string> | null {
+  const wanted = pattern.split('/')
+  const given = path.split('/')
+  if (wanted.length !== given.length) return null
+  const params: Record<string, string> = {}
+  for (const [index, segment] of wanted.entries()) {
+    const value = given[index] ?? ''
+    if (segment.startsWith(':') && value !== '') params[segment.slice(1)] = value
+    else if (segment !== value) return null
+  }
+  return params
+}

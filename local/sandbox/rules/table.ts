@@ -1,0 +1,125 @@
+/** Anything a table holds: immutable, replaced as a whole. */
+export type Row = { readonly id: string }
+
+/** One row of one table as it now stands; null means deleted. */
+export type RowChange = readonly [table: string, id: string, row: Row | null]
+
+/** The rows that share a key, in the order in which they took it. */
+export class Index<R extends Row> {
+  readonly #keyOf: (row: R) => string | null
+  readonly #rows = new Map<string, Map<string, R>>()
+
+  constructor(keyOf: (row: R) => string | null) {
+    this.#keyOf = keyOf
+  }
+
+  move(before: R | undefined, after: R | undefined): void {
+    const oldKey = before === undefined ? null : this.#keyOf(before)
+    const newKey = after === undefined ? null : this.#keyOf(after)
+    if (before !== undefined && oldKey !== null && oldKey !== newKey) this.#remove(oldKey, before.id)
+    if (after !== undefined && newKey !== null) this.#group(newKey).set(after.id, after)
+  }
+
+  keys(): Iterable<string> {
+    return this.#rows.keys()
+  }
+
+  size(key: string): number {
+    return this.#rows.get(key)?.size ?? 0
+  }
+
+  all(key: string): Iterable<R> {
+    return this.#rows.get(key)?.values() ?? []
+  }
+
+  /** The row that took the key first. */
+  first(key: string): R | undefined {
+    return this.#rows.get(key)?.values().next().value
+  }
+
+  #group(key: string): Map<string, R> {
+    const group = this.#rows.get(key) ?? new Map<string, R>()
+    this.#rows.set(key, group)
+    return group
+  }
+
+  #remove(key: string, id: string): void {
+    const group = this.#rows.get(key)
+    group?.delete(id)
+    if (group?.size === 0) this.#rows.delete(key)
+  }
+}
+
+/** A table as the journal sees it: rows of whatever kind. */
+export type StoredTable = {
+  readonly name: string
+  values(): Iterable<Row>
+  restore(row: Row): void
+  drop(id: string): void
+}
+
+/** A row read back is of its table's kind: the journal's checksum and version say that this code wrote it. */
+function isRowOf<R extends Row>(_table: Table<R>, _row: Row): _row is R {
+  return true
+}
+
+/** Rows by id, with indexes that follow every change. */
+export class Table<R extends Row> {
+  readonly name: string
+  readonly #rows = new Map<string, R>()
+  readonly #indexes: Index<R>[] = []
+  readonly #changed: (change: RowChange) => void
+
+  constructor(name: string, changed: (change: RowChange) => void) {
+    this.name = name
+    this.#changed = changed
+  }
+
+  /** Rows whose key is null stay out of the index. Must be called before the first row is put. */
+  indexedBy(keyOf: (row: R) => string | null): Index<R> {
+    const index = new Index(keyOf)
+    this.#indexes.push(index)
+    return index
+  }
+
+  get(id: string): R | undefined {
+    return this.#rows.get(id)
+  }
+
+  values(): Iterable<R> {
+    return this.#rows.values()
+  }
+
+  get size(): number {
+    return this.#rows.size
+  }
+
+  put(row: R): void {
+    this.hold(row)
+    this.#changed([this.name, row.id, row])
+  }
+
+  /** Puts a row without recording a change: for loading, and for facts that may be forgotten by a restart. */
+  hold(row: R): void {
+    const before = this.#rows.get(row.id)
+    this.#rows.set(row.id, row)
+    for (const index of this.#indexes) index.move(before, row)
+  }
+
+  delete(id: string): void {
+    this.drop(id)
+    this.#changed([this.name, id, null])
+  }
+
+  restore(row: Row): void {
+    if (isRowOf(this, row)) this.hold(row)
+  }
+
+  /** Deletes a row without recording a change. */
+  drop(id: string): void {
+    const before = this.#rows.get(id)
+    if (before === undefined) return
+    this.#rows.delete(id)
+    for (const index of this.#indexes) index.move(before, undefined)
+  }
+}
