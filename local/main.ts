@@ -15,6 +15,8 @@ import { demoRunnerProgram } from './demo/program.ts'
 import type { SourceAddress } from './start/source.ts'
 
 const TABLE = 'slipway'
+/** A demo runner whose job was canceled before it came should not keep the demo waiting. */
+const DEMO_RUNNER_WAIT_MS = 30_000
 
 /** The composition root of one machine: the only place here that chooses adapters. */
 export const LOCAL_ADAPTERS: LocalHubOptions['adapters'] = {
@@ -35,7 +37,8 @@ export function openDemandSource(settings: Settings, address: SourceAddress, log
     pollIntervalMaxMs: settings.pollMaxIntervalMs,
     reportIntervalMs: settings.convergeIntervalMs,
     registrationDeadlineMs: settings.registrationDeadlineMs,
-    runnerPollMaxDurationMs: settings.runnerPollMaxDurationMs,
+    runnerPollMaxDurationMs:
+      settings.source.kind === 'sandbox' ? DEMO_RUNNER_WAIT_MS : settings.runnerPollMaxDurationMs,
     clock: systemClock,
     log,
   })

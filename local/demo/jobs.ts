@@ -1,9 +1,12 @@
 import type { NewJob } from '../sandbox/index.ts'
 
-/** Every fourth job asks for the larger template; each proves that it ran by writing its nonce. */
+/**
+ * Every fourth job asks for the larger template; each proves that it ran by writing its nonce. Each label set fits one
+ * template only: a source gives a runner any job that its labels cover.
+ */
 export function demoJobs(count: number): readonly NewJob[] {
   return Array.from({ length: count }, (_, index) => ({
-    labels: index % 4 === 3 ? ['demo', 'large'] : ['demo'],
+    labels: index % 4 === 3 ? ['demo', 'large'] : ['demo', 'small'],
     command: `sleep ${1 + (index % 3)}; echo "job ${index + 1} was here: $SLIPWAY_NONCE"`,
   }))
 }

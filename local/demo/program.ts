@@ -4,7 +4,10 @@ import { demoRunnerFiles } from '../sandbox/runner-files.ts'
 
 /** The demo runner as a program of this machine, for the process engine; its files are laid out below `folder`. */
 export function demoRunnerProgram(folder: string): () => { file: string; args: readonly string[] } {
-  const files = demoRunnerFiles().map(({ path, content }) => ({ path: join(resolve(folder), 'program', path), content }))
+  const files = demoRunnerFiles().map(({ path, content }) => ({
+    path: join(resolve(folder), 'program', path),
+    content,
+  }))
   let laidOut = false
   return () => {
     if (!laidOut) {

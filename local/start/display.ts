@@ -1,7 +1,7 @@
 import { createLogUpdate } from 'log-update'
 import { jsonLine, type LogEntry, type LogSink, textLine } from '../log.ts'
 import type { SandboxEvent } from '../sandbox/index.ts'
-import { sayJobEvent, sayRunnerStep, sayTrouble } from './words.ts'
+import { type RunnerStep, sayJobEvent, sayRunnerStep, sayTrouble } from './words.ts'
 
 export interface Display {
   readonly log: LogSink
@@ -38,10 +38,19 @@ function jsonDisplay(stream: NodeJS.WriteStream): Display {
 
 function plainDisplay(write: (line: string) => void): Display {
   const timed = (at: number, text: string): void => write(`${clock(at)} ${text}`)
+  const runners = new Map<string, { head: string; since: number }>()
+  const step = ({ runner, head, word, last }: RunnerStep, at: number): void => {
+    const known = runners.get(runner) ?? { head, since: at }
+    if (last) runners.delete(runner)
+    else runners.set(runner, known)
+    timed(at, `runner ${known.head} ${word} +${seconds(at - known.since)}`)
+  }
   return {
     log(entry) {
-      const text = sayRunnerStep(entry)?.line ?? sayTrouble(entry)
-      if (text !== null) timed(entry.at, text)
+      const runnerStep = sayRunnerStep(entry)
+      const text = sayTrouble(entry)
+      if (runnerStep !== null) step(runnerStep, entry.at)
+      else if (text !== null) timed(entry.at, text)
       else if (entry.level === 'error') write(textLine(entry))
     },
     job(event) {

@@ -12,13 +12,7 @@ import { demoJobs } from '../demo/jobs.ts'
 import { demoTemplates } from '../demo/templates.ts'
 import { type LocalHub, openLocalHub } from '../hub.ts'
 import { createLog } from '../log.ts'
-import {
-  type EngineChoice,
-  LOCAL_ADAPTERS,
-  openDemandSource,
-  openEngine,
-  readVersion,
-} from '../main.ts'
+import { type EngineChoice, LOCAL_ADAPTERS, openDemandSource, openEngine, readVersion } from '../main.ts'
 import type { Display } from './display.ts'
 import { requireImages } from './images.ts'
 import { Signals } from './signals.ts'

@@ -7,7 +7,6 @@ export interface RunnerStep {
   readonly head: string
   readonly word: string
   readonly last: boolean
-  readonly line: string
 }
 
 const WORDS: Readonly<Record<string, string>> = {

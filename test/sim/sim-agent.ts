@@ -1,0 +1,237 @@
+import {
+  type AgentConnection,
+  type AgentMessage,
+  connectionId,
+  type ConnectionId,
+  type Epoch,
+  type Fence,
+  fence as asFence,
+  type HostCapacity,
+  type HostId,
+  type HubMessage,
+  type LaunchOrder,
+  type ReportedEnd,
+  type RunnerId,
+  type RunnerSighting,
+  type Sighting,
+  type SnapshotEntry,
+} from '../../core/model/index.ts'
+import type { SimClock } from './sim-clock.ts'
+import type { SimSource } from './sim-source.ts'
+
+interface SimContainer {
+  readonly order: LaunchOrder
+  phase: 'accepted' | 'running' | 'exited' | 'refused'
+  startedAtMs: number | null
+  end: ReportedEnd | null
+  cleared: boolean
+}
+
+const START_MS = 100
+const CLEAR_MS = 50
+const FINISHED: ReportedEnd = { outcome: 'finished', code: 'exited', reason: 'It ended well.', exitCode: 0 }
+
+/** The other side of the hub: a host that starts containers, whose runners register and run one job each. */
+export class SimAgent {
+  readonly host: HostId
+  readonly containers = new Map<RunnerId, SimContainer>()
+  /** Every container ever started: twice for one runner or one token is what must never happen. */
+  readonly started: { runner: RunnerId; token: string }[] = []
+  readonly refused = new Set<RunnerId>()
+  online = false
+  connection: ConnectionId | null = null
+  failStarts = false
+  /** Messages from the hub that pass this are heard. */
+  hears: (message: HubMessage) => boolean = () => true
+  #epoch: Epoch | null = null
+  #fence: Fence = asFence(0)
+  #seq = 0
+  #serial = 0
+  readonly #clock: SimClock
+  readonly #sources: readonly SimSource[]
+  readonly #capacity: HostCapacity
+  readonly #send: (from: AgentConnection, message: AgentMessage) => void
+
+  constructor(parts: {
+    host: HostId
+    clock: SimClock
+    sources: readonly SimSource[]
+    capacity: HostCapacity
+    send: (from: AgentConnection, message: AgentMessage) => void
+  }) {
+    this.host = parts.host
+    this.#clock = parts.clock
+    this.#sources = parts.sources
+    this.#capacity = parts.capacity
+    this.#send = parts.send
+  }
+
+  connect(): ConnectionId {
+    this.connection = connectionId(`${this.host}-${this.#serial++}`)
+    this.online = false
+    this.#epoch = null
+    this.#tell({
+      type: 'hello',
+      agentVersion: 'sim',
+      install: `install-${this.host}`,
+      engine: { kind: 'sim', version: '1', bootId: 'boot' },
+      capacity: this.#capacity,
+      accepting: true,
+      notAcceptingReason: null,
+      fence: this.#fence,
+    })
+    return this.connection
+  }
+
+  /** What holds this host's room now. */
+  get holding(): readonly SimContainer[] {
+    return [...this.containers.values()].filter((one) => one.phase !== 'refused' && !one.cleared)
+  }
+
+  receive(connection: ConnectionId, message: HubMessage): void {
+    if (connection !== this.connection || !this.hears(message)) return
+    if (message.type === 'welcome') {
+      this.#epoch = message.epoch
+      this.#seq = 0
+      this.#sendSnapshot()
+    } else if (message.type === 'prefetch') {
+      const images = message.images.map(({ image }) => ({ image, status: { state: 'present' as const } }))
+      this.#tell({ type: 'images', ...this.#stamp(), images })
+    } else if (message.type === 'launch' && this.#obeys(message)) {
+      for (const order of message.launches) void this.#launch(order)
+    } else if (message.type === 'settle' && this.#obeys(message)) {
+      for (const runner of message.runners) this.#settle(runner)
+    } else if (message.type === 'stop' && this.#obeys(message)) {
+      for (const { runner } of message.runners) this.#stop(runner)
+    }
+  }
+
+  #obeys(message: { epoch: Epoch; fence: Fence }): boolean {
+    if (message.epoch !== this.#epoch || message.fence < this.#fence) return false
+    this.#fence = message.fence
+    return true
+  }
+
+  async #launch(order: LaunchOrder): Promise<void> {
+    const { runner } = order
+    if (this.containers.has(runner) || this.refused.has(runner)) return
+    const container: SimContainer = { order, phase: 'accepted', startedAtMs: null, end: null, cleared: false }
+    this.containers.set(runner, container)
+    await this.#clock.sleep(START_MS)
+    if (container.phase !== 'accepted') return
+    if (this.failStarts) {
+      container.end = {
+        outcome: 'failed',
+        code: 'engine-failed',
+        reason: 'It would not start.',
+        exitCode: null,
+      }
+      container.phase = 'exited'
+      container.cleared = true
+      return this.#report(runner)
+    }
+    const token = order.secretEnv['TOKEN']?.reveal() ?? ''
+    this.started.push({ runner, token })
+    container.phase = 'running'
+    container.startedAtMs = this.#clock.monotonicMs()
+    this.#report(runner)
+    await this.#runJob(container, token)
+  }
+
+  async #runJob(container: SimContainer, token: string): Promise<void> {
+    const source = this.#sources.find((one) => one.register(token))
+    await this.#clock.sleep(20)
+    const job = source?.claim(container.order.origin.labels) ?? null
+    await this.#clock.sleep(job?.runMs ?? 1_000)
+    if (job !== null) job.state = 'done'
+    if (container.phase === 'running') await this.#exit(container, FINISHED)
+  }
+
+  async #exit(container: SimContainer, end: ReportedEnd): Promise<void> {
+    container.phase = 'exited'
+    container.end = end
+    this.#report(container.order.runner)
+    await this.#clock.sleep(CLEAR_MS)
+    container.cleared = true
+    this.#report(container.order.runner)
+  }
+
+  #settle(runner: RunnerId): void {
+    if (!this.containers.has(runner)) this.#refuse(runner, 'never-arrived')
+    this.#report(runner)
+  }
+
+  #stop(runner: RunnerId): void {
+    const container = this.containers.get(runner)
+    const end: ReportedEnd = { outcome: 'failed', code: 'stopped', reason: 'It was stopped.', exitCode: null }
+    if (container === undefined) this.#refuse(runner, 'stopped')
+    else if (container.phase === 'accepted') {
+      container.phase = 'exited'
+      container.end = end
+      container.cleared = true
+      this.#report(runner)
+    } else if (container.phase === 'running') void this.#exit(container, end)
+  }
+
+  #refuse(runner: RunnerId, code: 'never-arrived' | 'stopped'): void {
+    this.refused.add(runner)
+    if (code === 'stopped') this.#report(runner)
+  }
+
+  #sighting(runner: RunnerId): RunnerSighting {
+    const container = this.containers.get(runner)
+    if (container === undefined) {
+      const end: ReportedEnd = {
+        outcome: 'failed',
+        code: 'never-arrived',
+        reason: 'Never seen.',
+        exitCode: null,
+      }
+      return { runner, sighting: { phase: 'refused', end }, cleared: true }
+    }
+    return { runner, sighting: this.#phase(container), cleared: container.cleared }
+  }
+
+  #phase(container: SimContainer): Sighting {
+    const agoMs = Math.round(this.#clock.monotonicMs() - (container.startedAtMs ?? this.#clock.monotonicMs()))
+    if (container.phase === 'running') return { phase: 'running', agoMs }
+    if (container.end !== null)
+      return {
+        phase: 'exited',
+        agoMs: 0,
+        startedAgoMs: container.startedAtMs === null ? null : agoMs,
+        end: container.end,
+      }
+    return { phase: 'accepted' }
+  }
+
+  #report(runner: RunnerId): void {
+    if (this.online) this.#tell({ type: 'report', ...this.#stamp(), runners: [this.#sighting(runner)] })
+  }
+
+  #sendSnapshot(): void {
+    const entries = [...this.containers.values()].map(
+      ({ order: { runner, origin } }): SnapshotEntry => ({
+        ...this.#sighting(runner),
+        origin,
+      }),
+    )
+    this.#tell({
+      type: 'snapshot',
+      ...this.#stamp(),
+      entries,
+      complete: entries.map((entry) => entry.runner),
+    })
+    this.online = true
+  }
+
+  #stamp(): { epoch: Epoch; seq: number } {
+    if (this.#epoch === null) throw new Error('There is no session yet.')
+    this.#seq += 1
+    return { epoch: this.#epoch, seq: this.#seq }
+  }
+
+  #tell(message: AgentMessage): void {
+    if (this.connection !== null) this.#send({ host: this.host, connection: this.connection }, message)
+  }
+}

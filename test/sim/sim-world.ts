@@ -1,0 +1,193 @@
+import { createMemoryStore } from '../../adapters/memory/index.ts'
+import {
+  endAgentSession,
+  runControlLoop,
+  type SessionPorts,
+  sweep,
+  takeAgentMessage,
+} from '../../core/flows/index.ts'
+import {
+  type ConnectionId,
+  type HostCapacity,
+  type HostId,
+  hostId,
+  SlipwayError,
+  type Template,
+  templateKey,
+} from '../../core/model/index.ts'
+import type { AgentGateway, DemandSource, FleetStore, Log } from '../../core/ports.ts'
+import { SimAgent } from './sim-agent.ts'
+import { SimClock, SimRandom } from './sim-clock.ts'
+import { SimSource } from './sim-source.ts'
+
+export interface SimEvent {
+  readonly event: string
+  readonly fields: Readonly<Record<string, unknown>>
+}
+
+export interface SimHub {
+  readonly done: Promise<void>
+  readonly end: () => string | null
+  readonly drain: () => void
+  readonly stop: () => void
+}
+
+export function template(key: string, over: Partial<Template> = {}): Template {
+  return {
+    key: templateKey(key),
+    labels: [key],
+    image: 'image',
+    pull: { kind: 'if-not-present' },
+    size: { cpuMillis: 1_000, memoryMib: 512 },
+    maxConcurrency: 100,
+    targetConcurrency: 0,
+    cost: 1,
+    isolation: 'runc',
+    hosts: { kind: 'all' },
+    perHost: null,
+    env: {},
+    maxLifetimeMs: 3_600_000,
+    stopTimeoutMs: 10_000,
+    sources: { kind: 'all' },
+    ...over,
+  }
+}
+
+/** A fleet in virtual time: real flows, a real (memory) store, and the two ends that can't be here. */
+export class SimWorld {
+  readonly clock = new SimClock()
+  readonly random: SimRandom
+  readonly store: FleetStore
+  readonly sources: readonly SimSource[]
+  readonly agents = new Map<HostId, SimAgent>()
+  readonly events: SimEvent[] = []
+  templates: readonly Template[] = [template('small')]
+  readonly failures: unknown[] = []
+  readonly log: Log
+  #tokens = 0
+
+  constructor(seed = 1, sources: readonly string[] = ['sim']) {
+    this.random = new SimRandom(seed)
+    this.store = createMemoryStore()
+    this.sources = sources.map((name) => new SimSource(this.clock, name))
+    const write = (event: string, fields: SimEvent['fields'] = {}): void => {
+      this.events.push({ event, fields })
+    }
+    this.log = { info: write, warn: write, error: write }
+  }
+
+  get source(): SimSource {
+    const [first] = this.sources
+    if (first === undefined) throw new SlipwayError('sim', 'There is no source.')
+    return first
+  }
+
+  async addHost(name: string, capacity: Partial<HostCapacity> = {}): Promise<SimAgent> {
+    const host = hostId(name)
+    await this.store.addHost({
+      id: host,
+      tags: [],
+      tokenHash: `hash-${this.#tokens++}`,
+      now: this.clock.now(),
+    })
+    const agent = new SimAgent({
+      host,
+      clock: this.clock,
+      sources: this.sources,
+      capacity: { cpuMillis: 100_000, memoryMib: 100_000, runners: 10, ...capacity },
+      send: (from, message) => void this.#deliver(takeAgentMessage(this.session(), from, message)),
+    })
+    this.agents.set(host, agent)
+    return agent
+  }
+
+  /** The socket handler's ports; its messages to agents arrive a little later. */
+  session(): SessionPorts {
+    return {
+      store: this.store,
+      gateway: this.gateway(),
+      templates: () => this.templates,
+      clock: this.clock,
+      log: this.log,
+    }
+  }
+
+  gateway(): AgentGateway {
+    return {
+      post: async (connection, message) => {
+        await this.clock.sleep(2)
+        const agent = this.#agentOf(connection)
+        if (agent === undefined) return 'gone'
+        agent.receive(connection, message)
+        return 'posted'
+      },
+      close: async () => {},
+    }
+  }
+
+  async disconnect(agent: SimAgent, options: { told: boolean }): Promise<void> {
+    const { connection } = agent
+    agent.connection = null
+    agent.online = false
+    if (connection !== null && options.told)
+      await endAgentSession(this.session(), { host: agent.host, connection })
+  }
+
+  startHub(parts: {
+    holder: string
+    store?: FleetStore
+    gateway?: AgentGateway
+    sources?: readonly DemandSource[]
+    build?: string
+  }): SimHub {
+    const drain = new AbortController()
+    const stop = new AbortController()
+    let end: string | null = null
+    const hub = {
+      store: parts.store ?? this.store,
+      gateway: parts.gateway ?? this.gateway(),
+      sources: parts.sources ?? this.sources,
+      templates: () => this.templates,
+      clock: this.clock,
+      random: this.random,
+      log: this.log,
+    }
+    const run = {
+      holder: parts.holder,
+      build: parts.build ?? '1',
+      drain: drain.signal,
+      stop: stop.signal,
+      stayUntil: 'ended' as const,
+    }
+    const done = runControlLoop(hub, run).then(
+      (how) => {
+        end = how
+      },
+      (thrown: unknown) => {
+        end = `failed: ${String(thrown)}`
+        this.failures.push(thrown)
+      },
+    )
+    return { done, end: () => end, drain: () => drain.abort(), stop: () => stop.abort() }
+  }
+
+  sweep(): Promise<void> {
+    return sweep(this.session())
+  }
+
+  count(event: string): number {
+    return this.events.filter((one) => one.event === event).length
+  }
+
+  #agentOf(connection: ConnectionId): SimAgent | undefined {
+    return [...this.agents.values()].find((agent) => agent.connection === connection)
+  }
+
+  async #deliver(work: Promise<void>): Promise<void> {
+    try {
+      await work
+    } catch (thrown) {
+      this.failures.push(thrown)
+    }
+  }
+}
