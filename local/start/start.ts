@@ -145,7 +145,7 @@ async function serve(options: StartOptions, parts: Parts): Promise<Summary> {
 
 /** Queued once the host can take them, so that their times tell of Slipway and not of its own start. */
 async function queueDemoJobs(
-  { demoJobs: count }: StartOptions,
+  { demoJobs: count, display }: StartOptions,
   { hub, opened }: Parts,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
@@ -153,5 +153,7 @@ async function queueDemoJobs(
   while (!signal.aborted && (await hub.store.getHost(LOCAL_HOST))?.state !== 'online')
     await systemClock.sleep(50, signal)
   if (signal.aborted) return []
-  return opened.sandbox.enqueue(demoJobs(count)).map((job) => job.id)
+  const jobs = opened.sandbox.enqueue(demoJobs(count))
+  display.say(`${jobs.length} demo jobs queued`)
+  return jobs.map((job) => job.id)
 }
