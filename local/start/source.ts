@@ -1,9 +1,9 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
-import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import type { Settings } from '../../config/index.ts'
 import { type Secret, SlipwayError, type SourceId, sourceId } from '../../core/model/index.ts'
 import { type ProtocolGeneration, type Sandbox, type SandboxOptions, startSandbox } from '../sandbox/index.ts'
+import { bridgeAddress } from './bridge.ts'
 
 /** What serving a source needs to know, wherever the source is. */
 export interface SourceAddress {
@@ -43,7 +43,7 @@ export async function openSource(settings: Settings, plan: SandboxPlan): Promise
 }
 
 async function openSandbox(stateDir: string, plan: SandboxPlan): Promise<OpenedSource> {
-  const reach = plan.inContainers ? containerReach() : { listenOn: '127.0.0.1', name: null }
+  const reach = plan.inContainers ? await containerReach() : { listenOn: '127.0.0.1', name: null }
   const dataDir = join(stateDir, `sandbox-${plan.protocol}`)
   const sandbox = await startWhereItWas(dataDir, plan.port, {
     protocol: plan.protocol,
@@ -98,9 +98,7 @@ const HOST_NAME = 'host.docker.internal'
  * Where to listen so that containers of this machine's engine reach us: the engine's own bridge where there is one,
  * which no other machine can reach; otherwise every address, under the name that the engine gives to its host.
  */
-function containerReach(): { listenOn: string; name: string | null } {
-  const bridge = networkInterfaces()['docker0']?.find((address) => address.family === 'IPv4')
-  return bridge === undefined
-    ? { listenOn: '0.0.0.0', name: HOST_NAME }
-    : { listenOn: bridge.address, name: null }
+async function containerReach(): Promise<{ listenOn: string; name: string | null }> {
+  const bridge = await bridgeAddress()
+  return bridge === null ? { listenOn: '0.0.0.0', name: HOST_NAME } : { listenOn: bridge, name: null }
 }

@@ -23,7 +23,7 @@ export function sayRunnerStep({ event, fields }: LogEntry): RunnerStep | null {
   const head = [short(runner), fields['template'], fields['host']]
     .filter((part) => part !== undefined)
     .join(' ')
-  return { runner, head, word, last: event === 'runner.gone', line: `runner ${head}: ${word}` }
+  return { runner, head, word, last: event === 'runner.gone' }
 }
 
 function ending(fields: LogEntry['fields']): string {
