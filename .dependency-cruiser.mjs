@@ -36,13 +36,13 @@ const MAY_IMPORT = [
   },
   {
     from: 'agent/engines/docker',
-    folders: ['agent/', 'core/model/', 'protocol/'],
+    folders: ['agent/', 'core/model/', 'core/ports.ts', 'protocol/'],
     packages: ['zod', 'dockerode', 'tar-stream'],
     builtins: true,
   },
   {
     from: 'agent/',
-    folders: ['agent/', 'core/model/', 'protocol/'],
+    folders: ['agent/', 'core/model/', 'core/ports.ts', 'protocol/'],
     packages: ['zod', 'ws'],
     builtins: true,
   },

@@ -31,7 +31,7 @@ export function openDemandSource(settings: Settings, address: SourceAddress, log
   return createShipfoxSource({
     ...address,
     maxReservations: settings.maxReservations,
-    mintBatchMax: Math.min(settings.mintBatchMax.v1, settings.mintBatchMax.v2),
+    mintBatchMax: settings.mintBatchMax,
     pollWaitSecondsMax: settings.pollWaitSeconds,
     pollIntervalMs: settings.pollIntervalMs,
     pollIntervalMaxMs: settings.pollMaxIntervalMs,

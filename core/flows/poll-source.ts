@@ -58,7 +58,7 @@ async function pollOnce(loop: Loop, desk: SourceDesk, signal: AbortSignal): Prom
   }
   const ask = planAsk(loop.world(), desk.demand(), othersOf(loop, desk), desk.limits.reservationsMax)
   desk.starved =
-    ask.total < desk.waiting.reduce((sum, waiting) => sum + ungranted(waiting), 0) || ask.total === 0
+    ask.total < desk.waiting.reduce((jobs, waiting) => jobs + ungranted(waiting), 0) || ask.total === 0
   desk.holds = ask.holds
   const waitSeconds = Math.min(
     holdSeconds(desk.limits, loop.msSinceWork),

@@ -33,13 +33,15 @@ export interface SandboxPlan {
 export async function openSource(settings: Settings, plan: SandboxPlan): Promise<OpenedSource> {
   const { source } = settings
   if (source.kind === 'sandbox') return openSandbox(settings.stateDir, plan)
-  const { apiUrl, token, protocol } = source
-  const runnerApiUrl = settings.runnerApiUrl ?? apiUrl
-  return {
-    address: { id: sourceId('shipfox'), apiUrl, runnerApiUrl, token, protocol },
-    sandbox: null,
-    extraHosts: [],
-  }
+  return { address: addressOf(settings, source), sandbox: null, extraHosts: [] }
+}
+
+/** Where the settings' own source is. */
+export function addressOf(
+  { runnerApiUrl }: Settings,
+  { apiUrl, token, protocol }: Extract<Settings['source'], { kind: 'shipfox' }>,
+): SourceAddress {
+  return { id: sourceId('shipfox'), apiUrl, runnerApiUrl: runnerApiUrl ?? apiUrl, token, protocol }
 }
 
 async function openSandbox(stateDir: string, plan: SandboxPlan): Promise<OpenedSource> {

@@ -20,10 +20,12 @@ export function sayRunnerStep({ event, fields }: LogEntry): RunnerStep | null {
   const known = WORDS[event]
   if (known === undefined && event !== 'runner.gone') return null
   const word = known ?? ending(fields)
-  const head = [short(runner), fields['template'], fields['host']]
-    .filter((part) => part !== undefined)
-    .join(' ')
+  const head = [short(runner), textOf(fields['template']), textOf(fields['host'])].join(' ').trimEnd()
   return { runner, head, word, last: event === 'runner.gone' }
+}
+
+function textOf(field: unknown): string {
+  return typeof field === 'string' ? field : ''
 }
 
 function ending(fields: LogEntry['fields']): string {

@@ -26,7 +26,6 @@ export interface SimEvent {
 }
 
 export interface SimHub {
-  readonly done: Promise<void>
   readonly end: () => string | null
   readonly drain: () => void
   readonly stop: () => void
@@ -159,16 +158,16 @@ export class SimWorld {
       stop: stop.signal,
       stayUntil: 'ended' as const,
     }
-    const done = runControlLoop(hub, run).then(
-      (how) => {
-        end = how
-      },
-      (thrown: unknown) => {
+    const live = async (): Promise<void> => {
+      try {
+        end = await runControlLoop(hub, run)
+      } catch (thrown) {
         end = `failed: ${String(thrown)}`
         this.failures.push(thrown)
-      },
-    )
-    return { done, end: () => end, drain: () => drain.abort(), stop: () => stop.abort() }
+      }
+    }
+    void live()
+    return { end: () => end, drain: () => drain.abort(), stop: () => stop.abort() }
   }
 
   sweep(): Promise<void> {

@@ -1,0 +1,143 @@
+import { Secret } from '../../core/model/index.ts'
+import type { Mint, MintRequest } from '../../core/ports.ts'
+import type * as z from 'zod'
+import type { Call } from './api.ts'
+import type { Refusal } from './failures.ts'
+import {
+  afterRefusal,
+  afterSilence,
+  type BatchResult,
+  FreshTokens,
+  type MintFailure,
+  refusing,
+  runnerEnv,
+  type Runners,
+} from './mint-answers.ts'
+import type { Session } from './session.ts'
+import { BatchExceeds, BatchTooLarge, RegistrationTokens, TokenActive } from './wire.ts'
+
+/**
+ * Registration tokens for runners with ids of our own. The server mints all or nothing and says what stands in the
+ * way; the rest that it leaves is asked for again, once per kind of obstacle. Throws only while nothing was minted.
+ */
+export async function mintV1(
+  session: Session,
+  { reservation, runners }: MintRequest,
+  signal: AbortSignal,
+): Promise<BatchResult> {
+  if (reservation === null)
+    return { mints: refusing(runners, 'mint-refused', 'A v1 server starts no runner without a reservation.') }
+  const settled: Mint[] = []
+  const met = new Set<string>()
+  let rest = runners
+  while (rest.length > 0) {
+    const call = toCall(reservation, rest)
+    const result = await session.api.tryAsk(call, signal).catch((thrown: unknown) => ({ thrown }))
+    if ('thrown' in result) return { mints: [...settled, ...afterSilence(session, rest, result.thrown)] }
+    if ('answered' in result)
+      return { mints: [...settled, ...readTokens(session, rest, result.answered.value)] }
+    const { refusal } = result
+    if (refusal.code === 'batch-too-large') return { batchMax: smallerBatch(refusal, rest.length) }
+    const narrowed = narrow(refusal, rest, met)
+    if (narrowed === null) return { mints: [...settled, ...afterRefusal(session, rest, refusal, call.does)] }
+    session.log.warn('source.mint.narrowed', {
+      source: session.id,
+      code: refusal.code,
+      from: rest.length,
+      to: narrowed.retry.length,
+    })
+    settled.push(...narrowed.settled)
+    rest = narrowed.retry
+  }
+  return { mints: settled }
+}
+
+type Tokens = z.infer<typeof RegistrationTokens>
+
+function toCall(reservation: string, runners: Runners): Call<Tokens> {
+  return {
+    does: 'mint registration tokens',
+    method: 'POST',
+    path: '/provisioners/runner-registration-tokens/batch',
+    body: {
+      reservation_id: reservation,
+      runner_instances: runners.map(({ id }) => ({ provider_runner_id: id })),
+    },
+    answer: RegistrationTokens,
+    effect: 'once',
+  }
+}
+
+function readTokens(session: Session, runners: Runners, { tokens }: Tokens): readonly Mint[] {
+  const byRunner = new Map(tokens.map((row) => [row.provider_runner_id, row.registration_token]))
+  const fresh = new FreshTokens()
+  return runners.map(({ id, template }) => {
+    const token = byRunner.get(id)
+    if (token === undefined || !fresh.take(token))
+      return {
+        runner: id,
+        ok: false,
+        code: 'mint-unknown',
+        reason: 'The server sent no token for this runner.',
+      }
+    return {
+      runner: id,
+      ok: true,
+      env: runnerEnv(session, template),
+      secretEnv: { SHIPFOX_RUNNER_REGISTRATION_TOKEN: new Secret(token) },
+    }
+  })
+}
+
+export interface Narrowed {
+  readonly settled: readonly MintFailure[]
+  readonly retry: Runners
+}
+
+/** What is left to ask for after a refusal; null = nothing about it is known. `met`: obstacles met before. */
+export function narrow(refusal: Refusal, runners: Runners, met: Set<string>): Narrowed | null {
+  const again = met.has(refusal.code ?? '')
+  met.add(refusal.code ?? '')
+  switch (refusal.code ?? '') {
+    case 'reservation-not-found':
+    case 'reservation-expired':
+      return { settled: refusing(runners, 'reservation-expired', 'The reservation is over.'), retry: [] }
+    case 'batch-exceeds-reservation':
+      return withinReservation(refusal.details, again ? 0 : null, runners)
+    case 'registration-token-active':
+      return withoutActive(refusal.details, again, runners)
+    default:
+      return null
+  }
+}
+
+function withinReservation(details: unknown, noneLeft: 0 | null, runners: Runners): Narrowed {
+  const parsed = BatchExceeds.safeParse(details)
+  const left = parsed.success ? parsed.data.reservation_count - parsed.data.already_minted : 0
+  const fits = noneLeft ?? Math.max(left, 0)
+  // A server that refuses a batch which fits by its own count would be asked the same for ever.
+  const retry = fits < runners.length ? runners.slice(0, fits) : []
+  const reason = 'The reservation has no unit left for this runner: tokens were minted from it before.'
+  return { settled: refusing(runners.slice(retry.length), 'mint-refused', reason), retry }
+}
+
+/** An id holds a token that nobody has: an earlier answer was lost. It can't be had again, nor used. */
+function withoutActive(details: unknown, again: boolean, runners: Runners): Narrowed {
+  const parsed = TokenActive.safeParse(details)
+  const active = new Set(parsed.success ? parsed.data.provider_runner_ids : runners.map(({ id }) => id))
+  const blocked = runners.filter(({ id }) => active.has(id))
+  const open = runners.filter(({ id }) => !active.has(id))
+  const lost = refusing(blocked, 'mint-unknown', 'An earlier token of this runner was lost on its way.')
+  if (!again && blocked.length > 0) return { settled: lost, retry: open }
+  return {
+    settled: [...lost, ...refusing(open, 'mint-refused', 'Tokens of other runners stand in the way.')],
+    retry: [],
+  }
+}
+
+/** Always smaller than what was refused, whatever the server says. */
+function smallerBatch({ details }: Refusal, refused: number): number {
+  const parsed = BatchTooLarge.safeParse(details)
+  const half = Math.max(Math.floor(refused / 2), 1)
+  return parsed.success && parsed.data.max < refused ? parsed.data.max : half
+}

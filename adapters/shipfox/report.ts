@@ -1,0 +1,116 @@
+import type { RunnerReport } from '../../core/model/index.ts'
+import type { Call } from './api.ts'
+import type { Session } from './session.ts'
+import { BODY_MAX_BYTES, REASON_MAX_CHARS, REPORT_EVENTS_MAX, ReportAnswer, ReportEvent } from './wire.ts'
+import type * as z from 'zod'
+
+const TERMINAL: ReadonlySet<RunnerReport['state']> = new Set(['stopped', 'failed', 'terminated'])
+/** The database behind the server stores no NUL, and other control characters only spoil a line. */
+const CONTROL = /\p{Cc}+/gu
+
+/**
+ * Idempotent, and in order. L14: a report that the server could never accept is left out and told in the log, since
+ * it would hold up all others, however often they were sent.
+ */
+export async function report(
+  session: Session,
+  reports: readonly RunnerReport[],
+  signal: AbortSignal,
+): Promise<void> {
+  const events = reports.flatMap((one) => {
+    const checked = ReportEvent.safeParse(toEvent(one, session.options.providerKind))
+    if (checked.success) return [checked.data]
+    const [issue] = checked.error.issues
+    const why = `${issue?.path.join('.')}: ${issue?.message}`
+    session.log.error('source.report.unsendable', {
+      source: session.id,
+      runner: one.id,
+      state: one.state,
+      why,
+    })
+    return []
+  })
+  for (const batch of batchEvents(events)) await sendBatch(session, batch, signal)
+}
+
+/** The event of a report, not yet checked. */
+export function toEvent(runner: RunnerReport, providerKind: string | undefined): unknown {
+  const reason = clipReason(runner.reason ?? '')
+  return {
+    provider_runner_id: runner.id,
+    ...(runner.reservation === null ? {} : { reservation_id: runner.reservation }),
+    template_key: runner.template,
+    labels: runner.labels,
+    state: runner.state,
+    ...(reason === '' ? {} : { reason }),
+    reported_at: toInstant(runner.at),
+    ...(providerKind === undefined ? {} : { provider_kind: providerKind }),
+  }
+}
+
+export function clipReason(reason: string): string {
+  const line = reason.replaceAll(CONTROL, ' ').trim().toWellFormed()
+  return line.length <= REASON_MAX_CHARS ? line : `${line.slice(0, REASON_MAX_CHARS - 1)}…`.toWellFormed()
+}
+
+/** Ends in Z. What is no time gives a text that the event's check refuses. */
+function toInstant(at: number): string {
+  const date = new Date(at)
+  return Number.isNaN(date.getTime()) ? String(at) : date.toISOString()
+}
+
+/**
+ * Cuts events into batches that the server takes: by count, by bytes, and never two of one runner, because of those
+ * the server would drop one, and with it the time at which a state was first seen.
+ */
+export function batchEvents(events: readonly ReportEvent[]): readonly (readonly ReportEvent[])[] {
+  const batches: ReportEvent[][] = []
+  let open: ReportEvent[] = []
+  let bytes = 0
+  let runners = new Set<string>()
+  for (const event of events) {
+    const size = Buffer.byteLength(JSON.stringify(event)) + 1
+    const full =
+      open.length === 0 ||
+      open.length === REPORT_EVENTS_MAX ||
+      bytes + size > BODY_MAX_BYTES ||
+      runners.has(event.provider_runner_id)
+    if (full) {
+      open = []
+      batches.push(open)
+      bytes = Buffer.byteLength('{"events":[]}')
+      runners = new Set()
+    }
+    open.push(event)
+    bytes += size
+    runners.add(event.provider_runner_id)
+  }
+  return batches
+}
+
+async function sendBatch(
+  session: Session,
+  events: readonly ReportEvent[],
+  signal: AbortSignal,
+): Promise<void> {
+  const call: Call<z.infer<typeof ReportAnswer>> = {
+    does: 'report runners',
+    method: 'POST',
+    path: '/provisioners/runner-instances/report',
+    body: { events },
+    answer: ReportAnswer,
+    effect: 'repeatable',
+  }
+  let surelyKept = false
+  try {
+    const { value, repeated } = await session.api.ask(call, signal)
+    surelyKept = value.reservations_released === 0 && !repeated
+  } finally {
+    if (!surelyKept) forgetUnits(session, events)
+  }
+}
+
+/** The server gives the unit of a runner back that ended before it registered; after others it keeps the unit. */
+function forgetUnits({ units }: Session, events: readonly ReportEvent[]): void {
+  for (const event of events) if (TERMINAL.has(event.state)) units.returned(event.provider_runner_id)
+}

@@ -1,0 +1,113 @@
+import type Docker from 'dockerode'
+import * as z from 'zod'
+import type { SlotSize } from '../../../core/model/index.ts'
+import type { Log } from '../../../core/ports.ts'
+import type { EngineRunner } from '../../engine.ts'
+import { ContainerRow, InspectedContainer, readContainer, stateOf } from './container-state.ts'
+import { refusalOf } from './failure.ts'
+import { isOwned, ownershipFilter, type Ownership } from './labels.ts'
+
+const Rows = z.array(ContainerRow)
+
+/** Inspects in flight at once: as many as a busy engine answers without slowing the creates down. */
+const INSPECTS_AT_ONCE = 4
+
+/** A container that carries our ownership but can't be read as a runner. It holds room all the same. */
+export interface Unreadable extends SlotSize {
+  readonly containerId: string
+  readonly why: string
+}
+
+/**
+ * Reads all of our containers. The engine's list lacks times and exit codes, so each container is inspected: once
+ * while it runs and once after, since what was true of it in either state stays true (nothing restarts it).
+ */
+export class ContainerList {
+  readonly #owner: Ownership
+  readonly #log: Log
+  #known = new Map<string, EngineRunner>()
+  #unreadable = new Map<string, Unreadable>()
+
+  constructor(owner: Ownership, log: Log) {
+    this.#owner = owner
+    this.#log = log
+  }
+
+  /** Containers seen at the last reading that no runner can be made of; a person has to remove them. */
+  unreadable(): readonly Unreadable[] {
+    return [...this.#unreadable.values()]
+  }
+
+  /** Complete, or it throws: runners by the id of their container. */
+  async read(docker: Docker, signal: AbortSignal): Promise<ReadonlyMap<string, EngineRunner>> {
+    const filters = { label: ownershipFilter(this.#owner) }
+    const rows = Rows.parse(await docker.listContainers({ all: true, filters, abortSignal: signal }))
+    const ours = rows.filter((row) => isOwned(this.#owner, row.Labels))
+    const known = new Map<string, EngineRunner>()
+    const unreadable = new Map<string, Unreadable>()
+    await inParallel(ours, INSPECTS_AT_ONCE, async (row) => {
+      const found = this.#remembered(row) ?? (await this.#inspect(docker, row.Id, signal))
+      if (found === null) return
+      if ('why' in found) unreadable.set(row.Id, found)
+      else known.set(row.Id, found)
+    })
+    this.#known = known
+    this.#unreadable = unreadable
+    return known
+  }
+
+  #remembered(row: ContainerRow): EngineRunner | Unreadable | null {
+    const unreadable = this.#unreadable.get(row.Id)
+    if (unreadable !== undefined) return unreadable
+    const known = this.#known.get(row.Id)
+    const settled = known?.state === 'running' || known?.state === 'exited'
+    return settled && known.state === stateOf(row.State) ? known : null
+  }
+
+  /** Null: removed since the list was made. */
+  async #inspect(
+    docker: Docker,
+    containerId: string,
+    signal: AbortSignal,
+  ): Promise<EngineRunner | Unreadable | null> {
+    try {
+      const answer = await docker.getContainer(containerId).inspect({ abortSignal: signal })
+      const container = InspectedContainer.parse(answer)
+      const runner = readContainer(container)
+      return 'unreadable' in runner ? this.#report(container, runner.unreadable) : runner
+    } catch (thrown) {
+      if (refusalOf(thrown)?.status === 404) return null
+      throw thrown
+    }
+  }
+
+  #report(container: InspectedContainer, why: string): Unreadable {
+    this.#log.error('engine.container-unreadable', {
+      container: container.Id,
+      name: container.Name,
+      why,
+      advice:
+        'It carries the labels of this agent but is no runner that it can read. Its room is not given away; remove it by hand.',
+    })
+    const { NanoCpus, Memory } = container.HostConfig
+    return {
+      containerId: container.Id,
+      why,
+      cpuMillis: Math.ceil(NanoCpus / 1_000_000),
+      memoryMib: Math.ceil(Memory / 1_048_576),
+    }
+  }
+}
+
+/** Does `work` for every item, `width` at a time; the first failure is thrown. */
+async function inParallel<T>(
+  items: readonly T[],
+  width: number,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
+  const queue = items.values()
+  const lane = async (): Promise<void> => {
+    for (const item of queue) await work(item)
+  }
+  await Promise.all(Array.from({ length: width }, lane))
+}

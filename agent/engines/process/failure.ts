@@ -1,0 +1,21 @@
+import { messageOf } from '../../../core/model/index.ts'
+import { EngineError } from '../../engine.ts'
+
+/** Trouble with the disk or its rights that won't go away by itself. */
+const LASTING = new Set(['ENOSPC', 'EDQUOT', 'EACCES', 'EPERM', 'EROFS', 'ENAMETOOLONG', 'ENOTDIR'])
+
+/** Runs one method of the engine; whatever it throws becomes an EngineError. */
+export async function asEngine<T>(doing: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (thrown) {
+    if (thrown instanceof EngineError) throw thrown
+    const lasting = LASTING.has(codeOf(thrown) ?? '')
+    const message = `The process engine couldn't ${doing}: ${messageOf(thrown)}`
+    throw new EngineError(lasting ? 'refused' : 'unreachable', message, { cause: thrown })
+  }
+}
+
+export function codeOf(thrown: unknown): string | null {
+  return thrown instanceof Error && 'code' in thrown ? String(thrown.code) : null
+}

@@ -1,0 +1,54 @@
+import { mkdir, open, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { syncFolder, writeDurably } from './durable-file.ts'
+import { codeOf } from './failure.ts'
+import { FILES, type Layout } from './layout.ts'
+import type { SpecRecord } from './records.ts'
+
+/** Names that are no runner's id, so that nothing takes what is half made or half removed for a runner. */
+const UNFINISHED = '.new-'
+const REMOVING = '.removing-'
+
+/** Makes the folder of a runner, with its spec in it or not at all. False: there is one of that name. */
+export async function makeRunnerFolder(layout: Layout, spec: SpecRecord): Promise<boolean> {
+  const unfinished = join(layout.runners, `${UNFINISHED}${spec.runner}`)
+  await rm(unfinished, { recursive: true, force: true })
+  await mkdir(join(unfinished, FILES.work), { recursive: true })
+  writeDurably(join(unfinished, FILES.spec), spec)
+  try {
+    await rename(unfinished, layout.folder(spec.runner))
+  } catch (thrown) {
+    if (codeOf(thrown) !== 'ENOTEMPTY' && codeOf(thrown) !== 'EEXIST') throw thrown
+    await rm(unfinished, { recursive: true, force: true })
+    return false
+  }
+  syncFolder(layout.runners)
+  return true
+}
+
+/** Takes it away in one step, so that a crash leaves no half of a runner, and then clears it. */
+export async function removeRunnerFolder(layout: Layout, runner: SpecRecord['runner']): Promise<void> {
+  const removing = join(layout.runners, `${REMOVING}${runner}`)
+  await rm(removing, { recursive: true, force: true })
+  await rename(layout.folder(runner), removing)
+  syncFolder(layout.runners)
+  await rm(removing, { recursive: true, force: true })
+}
+
+/** Whoever claims a start is the only one ever to try it. False: it was claimed before. */
+export async function claimStart(folder: string): Promise<boolean> {
+  try {
+    await using file = await open(join(folder, FILES.claim), 'wx')
+    await file.sync()
+  } catch (thrown) {
+    if (codeOf(thrown) === 'EEXIST') return false
+    throw thrown
+  }
+  syncFolder(folder)
+  return true
+}
+
+/** For a start that surely had no effect. */
+export async function unclaimStart(folder: string): Promise<void> {
+  await rm(join(folder, FILES.claim), { force: true })
+}

@@ -1,0 +1,10 @@
+import type { Settings } from '../../config/index.ts'
+import type { Log } from '../../core/ports.ts'
+import { createLog, jsonLine, textLine } from '../log.ts'
+import type { CommandIo } from './io.ts'
+
+/** The log of a part that runs alone: a line per event on stdout. */
+export function openLog({ log }: Pick<Settings, 'log'>, { stdout }: CommandIo): Log {
+  const line = log === 'json' ? jsonLine : textLine
+  return createLog((entry) => stdout.write(`${line(entry)}\n`))
+}

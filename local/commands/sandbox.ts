@@ -1,0 +1,34 @@
+import { parseSettings } from '../../config/index.ts'
+import { aborted } from '../../core/flows/index.ts'
+import { demoJobs } from '../demo/jobs.ts'
+import { createDisplay } from '../start/display.ts'
+import { openSource } from '../start/source.ts'
+import type { CommandIo } from './io.ts'
+
+export interface SandboxFlags {
+  readonly port: number
+  readonly demoJobs: number
+  readonly protocol: 'v1' | 'v2'
+}
+
+/** `slipway sandbox`: prints how to reach it, and serves until it is shut down. */
+export async function sandboxCommand(flags: SandboxFlags, io: CommandIo): Promise<number> {
+  const { settings } = parseSettings({ ...io.env, SHIPFOX_API_URL: '', SHIPFOX_PROVISIONER_TOKEN: '' })
+  const display = createDisplay(settings.log === 'json' ? 'json' : 'plain', io.stderr)
+  const plan = { protocol: flags.protocol, inContainers: true, port: flags.port, onEvent: display.job }
+  const { address, sandbox } = await openSource(settings, plan)
+  try {
+    sandbox?.enqueue(demoJobs(flags.demoJobs))
+    // The token guards demo jobs on this machine, and whoever started the sandbox needs it.
+    const lines = [
+      `export SHIPFOX_API_URL=${address.apiUrl}`,
+      `export SHIPFOX_RUNNER_API_URL=${address.runnerApiUrl}`,
+      `export SHIPFOX_PROVISIONER_TOKEN=${address.token.reveal()}`,
+    ]
+    io.stdout.write(`${lines.join('\n')}\n`)
+    await aborted(io.shutdown)
+    return 0
+  } finally {
+    await sandbox?.close()
+  }
+}

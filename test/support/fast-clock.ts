@@ -1,0 +1,44 @@
+import type { Clock } from '../../core/ports.ts'
+
+/** Real time, `speed` times as fast, with a wall clock that can be made to jump. */
+export class FastClock implements Clock {
+  readonly speed: number
+  jumpMs = 0
+  readonly #bornAt = Date.now()
+
+  constructor(speed: number) {
+    this.speed = speed
+  }
+
+  now(): number {
+    return this.#bornAt + this.monotonicMs() + this.jumpMs
+  }
+
+  monotonicMs(): number {
+    return (Date.now() - this.#bornAt) * this.speed
+  }
+
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      if (signal?.aborted) return resolve()
+      const done = (): void => {
+        clearTimeout(timer)
+        signal?.removeEventListener('abort', done)
+        resolve()
+      }
+      const timer = setTimeout(done, ms / this.speed)
+      signal?.addEventListener('abort', done, { once: true })
+    })
+  }
+}
+
+/** Waits until `check` holds; says what it waited for when it never does. */
+export async function eventually(what: string, check: () => boolean, withinMs = 10_000): Promise<void> {
+  const deadline = Date.now() + withinMs
+  while (!check()) {
+    if (Date.now() > deadline) throw new Error(`Not within ${withinMs} ms: ${what}`)
+    await new Promise((resolve) => {
+      setTimeout(resolve, 5)
+    })
+  }
+}
