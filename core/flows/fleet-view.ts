@@ -33,6 +33,8 @@ export class FleetView {
   readonly #starting = new Map<HostId, number>()
   #order: readonly HostId[] = []
   lastHost: ReadonlyMap<TemplateKey, HostId> = new Map()
+  /** False while runners are stored that can't be read: then no set of runners is the full one. */
+  isComplete = true
 
   get hosts(): Iterable<Host> {
     return this.#hosts.values()
@@ -60,7 +62,14 @@ export class FleetView {
     for (const runner of this.#runners.values()) if (runner.state !== 'gone') yield runner
   }
 
-  /** Takes in a complete reading or a batch of changes; tells which runners moved on. */
+  /** Takes in a complete reading; tells which runners moved on. */
+  applyAll(fleet: Fleet): readonly Advance[] {
+    this.isComplete = fleet.unreadable.every((item) => item.runner === null)
+    this.#retainHosts(fleet)
+    return this.apply(fleet)
+  }
+
+  /** Takes in a batch of changes; tells which runners moved on. */
   apply(fleet: Fleet): readonly Advance[] {
     for (const host of fleet.hosts) this.applyHost(host)
     for (const liveness of fleet.liveness) this.#liveness.set(liveness.host, liveness)
@@ -77,12 +86,6 @@ export class FleetView {
     this.#hosts.set(host.id, host)
     if (known === undefined) this.#order = [...this.#hosts.keys()].toSorted()
     return true
-  }
-
-  /** A complete reading no longer holds these hosts: they were removed. */
-  retainHosts(present: ReadonlySet<HostId>): void {
-    for (const id of this.#hosts.keys()) if (!present.has(id)) this.#hosts.delete(id)
-    this.#order = [...this.#hosts.keys()].toSorted()
   }
 
   applyRunner(runner: Runner): Advance | null {
@@ -120,6 +123,13 @@ export class FleetView {
       live: this.#live satisfies Map<TemplateKey, LiveCount>,
       lastHost: this.lastHost,
     }
+  }
+
+  /** Hosts that a complete reading no longer holds were removed; one that can't be read is still there. */
+  #retainHosts({ hosts, unreadable }: Fleet): void {
+    const present = new Set([...hosts.map((host) => host.id), ...unreadable.map((item) => item.host)])
+    for (const id of this.#hosts.keys()) if (!present.has(id)) this.#hosts.delete(id)
+    this.#order = [...this.#hosts.keys()].toSorted()
   }
 
   #count(runner: Runner, by: 1 | -1): void {

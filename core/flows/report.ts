@@ -68,6 +68,8 @@ export async function reconcileWithSource(loop: Loop, desk: SourceDesk, signal: 
   while (!signal.aborted && loop.lease.holds()) {
     await clock.sleep(RECONCILE_EVERY_MS, signal)
     if (signal.aborted) return
+    // A runner left out of the set is written off: better no comparison than one with a part of it.
+    if (!loop.view.isComplete) continue
     const observed = [...loop.view.liveRunners()]
       .filter((runner) => runner.source === desk.id)
       .map(({ id }) => id)

@@ -22,7 +22,8 @@ export async function raiseBarrier(store: FleetStore, fence: Fence): Promise<Fle
 
 /** Goes on with what the last holder left between two steps. */
 export async function takeUpWork(loop: Loop, fleet: Fleet, notes: LeaseNotes): Promise<void> {
-  loop.view.apply(fleet)
+  for (const item of fleet.unreadable) loop.hub.log.error('store.item-unreadable', { ...item })
+  loop.view.applyAll(fleet)
   for (const desk of loop.desks) desk.mintWindow = notes.mintWindows[desk.id]
   for (const host of fleet.hosts) {
     const orphans = [...host.slots.keys()].filter((id) => isOrphan(loop.view.runner(id)))

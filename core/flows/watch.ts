@@ -29,8 +29,8 @@ export async function watchFleet(loop: Loop, since: number, signal: AbortSignal)
 
 async function readEverything(loop: Loop): Promise<void> {
   const fleet = await loop.hub.store.readFleet()
-  for (const advance of loop.view.apply(fleet)) loop.follow(advance)
-  loop.view.retainHosts(new Set(fleet.hosts.map((host) => host.id)))
+  for (const item of fleet.unreadable) loop.hub.log.error('store.item-unreadable', { ...item })
+  for (const advance of loop.view.applyAll(fleet)) loop.follow(advance)
   loop.view.forgetGone(loop.now - GONE_MEMORY_MS)
   loop.roomChanged()
 }

@@ -16,10 +16,12 @@ import {
 describe('authenticate', () => {
   it('finds out that a server is of v1, and its limits', async () => {
     const server = await serveApi('v1', {})
-    const source = createShipfoxSource(optionsFor(server.url, { mintBatchMax: { v1: 1000, v2: 1000 }, pollWaitSecondsMax: 90 }))
+    const source = createShipfoxSource(
+      optionsFor(server.url, { mintBatchMax: { v1: 1000, v2: 1000 }, pollWaitSecondsMax: 90 }),
+    )
     await expect(source.authenticate(NEVER)).resolves.toEqual({
       templatesMax: 100,
-      mintBatchMax: { v1: 500, v2: 500 },
+      mintBatchMax: 500,
       mintCalls: { max: 120, windowMs: 60_000 },
       reservationsMax: 250,
       pollWaitSecondsMax: 30,
