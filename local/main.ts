@@ -7,7 +7,7 @@ import type { Engine } from '../agent/engine.ts'
 import { createDockerEngine } from '../agent/engines/docker/index.ts'
 import { createProcessEngine } from '../agent/engines/process/index.ts'
 import type { HostSettings, Settings } from '../config/index.ts'
-import type { HostId } from '../core/model/index.ts'
+import { type HostId, messageOf, SlipwayError } from '../core/model/index.ts'
 import type { DemandSource, Log } from '../core/ports.ts'
 import { systemClock } from './clock.ts'
 import type { LocalHubOptions } from './hub.ts'
@@ -58,9 +58,10 @@ export function openEngine(
     const dir = join(settings.stateDir, 'processes')
     return createProcessEngine({ dir, ...identity, command: demoRunnerProgram(dir), clock: systemClock, log })
   }
-  const { network, extraHosts, logDriver, logOptions } = settings.docker
+  const { network, extraHosts, logDriver, logOptions, tlsFolder } = settings.docker
   return createDockerEngine({
     dockerHost: choice.dockerHost,
+    tls: tlsFolder === null ? null : readTls(tlsFolder),
     ...identity,
     network,
     extraHosts: [...extraHosts, ...choice.extraHosts],
@@ -71,6 +72,18 @@ export function openEngine(
     clock: systemClock,
     log,
   })
+}
+
+function readTls(folder: string): { ca: string; cert: string; key: string } {
+  const read = (name: string): string => {
+    try {
+      return readFileSync(join(folder, name), 'utf8')
+    } catch (cause) {
+      const what = `DOCKER_TLS_VERIFY is set, but ${join(folder, name)} can't be read: ${messageOf(cause)}. Check DOCKER_CERT_PATH.`
+      throw new SlipwayError('docker-certificates', what, { cause })
+    }
+  }
+  return { ca: read('ca.pem'), cert: read('cert.pem'), key: read('key.pem') }
 }
 
 /** What the owner lets this machine give, as the agent takes it. */

@@ -15,6 +15,8 @@ export type SourceSettings =
 export interface DockerSettings {
   /** `unix://`, `tcp://` or `ssh://`. */
   readonly host: string
+  /** Holds ca.pem, cert.pem and key.pem for an engine behind TLS. */
+  readonly tlsFolder: string | null
   readonly network: string | null
   /** `name:address` each, as Docker takes them. */
   readonly extraHosts: readonly string[]
@@ -164,6 +166,7 @@ function readDocker(reader: EnvReader): DockerSettings {
   }
   return {
     host: readDockerHost(reader),
+    tlsFolder: reader.isSet(SETTINGS.dockerTlsVerify) ? reader.read(SETTINGS.dockerCertPath) : null,
     network: reader.read(SETTINGS.dockerNetwork),
     extraHosts: reader.read(SETTINGS.dockerExtraHosts),
     logDriver: reader.read(SETTINGS.dockerLogDriver),

@@ -224,6 +224,14 @@ const SLIPWAY_SETTINGS = {
 
 /** Not Slipway's, but asked where its own variable for it is unset. */
 const FOREIGN_SETTINGS = {
+  dockerTlsVerify: optional('DOCKER_TLS_VERIFY', kinds.text, {
+    default: 'no TLS',
+    meaning: 'Set to anything: speak TLS to a tcp:// engine, as for the docker command.',
+  }),
+  dockerCertPath: optional('DOCKER_CERT_PATH', kinds.text, {
+    default: '–',
+    meaning: 'Folder of ca.pem, cert.pem and key.pem, with DOCKER_TLS_VERIFY.',
+  }),
   dockerHostOfClient: optional('DOCKER_HOST', kinds.dockerHost, {
     default: 'the local socket',
     meaning: 'Address of the Docker Engine, as for the docker command.',

@@ -6,7 +6,8 @@ export const TEMPLATES_MAX = { v1: 100, v2: 1000 } as const
 /** Throws SlipwayError `templates-too-many`: the source, which takes at most `max`, would refuse every poll. */
 export function checkTemplateCount(templates: readonly Template[], max: number): void {
   if (templates.length <= max) return
-  const remedy = max === TEMPLATES_MAX.v1 && templates.length <= TEMPLATES_MAX.v2 ? ', or use a v2 server' : ''
+  const remedy =
+    max === TEMPLATES_MAX.v1 && templates.length <= TEMPLATES_MAX.v2 ? ', or use a v2 server' : ''
   throw new SlipwayError(
     'templates-too-many',
     `The templates file makes ${templates.length} templates, but the source takes at most ${max}. ` +

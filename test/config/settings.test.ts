@@ -41,6 +41,7 @@ describe('settings', () => {
         hubPort: 8420,
         docker: {
           host: 'unix:///var/run/docker.sock',
+          tlsFolder: null,
           network: null,
           extraHosts: [],
           logDriver: null,
@@ -264,6 +265,12 @@ describe('settings', () => {
     expect(mistakesIn({ [max]: '10', [interval]: '11' })).toMatchObject([{ path: max }])
   })
 
+  it('name the folder of certificates only where TLS is asked for', () => {
+    const folder = (env: Record<string, string>) => parseSettings(env).settings.docker.tlsFolder
+    expect(folder({ DOCKER_TLS_VERIFY: '1', DOCKER_CERT_PATH: '/certs' })).toBe('/certs')
+    expect(folder({ DOCKER_CERT_PATH: '/certs' })).toBeNull()
+  })
+
   it('prefer their own address of the engine to DOCKER_HOST', () => {
     const [own, foreign] = ['SHIPFOX_PROVISIONER_DOCKER_HOST', 'DOCKER_HOST']
     expect(settingsOf({ [foreign]: 'ssh://me@build-1' }).docker.host).toBe('ssh://me@build-1')
@@ -440,7 +447,7 @@ describe('the help on settings', () => {
     const names = SETTINGS_HELP.map(({ name }) => name)
     expect(new Set(names).size).toBe(names.length)
     for (const { name, default: fallback, meaning } of SETTINGS_HELP) {
-      expect(name).toMatch(/^(?:SHIPFOX|SLIPWAY)_[A-Z_]+$|^DOCKER_HOST$/)
+      expect(name).toMatch(/^(?:SHIPFOX|SLIPWAY)_[A-Z_]+$|^DOCKER_(?:HOST|TLS_VERIFY|CERT_PATH)$/)
       expect(fallback).not.toBe('')
       expect(meaning).toMatch(/\.$/)
     }
