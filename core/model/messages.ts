@@ -171,7 +171,7 @@ export type HubMessage =
       readonly epoch: Epoch
       readonly images: readonly { readonly image: string; readonly pull: PullPolicy }[]
     }
-  /** Everything up to this message of this epoch is written down. */
+  /** This message of this epoch is written down; it says nothing of earlier ones, which may be handled later. */
   | { readonly type: 'ack'; readonly epoch: Epoch; readonly seq: number }
   /** The hub will not talk to this session any more. `retry` false: a person has to act. */
   | {

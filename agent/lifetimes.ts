@@ -1,0 +1,45 @@
+import type { RunnerId } from '../core/model/index.ts'
+import type { Clock } from '../core/ports.ts'
+import type { EngineRunner } from './engine.ts'
+
+/** How often lifetimes are looked at: their bound is minutes to hours. */
+const CHECK_EVERY_MS = 1_000
+
+/** Ends runners that live too long. Measured by a clock that never jumps, from when this agent first saw them (K19). */
+export interface Lifetimes {
+  /** Takes up a runner that runs; one that is known is left as it is. */
+  track(seen: EngineRunner): void
+  untrack(runner: RunnerId): void
+  run(signal: AbortSignal): Promise<void>
+}
+
+export function createLifetimes(deps: {
+  readonly clock: Clock
+  readonly onExpired: (runner: RunnerId) => void
+}): Lifetimes {
+  const { clock, onExpired } = deps
+  const deadlines = new Map<RunnerId, number>()
+  return {
+    track(seen) {
+      if (deadlines.has(seen.runner)) return
+      // The wall clock is asked once, for the time before this agent: at most the whole life is held for used.
+      const usedMs = Math.max(0, clock.now() - (seen.startedAt ?? clock.now()))
+      deadlines.set(seen.runner, clock.monotonicMs() + seen.maxLifetimeMs - usedMs)
+    },
+    untrack: (runner) => {
+      deadlines.delete(runner)
+    },
+    async run(signal) {
+      while (!signal.aborted) {
+        const nowMs = clock.monotonicMs()
+        for (const [runner, deadlineMs] of deadlines) {
+          if (deadlineMs > nowMs) continue
+          // Its stop stands in the journal from here on, and is repeated until it has ended.
+          deadlines.delete(runner)
+          onExpired(runner)
+        }
+        await clock.sleep(CHECK_EVERY_MS, signal)
+      }
+    },
+  }
+}

@@ -1,0 +1,146 @@
+import { randomUUID } from 'node:crypto'
+import { link, readdir, rename, rm, stat } from 'node:fs/promises'
+import { connect, createServer, type Server } from 'node:net'
+import { join, relative } from 'node:path'
+import { SlipwayError, messageOf } from '../core/model/index.ts'
+
+/** Longest path of a Unix socket that every system takes, in bytes. */
+const SOCKET_PATH_MAX_BYTES = 100
+
+export interface Lock {
+  /** False: someone took the data folder over by force; this agent must stop. */
+  held(): Promise<boolean>
+  release(): Promise<void>
+}
+
+/**
+ * One agent per data folder (K18). The lock is a listening Unix socket: the kernel ends it with its process, however
+ * that dies, and it is seen from another container that shares the folder, which a process id is not. Throws
+ * `agent-locked` while another agent lives.
+ */
+export async function lockDataDir(dataDir: string): Promise<Lock> {
+  const path = join(dataDir, 'agent.sock')
+  const own = join(dataDir, `.lock-${randomUUID().slice(0, 8)}`)
+  if (Buffer.byteLength(address(own)) > SOCKET_PATH_MAX_BYTES) {
+    throw new SlipwayError(
+      'data-dir-too-long',
+      `The path of the data folder ${dataDir} is too long. Choose one of at most 80 bytes, or start closer to it.`,
+    )
+  }
+  const server = await listen(own)
+  try {
+    await claim(path, own)
+    await sweepDead(dataDir, own)
+  } catch (error) {
+    await close(server, own)
+    throw error
+  }
+  const held = (): Promise<boolean> => sameFile(path, own)
+  return {
+    held,
+    async release() {
+      if (await held()) await rm(path, { force: true })
+      await close(server, own)
+    },
+  }
+}
+
+/** A socket's path is short by law: a relative one may do where the whole one does not. */
+function address(path: string): string {
+  const near = relative(process.cwd(), path)
+  return near.length < path.length ? near : path
+}
+
+/** Puts our socket in the lock's place, which succeeds for one agent alone; clears a dead agent's away first. */
+async function claim(path: string, own: string): Promise<void> {
+  // Three rounds: each lost round means that another agent was just claiming or dying.
+  for (let round = 0; round < 3; round += 1) {
+    if (await linkNew(own, path)) return
+    if (await answers(path)) break
+    await clearDead(path, `${own}-dead`)
+  }
+  throw new SlipwayError(
+    'agent-locked',
+    `Another agent serves the data folder of ${path}. Stop it first, or give this one a folder of its own.`,
+  )
+}
+
+/** Removes what killed agents left behind. */
+async function sweepDead(dataDir: string, own: string): Promise<void> {
+  const left = (await readdir(dataDir)).filter((name) => name.startsWith('.lock-'))
+  for (const path of left.map((name) => join(dataDir, name))) {
+    if (path !== own && !(await answers(path))) await rm(path, { force: true })
+  }
+}
+
+/** Moves the dead socket away, and back again should it have come alive (another claimed it since we looked). */
+async function clearDead(path: string, aside: string): Promise<void> {
+  try {
+    await rename(path, aside)
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return
+    throw error
+  }
+  if (await answers(aside)) await linkNew(aside, path)
+  await rm(aside, { force: true })
+}
+
+async function linkNew(from: string, to: string): Promise<boolean> {
+  try {
+    await link(from, to)
+    return true
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return false
+    throw new SlipwayError('agent-lock-failed', `The lock ${to} can't be made: ${messageOf(error)}.`, {
+      cause: error,
+    })
+  }
+}
+
+async function sameFile(left: string, right: string): Promise<boolean> {
+  try {
+    const [one, other] = await Promise.all([stat(left), stat(right)])
+    return one.ino === other.ino && one.dev === other.dev
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return false
+    throw error
+  }
+}
+
+/** Whether a process listens there. */
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(address(path))
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.once('error', () => resolve(false))
+  })
+}
+
+function listen(path: string): Promise<Server> {
+  return new Promise((resolve, reject) => {
+    const server = createServer((socket) => socket.destroy())
+    server.once('error', (cause) => {
+      reject(
+        new SlipwayError('agent-lock-failed', `The lock ${path} can't be made: ${messageOf(cause)}.`, {
+          cause,
+        }),
+      )
+    })
+    // Held by its file, not by the event loop: it must not keep a process alive.
+    server.listen(address(path), () => resolve(server.unref()))
+  })
+}
+
+async function close(server: Server, path: string): Promise<void> {
+  await new Promise<void>((resolve) => {
+    server.close(() => resolve())
+  })
+  await rm(path, { force: true })
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : null
+}

@@ -1,0 +1,81 @@
+import { readFile } from 'node:fs/promises'
+import { unreachable, type HostId, type Secret } from '../core/model/index.ts'
+import type { Clock, Log, Randomness } from '../core/ports.ts'
+import type { Engine } from './engine.ts'
+import { createDockerEngine, type DockerEngineOptions } from './engines/docker/index.ts'
+import { createProcessEngine, type ProcessEngineOptions } from './engines/process/index.ts'
+import { createAgent, openInstall, type HostCaps, type Retention } from './index.ts'
+
+type Identity = 'install' | 'host' | 'clock' | 'log'
+
+/** Which engine runs the containers of this host, with the settings of that engine alone. */
+export type EngineSettings =
+  | ({ readonly kind: 'docker' } & Omit<DockerEngineOptions, Identity>)
+  | ({ readonly kind: 'process' } & Omit<ProcessEngineOptions, Identity>)
+
+export interface AgentSettings {
+  readonly host: HostId
+  /** `ws://` or `wss://`, path included. */
+  readonly hubUrl: string
+  readonly token: Secret
+  readonly dataDir: string
+  readonly engine: EngineSettings
+  readonly caps: HostCaps
+  readonly retention: Retention
+  readonly agentVersion: string
+}
+
+export interface AgentSurroundings {
+  readonly clock: Clock
+  readonly random: Randomness
+  readonly log: Log
+  /** Aborts on a shutdown signal. */
+  readonly signal: AbortSignal
+}
+
+/** The agent on this machine, with its real engine: what `slipway agent` runs. See `Agent.run` for its errors. */
+export async function runAgent(settings: AgentSettings, surroundings: AgentSurroundings): Promise<void> {
+  const { clock, random, log, signal } = surroundings
+  const { host, hubUrl, dataDir } = settings
+  warnIfUnencrypted(hubUrl, log)
+  const install = await openInstall(dataDir, await machineId(), random)
+  const engine = openEngine(settings.engine, { install, host, clock, log })
+  log.info('agent.starting', { host, install, hubUrl, engine: settings.engine.kind })
+  await createAgent({ ...settings, engine, install, clock, random, log }).run(signal)
+}
+
+function openEngine(
+  settings: EngineSettings,
+  identity: { install: string; host: HostId; clock: Clock; log: Log },
+): Engine {
+  switch (settings.kind) {
+    case 'docker':
+      return createDockerEngine({ ...settings, ...identity })
+    case 'process':
+      return createProcessEngine({ ...settings, ...identity })
+    default:
+      return unreachable(settings)
+  }
+}
+
+/** Null where the system has none, as in most containers. */
+async function machineId(): Promise<string | null> {
+  try {
+    const text = (await readFile('/etc/machine-id', 'utf8')).trim()
+    return text === '' ? null : text
+  } catch {
+    // Not every system has one; the installation is then bound to its folder alone.
+    return null
+  }
+}
+
+const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]'])
+
+function warnIfUnencrypted(hubUrl: string, log: Log): void {
+  const { protocol, hostname } = new URL(hubUrl)
+  if (protocol === 'wss:' || LOOPBACK.has(hostname)) return
+  log.warn('agent.hub-unencrypted', {
+    hubUrl,
+    advice: 'Tokens travel readable to the network. Use wss:// outside of one machine.',
+  })
+}

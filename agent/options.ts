@@ -1,0 +1,43 @@
+import type { HostId, Secret } from '../core/model/index.ts'
+import type { Clock, Log, Randomness } from '../core/ports.ts'
+import type { Engine } from './engine.ts'
+
+/** What the owner lets this host give at most; what is absent, the machine decides. */
+export interface HostCaps {
+  readonly cpuMillis?: number
+  readonly memoryMib?: number
+  readonly runners?: number
+}
+
+/** How long, and how many, failed containers are kept stopped for a look. `max` 0 = none. */
+export interface Retention {
+  readonly ms: number
+  readonly max: number
+}
+
+export interface AgentOptions {
+  readonly host: HostId
+  /** `ws://` or `wss://`, path included. */
+  readonly hubUrl: string
+  readonly token: Secret
+  readonly engine: Engine
+  /** Identity of this installation, from `openInstall(dataDir)`; the engine labels containers with it. */
+  readonly install: string
+  /** Holds the journal and the lock. */
+  readonly dataDir: string
+  readonly caps: HostCaps
+  readonly retention: Retention
+  readonly clock: Clock
+  readonly random: Randomness
+  readonly log: Log
+  readonly agentVersion: string
+}
+
+export interface Agent {
+  /**
+   * Serves its host until the signal aborts, then flushes its reports for a few seconds and resolves; running jobs
+   * go on. Throws `agent-locked` (another agent serves this data folder), `agent-token-refused` (before any session
+   * ever), or a goodbye that a person has to act on (`agent-host-unknown`, `agent-install-mismatch`, …).
+   */
+  run(signal: AbortSignal): Promise<void>
+}

@@ -1,0 +1,35 @@
+import { messageOf } from '../core/model/index.ts'
+import type { Log } from '../core/ports.ts'
+
+/**
+ * Work that nobody waits for. Each piece handles the failures that it expects; anything else is logged as a bug, and
+ * the next listing of the engine takes its runner up again.
+ */
+export interface Tasks {
+  start(name: string, work: () => Promise<void>): void
+  /** Resolves when everything that was started has ended. */
+  idle(): Promise<void>
+}
+
+export function createTasks(log: Log): Tasks {
+  const running = new Set<Promise<void>>()
+
+  async function guard(name: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work()
+    } catch (error) {
+      log.error('agent.task-failed', { task: name, reason: messageOf(error) })
+    }
+  }
+
+  return {
+    start(name, work) {
+      const task = guard(name, work)
+      running.add(task)
+      void task.then(() => running.delete(task))
+    },
+    async idle() {
+      while (running.size > 0) await Promise.all(running)
+    },
+  }
+}

@@ -1,0 +1,223 @@
+import * as z from 'zod'
+import {
+  epoch,
+  fence,
+  hostId,
+  LABELS_MAX,
+  messageOf,
+  runnerId,
+  Secret,
+  sourceId,
+  templateKey,
+  type AgentMessage,
+  type EndCode,
+  type HubMessage,
+} from '../core/model/index.ts'
+
+/* The shape of every message between hub and agent. Unknown fields are dropped: a newer peer may send more. */
+
+/** A text or number that one of the core's checkers has to accept; what was sent is never repeated. */
+function checked<Raw extends string | number, T>(raw: z.ZodType<Raw>, make: (value: Raw) => T) {
+  return raw.transform((value, context): T => {
+    try {
+      return make(value)
+    } catch (cause) {
+      const expected = messageOf(cause).split('expected ').at(-1) ?? 'another form'
+      context.addIssue({ code: 'custom', message: `expected ${expected.replace(/\.$/, '')}` })
+      return z.NEVER
+    }
+  })
+}
+
+export const RunnerIdSchema = checked(z.string(), runnerId)
+export const EpochSchema = checked(z.number(), epoch)
+export const FenceSchema = checked(z.number(), fence)
+const Seq = z.int().min(1)
+/** Whole milliseconds, thousandths, MiB, counts: nothing on this wire is negative or a fraction. */
+const Whole = z.int().min(0)
+const Text = z.string()
+
+const END_CODES = {
+  exited: 'exited',
+  'exited-with-error': 'exited-with-error',
+  'out-of-memory': 'out-of-memory',
+  stopped: 'stopped',
+  'max-lifetime': 'max-lifetime',
+  'never-registered': 'never-registered',
+  'never-arrived': 'never-arrived',
+  'never-started': 'never-started',
+  'reservation-expired': 'reservation-expired',
+  'mint-refused': 'mint-refused',
+  'mint-unknown': 'mint-unknown',
+  'image-unavailable': 'image-unavailable',
+  'engine-failed': 'engine-failed',
+  'engine-unreachable': 'engine-unreachable',
+  'refused-by-agent': 'refused-by-agent',
+  'hub-restarted': 'hub-restarted',
+  'orphaned-slot': 'orphaned-slot',
+  'container-vanished': 'container-vanished',
+  'host-rebooted': 'host-rebooted',
+  'host-dead': 'host-dead',
+  'host-removed': 'host-removed',
+} as const satisfies { [Code in EndCode]: Code }
+
+/** Ends that an agent brings about itself, on the hub's order or its own. */
+export const StopCodes = ['stopped', 'never-registered', 'max-lifetime'] as const satisfies readonly EndCode[]
+
+export const ReportedEndSchema = z.object({
+  outcome: z.enum(['finished', 'failed', 'lost']),
+  code: z.enum(END_CODES),
+  reason: Text,
+  exitCode: z.int().nullable(),
+})
+
+export const RunnerOriginSchema = z.object({
+  template: checked(z.string(), templateKey),
+  source: checked(z.string(), sourceId),
+  labels: z.array(Text).max(LABELS_MAX),
+  reservation: Text.nullable(),
+  cpuMillis: Whole,
+  memoryMib: Whole,
+})
+
+const SightingSchema = z.discriminatedUnion('phase', [
+  z.object({ phase: z.literal('accepted') }),
+  z.object({ phase: z.literal('running'), agoMs: Whole }),
+  z.object({
+    phase: z.literal('exited'),
+    agoMs: Whole,
+    startedAgoMs: Whole.nullable(),
+    end: ReportedEndSchema,
+  }),
+  z.object({ phase: z.literal('refused'), end: ReportedEndSchema }),
+])
+
+const RunnerSightingSchema = z.object({
+  runner: RunnerIdSchema,
+  sighting: SightingSchema,
+  cleared: z.boolean(),
+})
+
+const ReportedImageSchema = z.discriminatedUnion('state', [
+  z.object({ state: z.literal('present') }),
+  z.object({ state: z.literal('pulling') }),
+  z.object({ state: z.literal('failed'), reason: Text, retryInMs: Whole }),
+])
+
+const acceptance = { accepting: z.boolean(), notAcceptingReason: Text.nullable() }
+const numbered = { epoch: EpochSchema, seq: Seq }
+
+/** One schema per message type, so that an unknown type can be told from a malformed message. */
+export const AGENT_MESSAGES = {
+  hello: z.object({
+    type: z.literal('hello'),
+    agentVersion: Text,
+    install: Text,
+    engine: z.object({ kind: Text, version: Text, bootId: Text }),
+    capacity: z.object({ cpuMillis: Whole, memoryMib: Whole, runners: Whole }),
+    ...acceptance,
+    fence: FenceSchema,
+  }),
+  snapshot: z.object({
+    type: z.literal('snapshot'),
+    ...numbered,
+    entries: z.array(RunnerSightingSchema.extend({ origin: RunnerOriginSchema })),
+    complete: z.array(RunnerIdSchema).nullable(),
+  }),
+  report: z.object({ type: z.literal('report'), ...numbered, runners: z.array(RunnerSightingSchema) }),
+  heartbeat: z.object({
+    type: z.literal('heartbeat'),
+    ...numbered,
+    ...acceptance,
+    startsPerMinute: z.number().min(0).nullable(),
+    nextInMs: Whole,
+  }),
+  images: z.object({
+    type: z.literal('images'),
+    ...numbered,
+    images: z.array(z.object({ image: Text, status: ReportedImageSchema })),
+  }),
+  'black-box': z
+    .object({
+      type: z.literal('black-box'),
+      ...numbered,
+      runner: RunnerIdSchema,
+      part: z.int().min(1),
+      parts: z.int().min(1),
+      text: Text,
+    })
+    .refine(({ part, parts }) => part <= parts, { path: ['part'], error: 'expected at most `parts`' }),
+} satisfies { [Type in AgentMessage['type']]: z.ZodType<Extract<AgentMessage, { type: Type }>> }
+
+const PullPolicySchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('if-not-present') }),
+  z.object({ kind: z.literal('always') }),
+  z.object({ kind: z.literal('ttl'), ttlMs: Whole }),
+])
+
+const LaunchOrderSchema = z.object({
+  runner: RunnerIdSchema,
+  origin: RunnerOriginSchema,
+  image: Text.min(1),
+  pull: PullPolicySchema,
+  isolation: z.enum(['runc', 'sysbox']),
+  env: z.record(Text, Text),
+  secretEnv: z.record(
+    Text,
+    Text.transform((value) => new Secret(value)),
+  ),
+  expiresInMs: Whole,
+  startDeadlineMs: Whole,
+  maxLifetimeMs: Whole,
+  stopTimeoutMs: Whole,
+})
+
+const command = { command: Text, epoch: EpochSchema }
+
+export const HUB_MESSAGES = {
+  welcome: z.object({
+    type: z.literal('welcome'),
+    host: checked(z.string(), hostId),
+    epoch: EpochSchema,
+    heartbeatIdleMs: z.int().min(1),
+    heartbeatBusyMs: z.int().min(1),
+  }),
+  launch: z.object({
+    type: z.literal('launch'),
+    ...command,
+    fence: FenceSchema,
+    launches: z.array(LaunchOrderSchema),
+  }),
+  stop: z.object({
+    type: z.literal('stop'),
+    ...command,
+    fence: FenceSchema,
+    runners: z.array(
+      z.object({ runner: RunnerIdSchema, reason: z.enum(['canceled', 'never-registered', 'source-ended']) }),
+    ),
+  }),
+  settle: z.object({
+    type: z.literal('settle'),
+    ...command,
+    fence: FenceSchema,
+    runners: z.array(RunnerIdSchema),
+  }),
+  prefetch: z.object({
+    type: z.literal('prefetch'),
+    ...command,
+    images: z.array(z.object({ image: Text.min(1), pull: PullPolicySchema })),
+  }),
+  ack: z.object({ type: z.literal('ack'), ...numbered }),
+  goodbye: z.object({
+    type: z.literal('goodbye'),
+    code: z.enum([
+      'superseded',
+      'host-unknown',
+      'install-mismatch',
+      'protocol-unsupported',
+      'message-invalid',
+    ]),
+    message: Text,
+    retry: z.boolean(),
+  }),
+} satisfies { [Type in HubMessage['type']]: z.ZodType<Extract<HubMessage, { type: Type }>> }

@@ -1,0 +1,115 @@
+import * as z from 'zod'
+import {
+  MESSAGE_MAX_BYTES,
+  PROTOCOL_VERSION,
+  SlipwayError,
+  type AgentMessage,
+  type HubMessage,
+} from '../core/model/index.ts'
+import { revealed, utf8Bytes } from './agent-bytes.ts'
+import { AGENT_MESSAGES, HUB_MESSAGES } from './agent-schemas.ts'
+
+export {
+  BLACK_BOX_PART_MAX_CHARACTERS,
+  chunkBySize,
+  splitBlackBox,
+  splitHubMessage,
+  splitImages,
+  splitReport,
+  splitSnapshot,
+  type SnapshotPart,
+} from './agent-parts.ts'
+
+/**
+ * The messages between hub and agent as bytes: one JSON object per WebSocket frame, `{"v":1,"type":…}`.
+ * docs/protocol.md tells their story.
+ *
+ * Decoding throws `message-invalid` (names the field, never repeats a value) or `protocol-unsupported` (another
+ * version). Encoding throws `message-too-large`: split first.
+ */
+
+/** Versions that this build reads: its own and, once there are two, the one before. */
+const VERSIONS_READ: readonly number[] = [PROTOCOL_VERSION]
+
+const Envelope = z.object({ v: z.int(), type: z.string() })
+
+export function encodeAgentMessage(message: AgentMessage): string {
+  return encode(message)
+}
+
+export function decodeAgentMessage(text: string): AgentMessage {
+  return decode<AgentMessage>(text, AGENT_MESSAGES)
+}
+
+/** A launch's secrets are revealed here, and nowhere else. */
+export function encodeHubMessage(message: HubMessage): string {
+  return encode(
+    message.type === 'launch' ? { ...message, launches: message.launches.map(revealed) } : message,
+  )
+}
+
+/** What a launch carries in secret arrives wrapped in `Secret`. */
+export function decodeHubMessage(text: string): HubMessage {
+  return decode<HubMessage>(text, HUB_MESSAGES)
+}
+
+function encode(message: { readonly type: string; readonly [field: string]: unknown }): string {
+  const text = JSON.stringify({ v: PROTOCOL_VERSION, ...message })
+  const bytes = utf8Bytes(text)
+  if (bytes <= MESSAGE_MAX_BYTES) return text
+  throw new SlipwayError(
+    'message-too-large',
+    `A "${message.type}" message takes ${bytes} bytes, and a frame holds ${MESSAGE_MAX_BYTES}. Split it first.`,
+  )
+}
+
+function decode<M>(text: string, schemas: Readonly<Record<string, z.ZodType<M>>>): M {
+  const bytes = utf8Bytes(text)
+  if (bytes > MESSAGE_MAX_BYTES) throw invalid(`is ${bytes} bytes long, above ${MESSAGE_MAX_BYTES}`)
+  const raw = parseJson(text)
+  const envelope = Envelope.safeParse(raw)
+  if (!envelope.success) throw invalid(`has no envelope: ${describeIssue(envelope.error)}`)
+  const { v, type } = envelope.data
+  // A goodbye reads the same in every version: it is how two versions that don't understand each other part.
+  if (!VERSIONS_READ.includes(v) && type !== 'goodbye') throw unsupported(v)
+  const schema = Object.hasOwn(schemas, type) ? schemas[type] : undefined
+  if (schema === undefined) throw invalid('is of an unknown "type"')
+  const parsed = schema.safeParse(raw)
+  if (parsed.success) return parsed.data
+  throw invalid(`("${type}") is malformed at ${describeIssue(parsed.error)}`)
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    // The parser's own message quotes the text, which may hold a token: it is left out on purpose.
+    throw invalid('is not JSON')
+  }
+}
+
+function describeIssue(error: z.ZodError): string {
+  const issue = error.issues[0]
+  const path = (issue?.path ?? []).map(pathPart).join('.')
+  return `"${path}": ${issue?.message ?? 'no detail'}`
+}
+
+/** Keys of maps come from the peer: only what looks like a name is repeated. */
+function pathPart(part: PropertyKey): string {
+  const text = String(part)
+  return /^[\w-]{1,64}$/.test(text) ? text : '?'
+}
+
+function invalid(what: string): SlipwayError {
+  return new SlipwayError(
+    'message-invalid',
+    `A message between hub and agent ${what}. If both are of the same release, this is a bug in Slipway.`,
+  )
+}
+
+function unsupported(version: number): SlipwayError {
+  return new SlipwayError(
+    'protocol-unsupported',
+    `The peer speaks version ${version} of the hub↔agent protocol, this build reads ${VERSIONS_READ.join(' and ')}. Upgrade the older one: hub and agents may be at most one version apart.`,
+  )
+}
