@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { link, readdir, rename, rm, stat } from 'node:fs/promises'
 import { connect, createServer, type Server } from 'node:net'
-import { join, relative } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { SlipwayError, messageOf } from '../core/model/index.ts'
 
 /** Longest path of a Unix socket that every system takes, in bytes. */
@@ -13,13 +13,16 @@ export interface Lock {
   release(): Promise<void>
 }
 
+/** Who keeps others of its kind out of a folder. */
+export type LockHolder = 'agent' | 'hub' | 'sandbox'
+
 /**
- * One agent per data folder (K18). The lock is a listening Unix socket: the kernel ends it with its process, however
- * that dies, and it is seen from another container that shares the folder, which a process id is not. Throws
- * `agent-locked` while another agent lives.
+ * One holder of each kind per folder (K18: one agent). The lock is a listening Unix socket: the kernel ends it with
+ * its process, however that dies, and it is seen from another container that shares the folder, which a process id is
+ * not. Throws `agent-locked` (`hub-locked`, …) while another one lives.
  */
-export async function lockDataDir(dataDir: string): Promise<Lock> {
-  const path = join(dataDir, 'agent.sock')
+export async function lockDataDir(dataDir: string, holder: LockHolder = 'agent'): Promise<Lock> {
+  const path = join(dataDir, `${holder}.sock`)
   const own = join(dataDir, `.lock-${randomUUID().slice(0, 8)}`)
   if (Buffer.byteLength(address(own)) > SOCKET_PATH_MAX_BYTES) {
     throw new SlipwayError(
@@ -29,7 +32,7 @@ export async function lockDataDir(dataDir: string): Promise<Lock> {
   }
   const server = await listen(own)
   try {
-    await claim(path, own)
+    await claim(path, own, holder)
     await sweepDead(dataDir, own)
   } catch (error) {
     await close(server, own)
@@ -52,7 +55,7 @@ function address(path: string): string {
 }
 
 /** Puts our socket in the lock's place, which succeeds for one agent alone; clears a dead agent's away first. */
-async function claim(path: string, own: string): Promise<void> {
+async function claim(path: string, own: string, holder: LockHolder): Promise<void> {
   // Three rounds: each lost round means that another agent was just claiming or dying.
   for (let round = 0; round < 3; round += 1) {
     if (await linkNew(own, path)) return
@@ -60,8 +63,8 @@ async function claim(path: string, own: string): Promise<void> {
     await clearDead(path, `${own}-dead`)
   }
   throw new SlipwayError(
-    'agent-locked',
-    `Another agent serves the data folder of ${path}. Stop it first, or give this one a folder of its own.`,
+    `${holder}-locked`,
+    `Another ${holder} uses the folder ${dirname(path)}. Stop it first, or give this one a folder of its own (SLIPWAY_STATE_DIR).`,
   )
 }
 

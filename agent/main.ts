@@ -33,13 +33,21 @@ export interface AgentSurroundings {
   readonly signal: AbortSignal
 }
 
+/** The identity of this machine's agent, and the engine that runs the containers labeled with it. */
+export async function openHost(
+  { host, dataDir, engine }: Pick<AgentSettings, 'host' | 'dataDir' | 'engine'>,
+  { clock, random, log }: Omit<AgentSurroundings, 'signal'>,
+): Promise<{ readonly install: string; readonly engine: Engine }> {
+  const install = await openInstall(dataDir, await machineId(), random)
+  return { install, engine: openEngine(engine, { install, host, clock, log }) }
+}
+
 /** The agent on this machine, with its real engine: what `slipway agent` runs. See `Agent.run` for its errors. */
 export async function runAgent(settings: AgentSettings, surroundings: AgentSurroundings): Promise<void> {
   const { clock, random, log, signal } = surroundings
-  const { host, hubUrl, dataDir } = settings
+  const { host, hubUrl } = settings
   warnIfUnencrypted(hubUrl, log)
-  const install = await openInstall(dataDir, await machineId(), random)
-  const engine = openEngine(settings.engine, { install, host, clock, log })
+  const { install, engine } = await openHost(settings, surroundings)
   log.info('agent.starting', { host, install, hubUrl, engine: settings.engine.kind })
   await createAgent({ ...settings, engine, install, clock, random, log }).run(signal)
 }

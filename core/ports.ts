@@ -7,14 +7,18 @@ import type {
   Epoch,
   EpochMs,
   Fence,
+  Fleet,
+  FleetChanges,
+  HelloFacts,
   Host,
-  HostCapacity,
   HostId,
-  HostImages,
   HostLiveness,
   HubMessage,
   ImageState,
+  Lease,
+  LeaseNotes,
   LiveRunner,
+  Moved,
   ObservedRunner,
   PollRequest,
   Reservation,
@@ -23,6 +27,7 @@ import type {
   RunnerReport,
   Secret,
   Slot,
+  SlotClaim,
   SourceId,
   StopOrder,
   Template,
@@ -152,66 +157,6 @@ export interface AgentGateway {
 
 /* ── State ─────────────────────────────────────────────────────────────────────────────────────────────────── */
 
-export interface Lease {
-  readonly holder: string
-  readonly build: string
-  readonly fence: Fence
-  /** By the hub's clock. */
-  readonly expiresAt: EpochMs
-  /** A newer build asks the holder to hand over at its next renewal. */
-  readonly yieldTo: string | null
-  readonly notes: LeaseNotes
-}
-
-/** What one holder tells the next. */
-export interface LeaseNotes {
-  /** Mint calls in the source's current window. */
-  readonly mintWindows: Readonly<Record<string, { readonly startedAt: EpochMs; readonly calls: number }>>
-  /** Ends of runners up to this time have reached their source. */
-  readonly reportedUpTo: Readonly<Record<string, EpochMs>>
-}
-
-export interface HelloFacts {
-  readonly install: string
-  readonly capacity: HostCapacity
-  readonly accepting: boolean
-  readonly notAcceptingReason: string | null
-}
-
-export interface SlotClaim {
-  readonly runner: RunnerId
-  readonly slot: Slot
-}
-
-/** The most slots that one call may claim: what one conditional write of DynamoDB can express. */
-export const CLAIMS_MAX = 100
-
-/** The world as one complete, consistent-enough read; throws rather than return a part of it. */
-export interface Fleet {
-  readonly hosts: readonly Host[]
-  readonly liveness: readonly HostLiveness[]
-  readonly images: readonly HostImages[]
-  readonly runners: readonly Runner[]
-  /**
-   * Items that are there and can't be read: unknown, not absent. While a runner is among them, no set of runners is
-   * complete (no reconcile with a source); while a host is, its runners still have one.
-   */
-  readonly unreadable: readonly UnreadableItem[]
-}
-
-/** A stored item that is damaged, or that another version wrote. The ids are those of its key; null = it names none. */
-export interface UnreadableItem {
-  readonly host: HostId | null
-  readonly runner: RunnerId | null
-  /** Which item, and what is wrong with it, in words. */
-  readonly problem: string
-}
-
-export interface FleetChanges extends Fleet {
-  /** Pass it to the next call. */
-  readonly cursor: EpochMs
-}
-
 /**
  * The hub's state. Every write is one conditional write of one item, is safe to repeat, and leaves a legal state.
  * A method that answers instead of throwing has decided on a strongly consistent read.
@@ -334,10 +279,4 @@ export interface FleetStore {
   getBlackBox(host: HostId, runner: RunnerId): Promise<string | null>
   /** Removes tombstones and black boxes older than `before`, up to `limit`; says how many. */
   removeExpired(request: { before: EpochMs; limit: number }): Promise<number>
-}
-
-/** `runner` is what stands in the store now; null = there is no such runner. `moved` is true also for a repeat. */
-export interface Moved {
-  readonly moved: boolean
-  readonly runner: Runner | null
 }

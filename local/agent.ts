@@ -1,61 +1,71 @@
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createAgent, openInstall } from '../agent/index.ts'
-import type { AgentSettings } from '../config/index.ts'
-import type { HostId, Secret } from '../core/model/index.ts'
-import type { Log } from '../core/ports.ts'
-import { systemClock, systemRandom } from './clock.ts'
-import { machineId } from './machine-id.ts'
-import { type EngineChoice, hostCaps, openEngine, readVersion } from './main.ts'
-import type { Engine } from '../agent/engine.ts'
+import type { AgentSettings as AgentMainSettings, EngineSettings } from '../agent/main.ts'
+import type { AgentSettings, HostSettings, Settings } from '../config/index.ts'
+import { type HostId, messageOf, SlipwayError } from '../core/model/index.ts'
+import { demoRunnerProgram } from './demo/program.ts'
+import { readVersion } from './main.ts'
 
-export interface LocalAgentParts {
-  readonly settings: Pick<AgentSettings, 'stateDir' | 'docker' | 'host'>
-  readonly hubUrl: string
-  readonly token: Secret
-  readonly host: HostId
-  readonly install: string
-  readonly engine: Engine
-  readonly log: Log
-}
+/** What runs the containers of this machine, as it was found or asked for. */
+export type EngineChoice =
+  | { readonly kind: 'docker'; readonly dockerHost: string | null; readonly extraHosts: readonly string[] }
+  | { readonly kind: 'process' }
 
-/** The identity of this machine's agent, which its containers are labelled with. */
-export async function openAgentInstall(stateDir: string): Promise<string> {
-  return openInstall(join(stateDir, 'agent'), await machineId(), systemRandom)
-}
+type MachineSettings = Pick<Settings | AgentSettings, 'stateDir' | 'docker' | 'host'>
 
-/** Serves a host on this machine until the signal aborts. */
-export async function serveHost(parts: LocalAgentParts, signal: AbortSignal): Promise<void> {
-  const { settings, hubUrl, token, host, install, engine, log } = parts
-  const agent = createAgent({
+/** The settings of this machine as its agent takes them, without the hub. */
+export function agentSettings(
+  settings: MachineSettings,
+  engine: EngineChoice,
+  host: HostId,
+): Omit<AgentMainSettings, 'hubUrl' | 'token'> {
+  const { failedRetentionMs, maxRetainedFailed } = settings.docker
+  return {
     host,
-    hubUrl,
-    token,
-    engine,
-    install,
     dataDir: join(settings.stateDir, 'agent'),
+    engine: engineSettings(settings, engine),
     caps: hostCaps(settings.host),
-    retention: { ms: settings.docker.failedRetentionMs, max: settings.docker.maxRetainedFailed },
-    clock: systemClock,
-    random: systemRandom,
-    log,
+    retention: { ms: failedRetentionMs, max: maxRetainedFailed },
     agentVersion: readVersion(),
-  })
-  await agent.run(signal)
+  }
 }
 
-/** `slipway agent`: everything from its settings. */
-export async function runAgent(run: {
-  settings: AgentSettings
-  engine: EngineChoice
-  log: Log
-  shutdown: AbortSignal
-}): Promise<void> {
-  const { settings, log } = run
-  const install = await openAgentInstall(settings.stateDir)
-  const host = settings.host.name
-  const engine = openEngine(run.engine, settings, { install, host }, log)
-  await serveHost(
-    { settings, hubUrl: settings.hubUrl, token: settings.agentToken, host, install, engine, log },
-    run.shutdown,
-  )
+function engineSettings({ stateDir, docker }: MachineSettings, choice: EngineChoice): EngineSettings {
+  if (choice.kind === 'process') {
+    const dir = join(stateDir, 'processes')
+    return { kind: 'process', dir, command: demoRunnerProgram(dir) }
+  }
+  const { network, extraHosts, logDriver, logOptions, tlsFolder } = docker
+  return {
+    kind: 'docker',
+    dockerHost: choice.dockerHost,
+    tls: tlsFolder === null ? null : readTls(tlsFolder),
+    network,
+    extraHosts: [...extraHosts, ...choice.extraHosts],
+    logDriver,
+    logOptions: Object.fromEntries(
+      Object.entries(logOptions ?? {}).map(([name, value]) => [name, value.reveal()]),
+    ),
+  }
+}
+
+function readTls(folder: string): { ca: string; cert: string; key: string } {
+  const read = (name: string): string => {
+    try {
+      return readFileSync(join(folder, name), 'utf8')
+    } catch (cause) {
+      const what = `DOCKER_TLS_VERIFY is set, but ${join(folder, name)} can't be read: ${messageOf(cause)}. Check DOCKER_CERT_PATH.`
+      throw new SlipwayError('docker-certificates', what, { cause })
+    }
+  }
+  return { ca: read('ca.pem'), cert: read('cert.pem'), key: read('key.pem') }
+}
+
+/** What the owner lets this machine give, as the agent takes it. */
+function hostCaps({ cpuMillis, memoryMib, maxRunners }: HostSettings) {
+  return {
+    ...(cpuMillis === null ? {} : { cpuMillis }),
+    ...(memoryMib === null ? {} : { memoryMib }),
+    ...(maxRunners === null ? {} : { runners: maxRunners }),
+  }
 }

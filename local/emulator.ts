@@ -1,42 +1,53 @@
+import { once } from 'node:events'
+import { mkdir, rm } from 'node:fs/promises'
+import { Agent, type Server } from 'node:http'
+import { join, relative } from 'node:path'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import dynalite from 'dynalite'
-import { SlipwayError } from '../core/model/index.ts'
 
 export interface Emulator {
   readonly client: DynamoDBClient
   close(): Promise<void>
 }
 
-/** The DynamoDB protocol on a loopback port of this process. `folder` null = in memory. */
-export async function startEmulator(folder: string | null): Promise<Emulator> {
-  const server = dynalite({ ...(folder === null ? {} : { path: folder }), createTableMs: 0 })
-  const port = await new Promise<number>((resolve, reject) => {
-    server.once('error', (cause) =>
-      reject(
-        new SlipwayError('emulator-failed', `The embedded database can't start: ${cause.message}.`, {
-          cause,
-        }),
-      ),
-    )
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      resolve(typeof address === 'object' && address !== null ? address.port : 0)
-    })
-  })
+/**
+ * The DynamoDB protocol in this process, its data in `folder`. It listens on a Unix socket in that folder, which only
+ * this user can open: the emulator looks at no signature.
+ */
+export async function startEmulator(folder: string): Promise<Emulator> {
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  const server = calm(dynalite({ path: join(folder, 'data'), createTableMs: 0 }))
+  const socketPath = relative(process.cwd(), join(folder, 'db.sock'))
+  await rm(socketPath, { force: true })
+  server.listen(socketPath)
+  await once(server, 'listening')
+  const agent = new Agent({ keepAlive: true, ...{ socketPath } })
   const client = new DynamoDBClient({
-    endpoint: `http://127.0.0.1:${port}`,
+    endpoint: 'http://localhost',
     region: 'local',
-    // The emulator checks that a request is signed, not by whom.
     credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+    requestHandler: { httpAgent: agent },
   })
   return {
     client,
     async close() {
       client.destroy()
+      agent.destroy()
       server.closeAllConnections()
       await new Promise((resolve) => {
         server.close(resolve)
       })
     },
   }
+}
+
+/**
+ * The emulator throws, and so ends the process, when a client goes away inside a request. That is an everyday thing.
+ * This listener runs right after the emulator's own and takes its place.
+ */
+function calm(server: Server): Server {
+  return server.on('request', (request, response) => {
+    request.removeAllListeners('error')
+    request.on('error', () => response.destroy())
+  })
 }

@@ -6,6 +6,7 @@ import { type ControlLoopRun, runControlLoop, type SessionPorts, sweep } from '.
 import { type HostId, messageOf, type Secret, type Template } from '../core/model/index.ts'
 import type { AgentGateway, DemandSource, FleetStore, Log } from '../core/ports.ts'
 import { hashAgentToken } from '../lambdas/agent-socket/agent-token.ts'
+import { lockDataDir } from '../agent/lock.ts'
 import { agentAuthorizer } from '../lambdas/agent-socket/authorizer.ts'
 import { agentSocketHandler } from '../lambdas/agent-socket/handler.ts'
 import { systemClock, systemRandom } from './clock.ts'
@@ -47,6 +48,7 @@ export interface LocalHub {
 export async function openLocalHub(options: LocalHubOptions): Promise<LocalHub> {
   const { log, templates } = options
   await mkdir(options.stateDir, { recursive: true, mode: 0o700 })
+  const lock = await lockDataDir(options.stateDir, 'hub')
   const emulator = await startEmulator(join(options.stateDir, 'db'))
   const store = await options.adapters.openStore(emulator.client)
   await endOldConnections(store)
@@ -84,6 +86,7 @@ export async function openLocalHub(options: LocalHubOptions): Promise<LocalHub> 
       await gateway.close()
       management.destroy()
       await emulator.close()
+      await lock.release()
     },
   }
 }

@@ -1,4 +1,4 @@
-import type { Lease } from '../ports.ts'
+import type { Lease } from '../model/index.ts'
 import { FleetView } from './fleet-view.ts'
 import type { Hub } from './hub.ts'
 import { LEASE_TTL_MS, LeaseKeeper, type LeaseEnd } from './lease-keeper.ts'

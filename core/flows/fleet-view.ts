@@ -1,6 +1,6 @@
 import {
   type EpochMs,
-  furthest,
+  type Fleet,
   type Host,
   type HostId,
   type HostLiveness,
@@ -10,9 +10,9 @@ import {
   type RunnerId,
   type Template,
   type TemplateKey,
+  furthest,
 } from '../model/index.ts'
 import type { HostView, LiveCount, World } from '../plan/index.ts'
-import type { Fleet } from '../ports.ts'
 
 /** What one runner went through between two looks at it; `before` null = it is new to the view. */
 export interface Advance {
@@ -64,7 +64,7 @@ export class FleetView {
 
   /** Takes in a complete reading; tells which runners moved on. */
   applyAll(fleet: Fleet): readonly Advance[] {
-    this.isComplete = fleet.unreadable.every((item) => item.runner === null)
+    this.isComplete = fleet.unreadable.every((item) => item.runner === null && item.host !== null)
     this.#retainHosts(fleet)
     return this.apply(fleet)
   }

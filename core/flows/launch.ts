@@ -1,15 +1,16 @@
 import {
+  CLAIMS_MAX,
   type EndCode,
   type HostId,
   type LaunchOrder,
-  newRunnerId,
   type Refusal,
   type Reservation,
   type ReservedRunner,
   type Template,
+  newRunnerId,
 } from '../model/index.ts'
 import { type ClaimPlan, type Hold, type PlannedRunner, planClaims, sayRefusal } from '../plan/index.ts'
-import { CLAIMS_MAX, type Mint } from '../ports.ts'
+import { type Mint } from '../ports.ts'
 import type { Loop } from './loop.ts'
 import type { SourceDesk } from './source-desk.ts'
 import { forEachLimited, WRITES_AT_ONCE } from './tasks.ts'

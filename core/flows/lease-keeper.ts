@@ -1,5 +1,5 @@
-import type { Fence } from '../model/index.ts'
-import type { Clock, FleetStore, Lease, LeaseNotes, Log } from '../ports.ts'
+import type { Fence, Lease, LeaseNotes } from '../model/index.ts'
+import type { Clock, FleetStore, Log } from '../ports.ts'
 
 /** Long enough for a few lost renewals, short enough that a killed holder is replaced within 90 s in all. */
 export const LEASE_TTL_MS = 20_000

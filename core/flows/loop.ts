@@ -1,6 +1,5 @@
-import type { EndCode, EpochMs, Host, HostId, Runner, SourceId } from '../model/index.ts'
+import type { EndCode, EpochMs, Host, HostId, LeaseNotes, Runner, SourceId } from '../model/index.ts'
 import { type Hold, isHostFault, nextBackoff, reportOf, type World } from '../plan/index.ts'
-import type { LeaseNotes } from '../ports.ts'
 import type { Advance, FleetView } from './fleet-view.ts'
 import type { Hub } from './hub.ts'
 import type { LeaseKeeper } from './lease-keeper.ts'

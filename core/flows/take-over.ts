@@ -1,5 +1,5 @@
-import type { Fence } from '../model/index.ts'
-import type { Fleet, FleetStore, LeaseNotes } from '../ports.ts'
+import type { Fence, Fleet, LeaseNotes } from '../model/index.ts'
+import type { FleetStore } from '../ports.ts'
 import { unmintable } from './launch.ts'
 import type { Loop } from './loop.ts'
 import { freeOrphan, isOrphan } from './orphans.ts'

@@ -58,6 +58,14 @@ export function epoch(value: number): Epoch {
   return value as Epoch
 }
 
+/**
+ * What the fence of a table that has none starts above: seconds, so that a hub whose state was wiped still stands above
+ * what its agents remember of the hub before.
+ */
+export function firstFence(now: EpochMs): Fence {
+  return fence(Math.floor(now / 1000))
+}
+
 export function fence(value: number): Fence {
   if (!Number.isSafeInteger(value) || value < 0) throw bad('fence', String(value), 'a whole number from 0')
   return value as Fence

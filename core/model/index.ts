@@ -1,5 +1,6 @@
 export * from './demand.ts'
 export * from './errors.ts'
+export * from './fleet.ts'
 export * from './host.ts'
 export * from './ids.ts'
 export * from './labels.ts'

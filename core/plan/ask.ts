@@ -1,19 +1,20 @@
 import {
+  type HostId,
   isOffered,
   type SourceId,
   type Template,
   type TemplateCapacity,
   type TemplateKey,
 } from '../model/index.ts'
-import { JobPlacer } from './place-jobs.ts'
+import { JobPlacer, type Placement } from './place-jobs.ts'
 import { Rooms } from './rooms.ts'
-import { type Hold, type SourceDemand, ungranted, type World } from './world.ts'
+import { type Hold, oldestFirst, type SourceDemand, ungranted, type World } from './world.ts'
 
 export interface Ask {
   readonly capacity: readonly TemplateCapacity[]
   /** The sum of what is asked for: more could not be placed. */
   readonly total: number
-  /** The room that stays promised to this source while its poll is open. */
+  /** The room that stays promised to this source while its poll is open, and to what the poll grants. */
   readonly holds: readonly Hold[]
 }
 
@@ -29,8 +30,8 @@ export function planAsk(world: World, me: SourceDemand, others: readonly SourceD
   )
   const wanted = new Wanted(me.source, limit)
   const rivals = others.filter((other) => other.holds.length === 0)
-  placeKnownJobs(world, rooms, [me, ...rivals], wanted)
-  fillWithAnyMix(world, rooms, me.source, rivals.length, wanted)
+  placeKnownJobs(new JobPlacer(rooms, world.templates), [me, ...rivals], wanted)
+  fillWithAnyMix(world, rooms, rivals, wanted)
   return wanted.ask(world)
 }
 
@@ -50,7 +51,7 @@ class Wanted {
     return this.#holds.length >= this.#limit
   }
 
-  add(template: Template, host: Hold['host']): void {
+  add(template: Template, host: HostId): void {
     this.#holds.push({ host, slot: { template: template.key, ...template.size } })
     this.#perTemplate.set(template.key, (this.#perTemplate.get(template.key) ?? 0) + 1)
   }
@@ -69,42 +70,45 @@ class Wanted {
   }
 }
 
-/** One unit per source in turn, oldest label sets first, until each is placed or refused. */
-function placeKnownJobs(world: World, rooms: Rooms, sources: readonly SourceDemand[], wanted: Wanted): void {
-  const placer = new JobPlacer(rooms, world.templates)
-  const queues = sources.map((demand) => ({ source: demand.source, units: unitsOf(demand) }))
-  let live = queues
-  while (live.length > 0) {
-    live = live.filter(({ source, units }) => {
-      if (source === wanted.source && wanted.full) return false
-      const next = units.next()
-      if (next.done === true) return false
-      const placed = placer.place(source, next.value)
-      if ('host' in placed && source === wanted.source) wanted.add(placed.template, placed.host)
+/** One unit per source in turn, fewest live runners first, until none of them has a job left that fits. */
+function placeKnownJobs(placer: JobPlacer, sources: readonly SourceDemand[], wanted: Wanted): void {
+  let turns = sources
+    .toSorted((left, right) => (left.live ?? 0) - (right.live ?? 0))
+    .map((demand) => ({ source: demand.source, placements: placementsOf(placer, demand) }))
+  while (turns.length > 0) {
+    turns = turns.filter(({ source, placements }) => {
+      const isMine = source === wanted.source
+      if (isMine && wanted.full) return false
+      const placed = placements.next()
+      if (placed.done === true) return false
+      if (isMine) wanted.add(placed.value.template, placed.value.host)
       return true
     })
   }
 }
 
-function* unitsOf(demand: SourceDemand): Generator<readonly string[]> {
-  const oldestFirst = demand.waiting.toSorted(
-    (left, right) => (left.oldestQueuedAt ?? Infinity) - (right.oldestQueuedAt ?? Infinity),
-  )
-  for (const waiting of oldestFirst) {
-    for (let unit = ungranted(waiting); unit > 0; unit -= 1) yield waiting.labels
+/** Places a source's known jobs, one per step, oldest label set first; those that have no room are passed over. */
+function* placementsOf(placer: JobPlacer, demand: SourceDemand): Generator<Placement> {
+  for (const jobs of oldestFirst(demand.waiting)) {
+    for (let unit = ungranted(jobs); unit > 0; unit -= 1) {
+      const placed = placer.place(demand.source, jobs.labels)
+      if (placed === null) break
+      yield placed
+    }
   }
 }
 
-/** For jobs not seen yet: one more of each template in turn while it fits; every `rivals + 1`-th unit is this source's. */
-function fillWithAnyMix(world: World, rooms: Rooms, source: SourceId, rivals: number, wanted: Wanted): void {
-  let open = world.templates.filter((template) => isOffered(template, source))
+/** For jobs not seen yet: one more of each template in turn while it fits, and as much for each rival that has it. */
+function fillWithAnyMix(world: World, rooms: Rooms, rivals: readonly SourceDemand[], wanted: Wanted): void {
+  let open = world.templates
+    .filter((template) => isOffered(template, wanted.source))
+    .map((template) => ({ template, rivals: rivals.filter((rival) => isOffered(template, rival.source)) }))
   while (open.length > 0 && !wanted.full) {
-    open = open.filter((template) => {
-      if (wanted.full) return false
-      const placed = rooms.place(template)
-      if (!('host' in placed)) return false
-      wanted.add(template, placed.host)
-      for (let rival = 0; rival < rivals; rival += 1) rooms.place(template)
+    open = open.filter(({ template, rivals: sharing }) => {
+      const host = wanted.full ? null : rooms.place(template)
+      if (host === null) return false
+      wanted.add(template, host)
+      for (const _ of sharing) rooms.place(template)
       return true
     })
   }

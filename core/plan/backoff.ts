@@ -24,8 +24,12 @@ export function isHostFault(runner: GoneRunner): boolean {
   return runner.code === 'exited-with-error' && ranMs < FAST_EXIT_MS
 }
 
-/** The pause after one more failure; `unit` is uniform in [0, 1) and spreads hosts that fail together. */
+/**
+ * The pause after one more failure; `unit` is uniform in [0, 1) and spreads hosts that fail together. What fails
+ * during a pause was started before it, together with what caused it: a burst that fails counts once.
+ */
 export function nextBackoff(before: Backoff | undefined, now: EpochMs, unit: number): Backoff {
+  if (before !== undefined && now < before.until) return before
   const failures = (before?.failures ?? 0) + 1
   const ceiling = Math.min(BACKOFF_FIRST_MS * 2 ** Math.min(failures - 1, 10), BACKOFF_MAX_MS)
   return { failures, until: now + ceiling / 2 + (unit * ceiling) / 2 }

@@ -1,4 +1,5 @@
 import { isOffered, labelsMatch, type SourceId, type Template } from '../model/index.ts'
+import { compareTexts } from './world.ts'
 
 /** Templates that provide every required label, best first: cheapest, then fewest extra labels, then key. */
 export function matchingTemplates(
@@ -13,8 +14,6 @@ export function matchingTemplates(
 
 function byPreference(left: Template, right: Template): number {
   return (
-    left.cost - right.cost ||
-    left.labels.length - right.labels.length ||
-    (left.key < right.key ? -1 : left.key > right.key ? 1 : 0)
+    left.cost - right.cost || left.labels.length - right.labels.length || compareTexts(left.key, right.key)
   )
 }

@@ -1,16 +1,17 @@
-import type {
-  HostId,
-  Refusal,
-  RefusalReason,
-  Reservation,
-  SourceId,
-  Template,
-  TemplateKey,
-  WaitingJobs,
+import {
+  type HostId,
+  isOffered,
+  type Refusal,
+  type Reservation,
+  type SourceId,
+  type Template,
+  type TemplateKey,
 } from '../model/index.ts'
+import { matchingTemplates } from './choose-template.ts'
 import { JobPlacer } from './place-jobs.ts'
+import { PromisedSlots } from './promised.ts'
 import { Rooms } from './rooms.ts'
-import { type Hold, ungranted, type World } from './world.ts'
+import type { Hold, World } from './world.ts'
 
 /** One granted unit and where it goes. A warm runner has no reservation. */
 export interface PlannedRunner {
@@ -27,74 +28,79 @@ export interface ClaimPlan {
   readonly lastHost: ReadonlyMap<TemplateKey, HostId>
 }
 
-/** Pairs granted units with hosts. `holds` is room promised to open polls of other sources. */
+/**
+ * Pairs granted units with hosts. `holds` is room promised to open polls of other sources; `promised` is what the ask
+ * of the poll that granted these units held: there they go first, for placed anew, in the order of the grants, they
+ * might not fit as they did when they were asked for.
+ */
 export function planClaims(
   world: World,
   source: SourceId,
   reservations: readonly Reservation[],
   holds: readonly Hold[],
+  promised: readonly Hold[] = [],
 ): ClaimPlan {
   const rooms = new Rooms(world, holds)
   const placer = new JobPlacer(rooms, world.templates)
-  const runners: PlannedRunner[] = []
+  const kept = keepPromises(world, source, reservations, holds, promised)
+  const runners = kept.runners.filter(({ template, host }) => rooms.placeOn(template, host))
   const refusals: Refusal[] = []
-  for (const reservation of reservations) {
-    for (let unit = 0; unit < reservation.count; unit += 1) {
-      const placed = placer.place(source, reservation.labels)
-      if ('host' in placed) runners.push({ source, reservation, ...placed })
-      else {
-        const count = reservation.count - unit
-        refusals.push({ source, labels: reservation.labels, count, reason: placed.refused })
-        break
-      }
-    }
+  for (const { reservation, count } of kept.rest) {
+    const placed = placer.placeUpTo(count, source, reservation.labels)
+    for (const placement of placed) runners.push({ source, reservation, ...placement })
+    if (placed.length === count) continue
+    const { labels } = reservation
+    refusals.push({ source, labels, count: count - placed.length, reason: placer.explain(source, labels) })
   }
   return { runners, refusals, lastHost: rooms.lastHost }
+}
+
+/** Units on the slots that were promised for them and are still to be had; the rest is to be placed anew. */
+function keepPromises(
+  world: World,
+  source: SourceId,
+  reservations: readonly Reservation[],
+  holds: readonly Hold[],
+  promised: readonly Hold[],
+): { runners: readonly PlannedRunner[]; rest: readonly { reservation: Reservation; count: number }[] } {
+  const templates = new Map(world.templates.map((template) => [template.key, template]))
+  const rooms = new Rooms(world, holds)
+  const standing = promised.filter(({ host, slot }) => {
+    const template = templates.get(slot.template)
+    return template !== undefined && rooms.placeOn(template, host)
+  })
+  const choices = new Map(
+    reservations.map((reservation) => [
+      reservation,
+      matchingTemplates(world.templates, source, reservation.labels),
+    ]),
+  )
+  const slots = new PromisedSlots(standing, (reservation) => choices.get(reservation) ?? [])
+  const rest = reservations.map((reservation) => ({
+    reservation,
+    count: reservation.count - slots.give(reservation),
+  }))
+  const runners = [...slots.given()].flatMap(({ template: key, ...given }): PlannedRunner | [] => {
+    const template = templates.get(key)
+    return template === undefined ? [] : { source, template, ...given }
+  })
+  return { runners, rest: rest.filter(({ count }) => count > 0) }
 }
 
 /** Runners to start with nobody waiting, so that each template keeps its target of live ones. */
 export function planWarm(world: World, source: SourceId, holds: readonly Hold[]): ClaimPlan {
   const rooms = new Rooms(world, holds)
+  const claiming = Map.groupBy(world.claiming ?? [], ({ slot }) => slot.template)
   const runners: PlannedRunner[] = []
   for (const template of world.templates) {
-    const live = world.live.get(template.key)
-    for (
-      let count = (live?.starting ?? 0) + (live?.running ?? 0);
-      count < template.targetConcurrency;
-      count += 1
-    ) {
-      const placed = rooms.place(template)
-      if (!('host' in placed)) break
-      runners.push({ source, reservation: null, template, host: placed.host })
+    if (!isOffered(template, source)) continue
+    const { starting, running } = world.live.get(template.key) ?? { starting: 0, running: 0 }
+    const live = starting + running + (claiming.get(template.key)?.length ?? 0)
+    for (let count = live; count < template.targetConcurrency; count += 1) {
+      const host = rooms.place(template)
+      if (host === null) break
+      runners.push({ source, reservation: null, template, host })
     }
   }
   return { runners, refusals: [], lastHost: rooms.lastHost }
-}
-
-/**
- * Why jobs still wait: each label set of each source that could not be placed, were all of it granted now. A job
- * that would fit if other sources' open polls held no room waits for its share.
- */
-export function explainWaiting(
-  world: World,
-  source: SourceId,
-  waiting: readonly WaitingJobs[],
-  holds: readonly Hold[],
-): readonly Refusal[] {
-  const shared = new JobPlacer(new Rooms(world, holds), world.templates)
-  const alone = new JobPlacer(new Rooms(world), world.templates)
-  return waiting.flatMap((jobs) => {
-    const refused = new Map<string, { reason: RefusalReason; count: number }>()
-    for (let unit = ungranted(jobs); unit > 0; unit -= 1) {
-      const placed = shared.place(source, jobs.labels)
-      const unshared = alone.place(source, jobs.labels)
-      if ('host' in placed) continue
-      const reason: RefusalReason =
-        'host' in unshared ? { code: 'waiting-for-share', template: unshared.template.key } : placed.refused
-      const key = JSON.stringify(reason)
-      const before = refused.get(key)?.count ?? 0
-      refused.set(key, { reason, count: before + 1 })
-    }
-    return [...refused.values()].map(({ reason, count }) => ({ source, labels: jobs.labels, count, reason }))
-  })
 }

@@ -3,8 +3,10 @@ import type { SourceLimits } from '../ports.ts'
 
 /** Small, so that a crash between a mint and its dispatch burns few tokens. */
 const BATCH_USUAL = 10
-/** Calls of a window that are not used for batches of the usual size: from there on batches grow. */
+/** Calls of a window that are left to whoever else uses the token; while twice as many are left, batches grow. */
 const CALLS_IN_RESERVE = 20
+/** Of a small window no more than this share is kept in reserve. */
+const RESERVE_SHARE_MAX = 1 / 4
 
 export interface MintWindow {
   readonly startedAt: EpochMs
@@ -20,18 +22,22 @@ export function mintAllowance(
   now: EpochMs,
 ): MintAllowance {
   const usual = Math.min(BATCH_USUAL, limits.mintBatchMax)
-  if (limits.mintCalls === null || window === undefined) return { batch: usual }
+  if (limits.mintCalls === null || window === undefined || !isOpen(limits, window, now))
+    return { batch: usual }
   const { max, windowMs } = limits.mintCalls
-  const ends = window.startedAt + windowMs
-  if (now >= ends) return { batch: usual }
-  if (window.calls < max - 2 * CALLS_IN_RESERVE) return { batch: usual }
-  if (window.calls < max - CALLS_IN_RESERVE) return { batch: limits.mintBatchMax }
-  return { waitMs: ends - now }
+  const reserve = Math.min(CALLS_IN_RESERVE, Math.floor(max * RESERVE_SHARE_MAX))
+  if (window.calls < max - 2 * reserve) return { batch: usual }
+  if (window.calls < max - reserve) return { batch: limits.mintBatchMax }
+  return { waitMs: window.startedAt + windowMs - now }
 }
 
 /** The window after one more call. */
 export function countMint(limits: SourceLimits, window: MintWindow | undefined, now: EpochMs): MintWindow {
-  const windowMs = limits.mintCalls?.windowMs ?? 0
-  if (window === undefined || now >= window.startedAt + windowMs) return { startedAt: now, calls: 1 }
+  if (window === undefined || !isOpen(limits, window, now)) return { startedAt: now, calls: 1 }
   return { startedAt: window.startedAt, calls: window.calls + 1 }
+}
+
+/** A window that starts in the future was noted by a clock that went wrong: waiting for its end could take for ever. */
+function isOpen({ mintCalls }: SourceLimits, { startedAt }: MintWindow, now: EpochMs): boolean {
+  return now >= startedAt && now < startedAt + (mintCalls?.windowMs ?? 0)
 }

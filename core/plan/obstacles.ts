@@ -1,23 +1,27 @@
-import type { EpochMs, RefusalReason, Template } from '../model/index.ts'
+import type { EpochMs, Host, HostId, RefusalReason, Template } from '../model/index.ts'
 import type { HostView } from './world.ts'
 
-type Lacking = 'cpu' | 'memory' | 'slots' | 'starts' | null
+/** What a usable host has too little of for one more runner. */
+export type Lacking = 'cpu' | 'memory' | 'slots' | 'starts'
+
+/** Enough names to know which hosts are meant. */
+const HOSTS_NAMED_MAX = 5
 
 /**
  * What keeps an assigned host from holding even one more runner of a template, before its room is looked at; null =
  * nothing does. Ordered from hopeless to hopeful, so that the best of many hosts can be told.
  */
 export type Obstacle =
-  | { readonly kind: 'offline' }
   | { readonly kind: 'too-large'; readonly lacking: 'cpu' | 'memory' }
+  | { readonly kind: 'offline' }
   | { readonly kind: 'not-accepting'; readonly reason: string }
   | { readonly kind: 'image-unavailable'; readonly reason: string }
   | { readonly kind: 'pulling-image' }
   | { readonly kind: 'backing-off'; readonly until: EpochMs }
 
 const HOPE: Readonly<Record<Obstacle['kind'], number>> = {
-  offline: 0,
-  'too-large': 1,
+  'too-large': 0,
+  offline: 1,
   'not-accepting': 2,
   'image-unavailable': 3,
   'pulling-image': 4,
@@ -26,10 +30,9 @@ const HOPE: Readonly<Record<Obstacle['kind'], number>> = {
 
 export function obstacleOf(template: Template, view: HostView, now: EpochMs): Obstacle | null {
   const { host } = view
-  if (host.state !== 'online' || host.connection === null) return { kind: 'offline' }
-  if (view.liveness !== null && view.liveness.expectedBy < now) return { kind: 'offline' }
-  if (template.size.cpuMillis > host.capacity.cpuMillis) return { kind: 'too-large', lacking: 'cpu' }
-  if (template.size.memoryMib > host.capacity.memoryMib) return { kind: 'too-large', lacking: 'memory' }
+  const lacking = sizeLacking(template, host)
+  if (lacking !== null) return { kind: 'too-large', lacking }
+  if (!isOnline(view, now)) return { kind: 'offline' }
   if (!host.accepting) return { kind: 'not-accepting', reason: host.notAcceptingReason ?? 'no reason given' }
   const image = view.images.get(template.image)
   if (image?.state === 'failed') return { kind: 'image-unavailable', reason: image.reason }
@@ -39,42 +42,59 @@ export function obstacleOf(template: Template, view: HostView, now: EpochMs): Ob
   return null
 }
 
+/** Whether a host takes runners at all, whatever their template. */
+export function isUsable(view: HostView, now: EpochMs): boolean {
+  return isOnline(view, now) && view.host.accepting
+}
+
+function isOnline({ host, liveness }: HostView, now: EpochMs): boolean {
+  if (host.state !== 'online' || host.connection === null) return false
+  return liveness === null || liveness.expectedBy >= now
+}
+
+/** What a host of this size can never have enough of. One that never connected has not told its size. */
+function sizeLacking({ size }: Template, { state, capacity }: Host): 'cpu' | 'memory' | null {
+  if (state === 'new') return null
+  if (size.cpuMillis > capacity.cpuMillis) return 'cpu'
+  return size.memoryMib > capacity.memoryMib ? 'memory' : null
+}
+
 /** The one reason that a person should hear: that of the host nearest to being usable. */
 export function explainObstacle(
   template: Template,
   assigned: readonly HostView[],
   now: EpochMs,
-  lacking: (view: HostView) => Lacking,
+  lackingOn: (view: HostView) => Lacking | null,
 ): RefusalReason {
-  if (assigned.length === 0) return { code: 'no-host-assigned', template: template.key }
+  const { key } = template
+  if (assigned.length === 0) return { code: 'no-host-assigned', template: key }
   let best: Obstacle | null = null
-  let room: Lacking = null
+  const offline: HostId[] = []
+  const lacks = new Set<Lacking>()
   for (const view of assigned) {
     const obstacle = obstacleOf(template, view, now)
-    if (obstacle === null) {
-      const lack = lacking(view)
-      room = lack === 'starts' || room === null ? lack : room
-    } else if (best === null || HOPE[obstacle.kind] > HOPE[best.kind] || isSooner(obstacle, best)) {
-      best = obstacle
-    }
+    if (obstacle === null) lacks.add(lackingOn(view) ?? 'slots')
+    else if (best === null || isNearer(obstacle, best)) best = obstacle
+    if (obstacle?.kind === 'offline' && offline.length < HOSTS_NAMED_MAX) offline.push(view.host.id)
   }
-  if (room === 'starts') return { code: 'start-rate', template: template.key }
-  if (room !== null || best === null)
-    return { code: 'no-room', template: template.key, lacking: room ?? 'slots' }
-  return reasonOf(template, best, assigned)
+  if (lacks.has('starts')) return { code: 'start-rate', template: key }
+  for (const lacking of ['cpu', 'memory', 'slots'] as const)
+    if (lacks.has(lacking)) return { code: 'no-room', template: key, lacking }
+  return best === null ? { code: 'no-host-assigned', template: key } : reasonOf(template, best, offline)
 }
 
-function isSooner(left: Obstacle, right: Obstacle): boolean {
-  return left.kind === 'backing-off' && right.kind === 'backing-off' && left.until < right.until
+function isNearer(one: Obstacle, than: Obstacle): boolean {
+  if (one.kind === 'backing-off' && than.kind === 'backing-off') return one.until < than.until
+  return HOPE[one.kind] > HOPE[than.kind]
 }
 
-function reasonOf(template: Template, obstacle: Obstacle, assigned: readonly HostView[]): RefusalReason {
+function reasonOf(template: Template, obstacle: Obstacle, offline: readonly HostId[]): RefusalReason {
   const { key, image } = template
   switch (obstacle.kind) {
-    case 'offline':
-      return { code: 'hosts-offline', template: key, hosts: assigned.slice(0, 5).map((view) => view.host.id) }
     case 'too-large':
       return { code: 'too-large', template: key, lacking: obstacle.lacking }
+    case 'offline':
+      return { code: 'hosts-offline', template: key, hosts: offline }
     case 'not-accepting':
       return { code: 'hosts-not-accepting', template: key, reason: obstacle.reason }
     case 'image-unavailable':

@@ -1,47 +1,77 @@
-import type { HostId, RefusalReason, SourceId, Template } from '../model/index.ts'
+import { type HostId, isOffered, type RefusalReason, type SourceId, type Template } from '../model/index.ts'
 import { matchingTemplates } from './choose-template.ts'
 import type { Rooms } from './rooms.ts'
 
-export type JobPlacement =
-  | { readonly template: Template; readonly host: HostId }
-  | { readonly refused: RefusalReason }
+export interface Placement {
+  readonly template: Template
+  readonly host: HostId
+}
 
-/** Places jobs one by one into shared rooms; remembers the template order of each label set it meets. */
+/** Enough label sets to see how they are written here. */
+const OFFERED_SAID_MAX = 8
+
+/** The templates of one label set, best first. */
+interface Choice {
+  readonly templates: readonly Template[]
+  /** How many of them turned out to have no room: they have none for the rest of the plan. */
+  passed: number
+}
+
+/** Places jobs one by one into shared rooms; remembers the templates of each label set that it meets. */
 export class JobPlacer {
   readonly #rooms: Rooms
   readonly #templates: readonly Template[]
-  readonly #matches = new Map<string, readonly Template[]>()
+  readonly #choices = new Map<string, Choice>()
 
   constructor(rooms: Rooms, templates: readonly Template[]) {
     this.#rooms = rooms
     this.#templates = templates
   }
 
-  /** The cheapest template that provides the labels and has room; otherwise why the preferred one has none. */
-  place(source: SourceId, labels: readonly string[]): JobPlacement {
-    let first: RefusalReason | null = null
-    for (const template of this.#matching(source, labels)) {
-      const placement = this.#rooms.place(template)
-      if ('host' in placement) return { template, host: placement.host }
-      first ??= placement.refused
+  /** The cheapest template that provides the labels and has room; null = none has, for the rest of the plan. */
+  place(source: SourceId, labels: readonly string[]): Placement | null {
+    const choice = this.#choice(source, labels)
+    for (; choice.passed < choice.templates.length; choice.passed += 1) {
+      const template = choice.templates[choice.passed]
+      const host = template === undefined ? null : this.#rooms.place(template)
+      if (template !== undefined && host !== null) return { template, host }
     }
-    return { refused: first ?? { code: 'no-template', known: this.#known(source) } }
+    return null
   }
 
-  #matching(source: SourceId, labels: readonly string[]): readonly Template[] {
+  /** Up to `count` jobs of one label set; fewer = the rest has no room. */
+  placeUpTo(count: number, source: SourceId, labels: readonly string[]): readonly Placement[] {
+    const placements: Placement[] = []
+    while (placements.length < count) {
+      const placed = this.place(source, labels)
+      if (placed === null) break
+      placements.push(placed)
+    }
+    return placements
+  }
+
+  /** Why the preferred template has no room for a job that was not placed. */
+  explain(source: SourceId, labels: readonly string[]): RefusalReason {
+    const [preferred] = this.#choice(source, labels).templates
+    return preferred === undefined
+      ? { code: 'no-template', known: this.#offered(source) }
+      : this.#rooms.explain(preferred)
+  }
+
+  #choice(source: SourceId, labels: readonly string[]): Choice {
     const key = `${source}\n${labels.join('\n')}`
-    const known = this.#matches.get(key)
+    const known = this.#choices.get(key)
     if (known !== undefined) return known
-    const found = matchingTemplates(this.#templates, source, labels)
-    this.#matches.set(key, found)
-    return found
+    const choice = { templates: matchingTemplates(this.#templates, source, labels), passed: 0 }
+    this.#choices.set(key, choice)
+    return choice
   }
 
   /** A few label sets that are offered, for the sentence that a person reads. */
-  #known(source: SourceId): readonly string[] {
-    return this.#templates
-      .filter((template) => template.sources.kind === 'all' || template.sources.ids.includes(source))
-      .slice(0, 8)
-      .map((template) => template.labels.join(','))
+  #offered(source: SourceId): readonly string[] {
+    const offered = this.#templates.filter((template) => isOffered(template, source))
+    const more = offered.length - OFFERED_SAID_MAX
+    const said = offered.slice(0, OFFERED_SAID_MAX).map(({ labels }) => labels.join(','))
+    return more > 0 ? [...said, `and ${more} more`] : said
   }
 }

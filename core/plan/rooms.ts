@@ -1,5 +1,4 @@
 import {
-  type Host,
   type HostId,
   isAssigned,
   type RefusalReason,
@@ -7,7 +6,8 @@ import {
   type Template,
   type TemplateKey,
 } from '../model/index.ts'
-import { explainObstacle, obstacleOf } from './obstacles.ts'
+import { explainObstacle, isUsable, type Lacking, obstacleOf } from './obstacles.ts'
+import { Ring } from './ring.ts'
 import type { Hold, HostView, World } from './world.ts'
 
 /** How far ahead work may pile up on a host: half of the 60 s that a reservation lives. */
@@ -17,7 +17,7 @@ const STARTS_PER_MINUTE_UNMEASURED = 240
 
 /** What is left of one host while a plan is being made. */
 interface Room {
-  readonly host: Host
+  readonly view: HostView
   cpuMillis: number
   memoryMib: number
   runners: number
@@ -25,16 +25,11 @@ interface Room {
   readonly perTemplate: Map<TemplateKey, number>
 }
 
-/** The usable hosts of one template, in order, with those that turned out full skipped over for good. */
-interface Ring {
+/** The rooms that one template may use, and how far round-robin has come. */
+interface Round {
   readonly rooms: readonly Room[]
-  readonly skip: number[]
-  at: number
-  /** Rooms not skipped yet. */
-  open: number
+  readonly ring: Ring
 }
-
-export type Placement = { readonly host: HostId } | { readonly refused: RefusalReason }
 
 /**
  * The free room of a fleet, used up unit by unit within one plan. Room only ever shrinks here, so a host that could
@@ -42,19 +37,20 @@ export type Placement = { readonly host: HostId } | { readonly refused: RefusalR
  */
 export class Rooms {
   readonly #world: World
-  readonly #rooms: ReadonlyMap<HostId, Room>
-  readonly #rings = new Map<TemplateKey, Ring>()
+  /** Made when first looked at: most plans touch few hosts. */
+  readonly #rooms = new Map<HostView, Room>()
+  /** The rooms of each assignment that take anything at all: templates share few assignments. */
+  readonly #open = new Map<string, readonly Room[]>()
+  readonly #rounds = new Map<TemplateKey, Round>()
   readonly #live = new Map<TemplateKey, number>()
+  readonly #explained = new Map<TemplateKey, RefusalReason>()
   readonly #lastHost: Map<TemplateKey, HostId>
-  /** Room never comes back within a plan, and so a refusal stands to its end. */
-  readonly #refused = new Map<TemplateKey, RefusalReason>()
 
   constructor(world: World, holds: readonly Hold[] = []) {
     this.#world = world
-    this.#rooms = new Map(world.hosts.map((view) => [view.host.id, roomOf(view)]))
     this.#lastHost = new Map(world.lastHost)
     for (const [key, count] of world.live) this.#live.set(key, count.starting + count.running)
-    for (const hold of holds) this.#take(hold.host, hold.slot)
+    for (const { host, slot } of [...(world.claiming ?? []), ...holds]) this.#take(this.#find(host), slot)
   }
 
   /** Where the next round-robin of each template goes on. */
@@ -62,31 +58,61 @@ export class Rooms {
     return this.#lastHost
   }
 
-  /** Takes room for one runner of the template on the next host that can hold it, or says why none can. */
-  place(template: Template): Placement {
-    const known = this.#refused.get(template.key)
-    if (known !== undefined) return { refused: known }
-    const host = this.#find(template)
-    if (typeof host === 'string') return { host }
-    this.#refused.set(template.key, host)
-    return { refused: host }
-  }
-
-  #find(template: Template): HostId | RefusalReason {
-    if ((this.#live.get(template.key) ?? 0) >= template.maxConcurrency) {
-      return { code: 'template-full', template: template.key, maxConcurrency: template.maxConcurrency }
+  /** Takes room for one runner on the next host that can hold it; null = none can, and none will in this plan. */
+  place(template: Template): HostId | null {
+    if (this.#isFull(template)) return null
+    const { rooms, ring } = this.#round(template)
+    for (let index = ring.next(); index !== null; index = ring.next()) {
+      const room = rooms[index]
+      if (room !== undefined && this.#fits(template, room)) return this.#put(template, room)
+      ring.drop(index)
     }
-    const room = nextFitting(this.#ring(template), template)
-    if (room === null) return this.#explain(template)
-    this.#take(room.host.id, { template: template.key, ...template.size })
-    this.#lastHost.set(template.key, room.host.id)
-    return room.host.id
+    return null
   }
 
-  #take(host: HostId, slot: Slot): void {
-    const room = this.#rooms.get(host)
+  /** Takes room for one runner on this very host; false = it can't hold it. */
+  placeOn(template: Template, host: HostId): boolean {
+    const room = this.#find(host)
+    if (room === null || this.#isFull(template)) return false
+    if (!isAssigned(template, room.view.host) || !this.#fits(template, room)) return false
+    this.#put(template, room)
+    return true
+  }
+
+  /** Why nothing can hold one more of the template, once `place` has said so: the reason stands for the plan. */
+  explain(template: Template): RefusalReason {
+    const known = this.#explained.get(template.key)
+    if (known !== undefined) return known
+    const reason = this.#reason(template)
+    this.#explained.set(template.key, reason)
+    return reason
+  }
+
+  #reason(template: Template): RefusalReason {
+    if (this.#isFull(template))
+      return { code: 'template-full', template: template.key, maxConcurrency: template.maxConcurrency }
+    const assigned = this.#world.hosts.filter((view) => isAssigned(template, view.host))
+    return explainObstacle(template, assigned, this.#world.now, (view) => lacking(this.#room(view), template))
+  }
+
+  #isFull(template: Template): boolean {
+    return (this.#live.get(template.key) ?? 0) >= template.maxConcurrency
+  }
+
+  #fits(template: Template, room: Room): boolean {
+    return lacking(room, template) === null && obstacleOf(template, room.view, this.#world.now) === null
+  }
+
+  #put(template: Template, room: Room): HostId {
+    this.#take(room, { template: template.key, ...template.size })
+    this.#lastHost.set(template.key, room.view.host.id)
+    return room.view.host.id
+  }
+
+  /** A host that is not there any more has no room, but its runners count for their template. */
+  #take(room: Room | null, slot: Slot): void {
     this.#live.set(slot.template, (this.#live.get(slot.template) ?? 0) + 1)
-    if (room === undefined) return
+    if (room === null) return
     room.cpuMillis -= slot.cpuMillis
     room.memoryMib -= slot.memoryMib
     room.runners -= 1
@@ -94,35 +120,42 @@ export class Rooms {
     room.perTemplate.set(slot.template, (room.perTemplate.get(slot.template) ?? 0) + 1)
   }
 
-  #ring(template: Template): Ring {
-    const known = this.#rings.get(template.key)
+  #round(template: Template): Round {
+    const known = this.#rounds.get(template.key)
     if (known !== undefined) return known
-    const rooms: Room[] = []
-    for (const view of this.#world.hosts) {
-      const room = this.#rooms.get(view.host.id)
-      if (
-        room !== undefined &&
-        isAssigned(template, view.host) &&
-        obstacleOf(template, view, this.#world.now) === null
-      )
-        rooms.push(room)
-    }
-    const ring: Ring = {
-      rooms,
-      skip: rooms.map((_, index) => index),
-      at: startAfter(rooms, this.#lastHost.get(template.key)),
-      open: rooms.length,
-    }
-    this.#rings.set(template.key, ring)
-    return ring
+    const rooms = this.#openTo(template)
+    const last = this.#lastHost.get(template.key)
+    const after = last === undefined ? 0 : firstWhere(rooms, (room) => room.view.host.id > last)
+    const round = { rooms, ring: new Ring(rooms.length, after === rooms.length ? 0 : after) }
+    this.#rounds.set(template.key, round)
+    return round
   }
 
-  #explain(template: Template): RefusalReason {
-    const assigned = this.#world.hosts.filter((view) => isAssigned(template, view.host))
-    return explainObstacle(template, assigned, this.#world.now, (view) => {
-      const room = this.#rooms.get(view.host.id)
-      return room === undefined ? 'slots' : lacking(room, template)
-    })
+  #openTo(template: Template): readonly Room[] {
+    const { hosts } = template
+    const key = hosts.kind === 'named' ? hosts.namesOrTags.join('\n') : `${hosts.kind}\n`
+    const known = this.#open.get(key)
+    if (known !== undefined) return known
+    const open = this.#world.hosts
+      .filter((view) => isAssigned(template, view.host) && isUsable(view, this.#world.now))
+      .map((view) => this.#room(view))
+      .filter((room) => room.runners > 0 && room.starts > 0)
+    this.#open.set(key, open)
+    return open
+  }
+
+  #find(id: HostId): Room | null {
+    const { hosts } = this.#world
+    const view = hosts[firstWhere(hosts, ({ host }) => host.id >= id)]
+    return view?.host.id === id ? this.#room(view) : null
+  }
+
+  #room(view: HostView): Room {
+    const known = this.#rooms.get(view)
+    if (known !== undefined) return known
+    const room = roomOf(view)
+    this.#rooms.set(view, room)
+    return room
   }
 }
 
@@ -138,11 +171,11 @@ function roomOf(view: HostView): Room {
   }
   const perMinute = view.liveness?.startsPerMinute ?? STARTS_PER_MINUTE_UNMEASURED
   const starts = Math.max(1, Math.ceil((perMinute * START_BACKLOG_MS) / 60_000)) - view.starting
-  return { host, cpuMillis, memoryMib, runners, starts, perTemplate }
+  return { view, cpuMillis, memoryMib, runners, starts, perTemplate }
 }
 
 /** What a room lacks for one more runner of the template; null = it fits. */
-function lacking(room: Room, template: Template): 'cpu' | 'memory' | 'slots' | 'starts' | null {
+function lacking(room: Room, template: Template): Lacking | null {
   const onHost = room.perTemplate.get(template.key) ?? 0
   if (room.runners < 1 || (template.perHost !== null && onHost >= template.perHost)) return 'slots'
   if (room.cpuMillis < template.size.cpuMillis) return 'cpu'
@@ -150,35 +183,15 @@ function lacking(room: Room, template: Template): 'cpu' | 'memory' | 'slots' | '
   return room.starts < 1 ? 'starts' : null
 }
 
-/** The next room, round-robin, that fits; one that doesn't is skipped from now on. */
-function nextFitting(ring: Ring, template: Template): Room | null {
-  while (ring.open > 0) {
-    const index = follow(ring.skip, ring.at)
-    const next = (index + 1) % ring.rooms.length
-    ring.at = next
-    const room = ring.rooms[index]
-    if (room !== undefined && lacking(room, template) === null) return room
-    ring.skip[index] = next
-    ring.open -= 1
+/** Where the items begin that `is` holds for, in a list sorted by it. */
+function firstWhere<T>(items: readonly T[], is: (item: T) => boolean): number {
+  let low = 0
+  let high = items.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    const item = items[middle]
+    if (item !== undefined && is(item)) high = middle
+    else low = middle + 1
   }
-  return null
-}
-
-/** The first index from `start` on that links to itself: is not skipped. Shortens the links that it walks. */
-function follow(skip: number[], start: number): number {
-  const passed: number[] = []
-  let index = start
-  for (let next = skip[index] ?? index; next !== index; next = skip[index] ?? index) {
-    passed.push(index)
-    index = next
-  }
-  for (const one of passed) skip[one] = index
-  return index
-}
-
-/** The first room whose host sorts after the one used last; rooms are sorted by host. */
-function startAfter(rooms: readonly Room[], last: HostId | undefined): number {
-  if (last === undefined) return 0
-  const index = rooms.findIndex((room) => room.host.id > last)
-  return index === -1 ? 0 : index
+  return low
 }

@@ -25,7 +25,7 @@ export interface LiveCount {
   readonly running: number
 }
 
-/** A slot promised to a poll in flight: the source may grant it at any moment. */
+/** A slot that is spoken for and that no host holds yet. */
 export interface Hold {
   readonly host: HostId
   readonly slot: Slot
@@ -38,6 +38,8 @@ export interface World {
   /** Sorted by id, so that round-robin has an order. */
   readonly hosts: readonly HostView[]
   readonly live: ReadonlyMap<TemplateKey, LiveCount>
+  /** Claims on their way to the store: neither in `live` nor among a host's slots yet. */
+  readonly claiming?: readonly Hold[]
   /** The host that each template was last placed on. */
   readonly lastHost: ReadonlyMap<TemplateKey, HostId>
 }
@@ -46,11 +48,27 @@ export interface World {
 export interface SourceDemand {
   readonly source: SourceId
   readonly waiting: readonly WaitingJobs[]
-  /** Slots promised to its poll in flight; empty when none is. */
+  /** Slots promised to its poll in flight, which may grant them at any moment; empty when none is. */
   readonly holds: readonly Hold[]
+  /** Its live runners: whoever has fewest is first in turn. Unknown counts as none. */
+  readonly live?: number
 }
 
 /** Jobs of a label set that nobody has granted yet. */
 export function ungranted(waiting: WaitingJobs): number {
   return Math.max(0, waiting.queued - waiting.reserved)
+}
+
+/** In the order of their oldest job, and in one order whatever order the source told them in. */
+export function oldestFirst(waiting: readonly WaitingJobs[]): readonly WaitingJobs[] {
+  return waiting.toSorted(
+    (left, right) =>
+      (left.oldestQueuedAt ?? Infinity) - (right.oldestQueuedAt ?? Infinity) ||
+      compareTexts(left.labels.join(), right.labels.join()),
+  )
+}
+
+/** By code units, as `toSorted` does without a comparer: never by locale. */
+export function compareTexts(left: string, right: string): number {
+  return left < right ? -1 : left > right ? 1 : 0
 }

@@ -1,5 +1,7 @@
 import { parseAgentSettings } from '../../config/index.ts'
-import { runAgent } from '../agent.ts'
+import { runAgent } from '../../agent/main.ts'
+import { agentSettings } from '../agent.ts'
+import { systemClock, systemRandom } from '../clock.ts'
 import { chooseEngine } from './engine.ts'
 import type { CommandIo } from './io.ts'
 import { openLog } from './logging.ts'
@@ -11,6 +13,8 @@ export async function agentCommand(flags: { yes: boolean }, io: CommandIo): Prom
   for (const message of warnings) log.warn('settings.warning', { message })
   const say = (message: string): void => log.info('agent.preparing', { message })
   const engine = await chooseEngine(io, settings.engine, { isDemo: false, assumeYes: flags.yes, say })
-  await runAgent({ settings, engine, log, shutdown: io.shutdown })
+  const { hubUrl, agentToken: token } = settings
+  const machine = { ...agentSettings(settings, engine, settings.host.name), hubUrl, token }
+  await runAgent(machine, { clock: systemClock, random: systemRandom, log, signal: io.shutdown })
   return 0
 }

@@ -16,9 +16,9 @@ export async function sandboxCommand(flags: SandboxFlags, io: CommandIo): Promis
   const { settings } = parseSettings({ ...io.env, SHIPFOX_API_URL: '', SHIPFOX_PROVISIONER_TOKEN: '' })
   const display = createDisplay(settings.log === 'json' ? 'json' : 'plain', io.stderr)
   const plan = { protocol: flags.protocol, inContainers: true, port: flags.port, onEvent: display.job }
-  const { address, sandbox } = await openSource(settings, plan)
+  const { address, sandbox, close } = await openSource(settings, plan)
   try {
-    sandbox?.enqueue(demoJobs(flags.demoJobs))
+    if (flags.demoJobs > 0) sandbox?.enqueue(demoJobs(flags.demoJobs))
     // The token guards demo jobs on this machine, and whoever started the sandbox needs it.
     const lines = [
       `export SHIPFOX_API_URL=${address.apiUrl}`,
@@ -29,6 +29,6 @@ export async function sandboxCommand(flags: SandboxFlags, io: CommandIo): Promis
     await aborted(io.shutdown)
     return 0
   } finally {
-    await sandbox?.close()
+    await close()
   }
 }

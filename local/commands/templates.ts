@@ -10,7 +10,6 @@ export async function validateCommand(
 ): Promise<number> {
   const { templates, warnings } = await loadTemplates(file)
   for (const warning of warnings) io.stderr.write(`warning: ${warning}\n`)
-  const text = flags.json ? JSON.stringify(templatesAsJson(templates), null, 2) : renderTemplates(templates)
-  io.stdout.write(`${text}\n`)
+  io.stdout.write(flags.json ? templatesAsJson(templates) : renderTemplates(templates))
   return 0
 }

@@ -1,5 +1,6 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { lockDataDir } from '../../agent/lock.ts'
 import type { Settings } from '../../config/index.ts'
 import { type Secret, SlipwayError, type SourceId, sourceId } from '../../core/model/index.ts'
 import { type ProtocolGeneration, type Sandbox, type SandboxOptions, startSandbox } from '../sandbox/index.ts'
@@ -20,6 +21,7 @@ export interface OpenedSource {
   readonly sandbox: Sandbox | null
   /** What containers need in their hosts file to reach it. */
   readonly extraHosts: readonly string[]
+  close(): Promise<void>
 }
 
 export interface SandboxPlan {
@@ -33,7 +35,7 @@ export interface SandboxPlan {
 export async function openSource(settings: Settings, plan: SandboxPlan): Promise<OpenedSource> {
   const { source } = settings
   if (source.kind === 'sandbox') return openSandbox(settings.stateDir, plan)
-  return { address: addressOf(settings, source), sandbox: null, extraHosts: [] }
+  return { address: addressOf(settings, source), sandbox: null, extraHosts: [], async close() {} }
 }
 
 /** Where the settings' own source is. */
@@ -47,11 +49,12 @@ export function addressOf(
 async function openSandbox(stateDir: string, plan: SandboxPlan): Promise<OpenedSource> {
   const reach = plan.inContainers ? await containerReach() : { listenOn: '127.0.0.1', name: null }
   const dataDir = join(stateDir, `sandbox-${plan.protocol}`)
-  const sandbox = await startWhereItWas(dataDir, plan.port, {
-    protocol: plan.protocol,
-    dataDir,
-    host: reach.listenOn,
-    onEvent: plan.onEvent,
+  await mkdir(dataDir, { recursive: true, mode: 0o700 })
+  const lock = await lockDataDir(dataDir, 'sandbox')
+  const options = { protocol: plan.protocol, dataDir, host: reach.listenOn, onEvent: plan.onEvent }
+  const sandbox = await startWhereItWas(dataDir, plan.port, options).catch(async (thrown: unknown) => {
+    await lock.release()
+    throw thrown
   })
   const runnerApiUrl = reach.name === null ? sandbox.url : `http://${reach.name}:${sandbox.port}`
   const address = {
@@ -61,7 +64,16 @@ async function openSandbox(stateDir: string, plan: SandboxPlan): Promise<OpenedS
     token: sandbox.token,
     protocol: plan.protocol,
   }
-  return { address, sandbox, extraHosts: reach.name === null ? [] : [`${reach.name}:host-gateway`] }
+  const extraHosts = reach.name === null ? [] : [`${reach.name}:host-gateway`]
+  return {
+    address,
+    sandbox,
+    extraHosts,
+    async close() {
+      await sandbox.close()
+      await lock.release()
+    },
+  }
 }
 
 /** On the port of its last run, if that is free: runners of that run still call there. */
@@ -78,7 +90,6 @@ async function startWhereItWas(
       return startSandbox(options)
     throw thrown
   })
-  await mkdir(dataDir, { recursive: true })
   await writeFile(note, `${sandbox.port}\n`)
   return sandbox
 }

@@ -2,17 +2,19 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Engine } from '../../agent/engine.ts'
 import { checkTemplateCount, type Settings } from '../../config/index.ts'
-import { isAssigned, LOCAL_HOST, type Secret, type Template } from '../../core/model/index.ts'
-import type { DemandSource, Log } from '../../core/ports.ts'
+import { isAssigned, LOCAL_HOST, type Template } from '../../core/model/index.ts'
+import type { Log } from '../../core/ports.ts'
 import { newAgentToken } from '../../lambdas/agent-socket/agent-token.ts'
-import { openAgentInstall, serveHost } from '../agent.ts'
-import { systemClock } from '../clock.ts'
+import { type Agent, createAgent } from '../../agent/index.ts'
+import { openHost } from '../../agent/main.ts'
+import { agentSettings, type EngineChoice } from '../agent.ts'
+import { systemClock, systemRandom } from '../clock.ts'
 import { ensureDemoImage } from '../demo/image.ts'
 import { demoJobs } from '../demo/jobs.ts'
 import { demoTemplates } from '../demo/templates.ts'
 import { type LocalHub, openLocalHub } from '../hub.ts'
 import { createLog } from '../log.ts'
-import { type EngineChoice, LOCAL_ADAPTERS, openDemandSource, openEngine, readVersion } from '../main.ts'
+import { LOCAL_ADAPTERS, openDemandSource, readVersion } from '../main.ts'
 import type { Display } from './display.ts'
 import { requireImages } from './images.ts'
 import { Signals } from './signals.ts'
@@ -38,11 +40,8 @@ interface Parts {
   readonly log: Log
   readonly tally: Tally
   readonly opened: OpenedSource
-  readonly source: DemandSource
-  readonly templates: readonly Template[]
   readonly engine: Engine
-  readonly install: string
-  readonly token: Secret
+  readonly agent: Agent
   readonly hub: LocalHub
 }
 
@@ -69,19 +68,20 @@ async function open(options: StartOptions, closers: Closers): Promise<Parts> {
   })
   const stateDir = settings.stateDir
   await mkdir(stateDir, { recursive: true, mode: 0o700 })
-  const install = await openAgentInstall(stateDir)
+  const ownTemplates = await loadOwnTemplates(options)
   const opened = await openSource(settings, {
     protocol: options.protocol,
     inContainers: options.engine.kind === 'docker',
     onEvent: display.job,
   })
-  closers.add(async () => opened.sandbox?.close())
+  closers.add(() => opened.close())
   const source = openDemandSource(settings, opened.address, log)
   const limits = await source.authenticate(shutdown)
-  const templates = await chooseTemplates(options)
+  const templates = ownTemplates ?? (await makeDemoTemplates(options))
   checkTemplateCount(templates, limits.templatesMax)
-  const engine = openEngine(withHosts(options.engine, opened), settings, { install, host: LOCAL_HOST }, log)
-  await requireImages(engine, templates.filter(isOurs), display.say, shutdown)
+  const machine = agentSettings(settings, withHosts(options.engine, opened), LOCAL_HOST)
+  const host = await openHost(machine, { clock: systemClock, random: systemRandom, log })
+  await requireImages(host.engine, templates.filter(isOurs), display.say, shutdown)
   const token = settings.localAgentToken ?? newAgentToken(LOCAL_HOST)
   const hub = await openLocalHub({
     stateDir: join(stateDir, 'hub'),
@@ -94,7 +94,9 @@ async function open(options: StartOptions, closers: Closers): Promise<Parts> {
     adapters: LOCAL_ADAPTERS,
   })
   closers.add(() => hub.close())
-  return { log, tally, opened, source, templates, engine, install, token, hub }
+  const ports = { clock: systemClock, random: systemRandom, log }
+  const agent = createAgent({ ...machine, ...host, ...ports, hubUrl: hub.url, token })
+  return { log, tally, opened, engine: host.engine, agent, hub }
 }
 
 function isOurs(template: Template): boolean {
@@ -105,27 +107,24 @@ function withHosts(engine: EngineChoice, { extraHosts }: OpenedSource): EngineCh
   return engine.kind === 'docker' ? { ...engine, extraHosts } : engine
 }
 
-async function chooseTemplates({ settings, engine, display }: StartOptions): Promise<readonly Template[]> {
-  if (settings.templatesFile === null) {
-    const image =
-      engine.kind === 'docker' ? await ensureDemoImage(engine.dockerHost, display.say) : 'demo-runner'
-    return demoTemplates(image)
-  }
+/** Null = none were named, which only the sandbox does without. */
+async function loadOwnTemplates({ settings, display }: StartOptions): Promise<readonly Template[] | null> {
+  if (settings.templatesFile === null) return null
   const { templates, warnings } = await loadTemplates(settings.templatesFile, settings)
   for (const warning of warnings) display.say(`warning: ${warning}`)
   return templates
 }
 
+async function makeDemoTemplates({ engine, display }: StartOptions): Promise<readonly Template[]> {
+  const image =
+    engine.kind === 'docker' ? await ensureDemoImage(engine.dockerHost, display.say) : 'demo-runner'
+  return demoTemplates(image)
+}
+
 async function serve(options: StartOptions, parts: Parts): Promise<Summary> {
   const { hub, tally, opened, engine, log } = parts
   const signals = new Signals(options.shutdown)
-  const { settings } = options
-  const { install, token } = parts
-  const agent = serveHost(
-    { settings, hubUrl: hub.url, token, host: LOCAL_HOST, install, engine, log },
-    signals.stop,
-  )
-  const agentDone = signals.guard(agent)
+  const agentDone = signals.guard(parts.agent.run(signals.stop))
   const hubDone = signals.guard(hub.run({ drain: signals.drain, stop: signals.stop, stayUntil: 'ended' }))
   const jobs = opened.sandbox === null ? [] : await queueDemoJobs(options, parts, signals.drain)
   if (options.untilIdle) {

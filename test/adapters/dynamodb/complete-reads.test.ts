@@ -68,6 +68,35 @@ describe('reading more than one page', () => {
   })
 })
 
+describe('an index that lags behind its items', () => {
+  it('D2: gives each item as it is now, and none that was removed, whatever version the index tells of', async () => {
+    const bench = await open()
+    const { store } = bench
+    for (const n of [1, 2, 3]) await store.putRunner(reserved(n), T0)
+    expect((await store.readChanges(T0)).runners).toHaveLength(3)
+    for (const n of [1, 2]) await store.startRunner({ host: H1, id: rid(n), startedAt: T0, now: T0 })
+    for (const n of [1, 2]) await store.endRunner({ host: H1, id: rid(n), ending: EXITED, now: T0 })
+    await freezeIndex(bench)
+    await store.endRunner({ host: H1, id: rid(3), ending: EXITED, now: T0 })
+    await bench.other().removeExpired({ before: T0 + 1, limit: 1 })
+    const fresh = await bench.other().readFleet()
+    // Runner 3 is told as it was: its line still names the version that this reader has seen. Its next one will not.
+    const told = new Map((await store.readChanges(T0)).runners.map(({ id, state }) => [id, state]))
+    expect(told.get(rid(3))).toBe('reserved')
+    const others = fresh.runners.filter(({ id }) => id !== rid(3))
+    expect(others.map(({ id }) => told.get(id))).toEqual(others.map(({ state }) => state))
+    expect(told.size).toBe(fresh.runners.length)
+  })
+
+  it('D2: gives a first reader the item as it is now', async () => {
+    const bench = await open()
+    await bench.store.putRunner(reserved(1), T0)
+    await freezeIndex(bench)
+    await bench.store.endRunner({ host: H1, id: rid(1), ending: EXITED, now: T0 })
+    expect((await bench.store.readChanges(T0)).runners).toMatchObject([{ state: 'gone' }])
+  })
+})
+
 describe('reading in batches', () => {
   it('D9: asks again for what a batch left unprocessed', async () => {
     const bench = await open()
@@ -126,4 +155,17 @@ function leaveHalfUnprocessed({ client, table }: Bench, times: number): () => nu
     { step: 'deserialize', priority: 'high' },
   )
   return () => round
+}
+
+/** From now on every query is answered with the index as it stands now. */
+async function freezeIndex({ client, raw }: Bench): Promise<void> {
+  const items = await raw.all()
+  const lines = items.map(({ pk, sk, changed, changedAt }) => ({ pk, sk, changed, changedAt }))
+  client.middlewareStack.add(
+    (next, context) => async (args) => {
+      if (context['commandName'] !== 'QueryCommand') return next(args)
+      return { response: {}, output: { $metadata: {}, Items: structuredClone(lines) } as never }
+    },
+    { step: 'deserialize', priority: 'high' },
+  )
 }

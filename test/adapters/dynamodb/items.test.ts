@@ -2,8 +2,15 @@ import { describe, expect, it } from 'vitest'
 import { tableDefinition } from '../../../adapters/dynamodb/index.ts'
 import { encodedBytes } from '../../../adapters/dynamodb/sizes.ts'
 import { claiming } from '../../../adapters/dynamodb/slots.ts'
-import { HOST_RUNNERS_MAX, hostId, type ImageState, Secret, templateKey } from '../../../core/model/index.ts'
-import { CLAIMS_MAX, type FleetStore } from '../../../core/ports.ts'
+import {
+  CLAIMS_MAX,
+  HOST_RUNNERS_MAX,
+  type ImageState,
+  Secret,
+  hostId,
+  templateKey,
+} from '../../../core/model/index.ts'
+import { type FleetStore } from '../../../core/ports.ts'
 import {
   addHost,
   claim,

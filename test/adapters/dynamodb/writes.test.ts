@@ -3,7 +3,6 @@ import { describe, expect, it } from 'vitest'
 import * as z from 'zod'
 import {
   connectionId,
-  fence,
   type Host,
   type HostCapacity,
   type SlotSize,
@@ -23,6 +22,8 @@ import {
   SLOT,
   T0,
   tombstone,
+  FENCE_1,
+  FENCE_2,
 } from '../../contract/store-fixtures.ts'
 import { type Fault, interfere, useBenches } from './bench.ts'
 
@@ -63,7 +64,7 @@ describe('the budget of calls', () => {
       startsPerMinute: 1,
     })
     const notes = { mintWindows: {}, reportedUpTo: {} }
-    await store.renewLease({ holder: 'a', fence: fence(1), now: T0, ttlMs: 1, notes })
+    await store.renewLease({ holder: 'a', fence: FENCE_1, now: T0, ttlMs: 1, notes })
     await store.readChanges(T0 + 60 * SECOND)
     expect(calls).toEqual(['UpdateItem', 'PutItem', 'UpdateItem', 'Query'])
   })
@@ -104,7 +105,7 @@ describe('a call that is paused on its way', () => {
       })()
       await reached.promise
 
-      await other.raiseFence(H1, fence(2))
+      await other.raiseFence(H1, FENCE_2)
       const found = await other.putRunner(tombstone(1), T0)
       if (found !== null) await other.endRunner({ host: H1, id: rid(1), ending: EXITED, now: T0 })
       await other.freeSlot({ host: H1, runner: rid(1), now: T0 })

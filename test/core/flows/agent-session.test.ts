@@ -6,6 +6,7 @@ import {
   type AgentMessage,
   connectionId,
   fence,
+  firstFence,
   type Host,
   hostId,
   type HubMessage,
@@ -148,7 +149,7 @@ describe('an agent session', () => {
   it('a host takes nothing until its snapshot is complete, and then under the present fence', async () => {
     await takeAgentMessage(ports, from('c1'), hello())
     const syncing = await theHost()
-    expect(syncing).toMatchObject({ state: 'syncing', fence: 1 })
+    expect(syncing).toMatchObject({ state: 'syncing', fence: firstFence(clock.now()) + 1 })
     await takeAgentMessage(ports, from('c1'), {
       type: 'snapshot',
       epoch: syncing.epoch,

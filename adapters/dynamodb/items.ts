@@ -1,0 +1,209 @@
+import * as z from 'zod'
+import {
+  type EndCode,
+  type Host,
+  type HostImages,
+  type HostLiveness,
+  type Lease,
+  type LeaseNotes,
+  type Outcome,
+  type Runner,
+  SlipwayError,
+  type StopReason,
+  connectionId,
+  epoch,
+  fence,
+  hostId,
+  messageOf,
+  reservationId,
+  runnerId,
+  sourceId,
+  templateKey,
+} from '../../core/model/index.ts'
+import type { Key } from './keys.ts'
+import type { Row } from './rows.ts'
+
+/*
+ * The shape of each item. Everything that is read passes through here, and so does every item that is written as a
+ * whole: what this build could not read again is never written, and a field that is not named here is never stored.
+ */
+
+const count = z.int().nonnegative()
+/** By the hub's clock. */
+const time = z.number()
+
+/** A text, or number, that one of the core's checkers makes an id of. */
+function checked<I, O>(raw: z.ZodType<I>, check: (value: I) => O) {
+  return raw.transform((value, context): O => {
+    try {
+      return check(value)
+    } catch (thrown) {
+      context.issues.push({ code: 'custom', message: messageOf(thrown), input: value })
+      return z.NEVER
+    }
+  })
+}
+
+const HostIdText = checked(z.string(), hostId)
+const RunnerIdText = checked(z.string(), runnerId)
+const TemplateKeyText = checked(z.string(), templateKey)
+const EpochNumber = checked(z.number(), epoch)
+const FenceNumber = checked(z.number(), fence)
+
+/** The words of a union of the core: leaving one out, or making one up, doesn't compile. */
+function words<W extends string>(all: Readonly<Record<W, true>>) {
+  const isWord = (value: unknown): value is W => typeof value === 'string' && Object.hasOwn(all, value)
+  return z.custom<W>(isWord, `expected one of ${Object.keys(all).join(', ')}`)
+}
+
+const END_CODES = words<EndCode>({
+  exited: true,
+  'exited-with-error': true,
+  'out-of-memory': true,
+  stopped: true,
+  'max-lifetime': true,
+  'never-registered': true,
+  'never-arrived': true,
+  'never-started': true,
+  'reservation-expired': true,
+  'mint-refused': true,
+  'mint-unknown': true,
+  'image-unavailable': true,
+  'engine-failed': true,
+  'engine-unreachable': true,
+  'refused-by-agent': true,
+  'hub-restarted': true,
+  'orphaned-slot': true,
+  'container-vanished': true,
+  'host-rebooted': true,
+  'host-dead': true,
+  'host-removed': true,
+})
+const OUTCOMES = words<Outcome>({ finished: true, failed: true, lost: true })
+const STOP_REASONS = words<StopReason>({ canceled: true, 'never-registered': true, 'source-ended': true })
+const HOST_STATES = words<Host['state']>({
+  new: true,
+  syncing: true,
+  online: true,
+  offline: true,
+  dead: true,
+})
+
+const SlotItem = z.object({ template: TemplateKeyText, cpuMillis: count, memoryMib: count })
+const BackoffItem = z.object({ failures: count, until: time })
+/** The state of one image, among those of `ImagesItem`. */
+export const ImageItem = z.discriminatedUnion('state', [
+  z.object({ state: z.literal('present') }),
+  z.object({ state: z.literal('pulling') }),
+  z.object({ state: z.literal('failed'), reason: z.string(), retryAt: time }),
+])
+
+/** A map whose keys are ids, stored as an object. */
+function mapOf<K, V>(check: (text: string) => K, value: z.ZodType<V>) {
+  return checked(z.record(z.string(), value), (entries): ReadonlyMap<K, V> => {
+    return new Map(Object.entries(entries).map(([key, one]) => [check(key), one]))
+  })
+}
+
+export const HostItem = z.object({
+  id: HostIdText,
+  tags: z.array(z.string()),
+  tokenHash: z.string(),
+  state: HOST_STATES,
+  stateSince: time,
+  epoch: EpochNumber,
+  connection: checked(z.string(), connectionId).nullable(),
+  install: z.string().nullable(),
+  fence: FenceNumber,
+  capacity: z.object({ runners: count, cpuMillis: count, memoryMib: count }),
+  accepting: z.boolean(),
+  notAcceptingReason: z.string().nullable(),
+  slots: mapOf(runnerId, SlotItem),
+  backoffs: mapOf(templateKey, BackoffItem),
+  revision: count,
+}) satisfies z.ZodType<Host>
+
+export const LivenessItem = z.object({
+  host: HostIdText,
+  epoch: EpochNumber,
+  lastSeenAt: time,
+  expectedBy: time,
+  startsPerMinute: z.number().nullable(),
+}) satisfies z.ZodType<HostLiveness>
+
+export const ImagesItem = z.object({
+  host: HostIdText,
+  images: mapOf((image) => image, ImageItem),
+  revision: count,
+}) satisfies z.ZodType<HostImages>
+
+const RUNNER_FACTS = {
+  id: RunnerIdText,
+  template: TemplateKeyText,
+  host: HostIdText,
+  source: checked(z.string(), sourceId),
+  labels: z.array(z.string()),
+  reservation: z.object({ id: checked(z.string(), reservationId), expiresAt: time }).nullable(),
+  reservedAt: time,
+  stop: z.object({ reason: STOP_REASONS, requestedAt: time }).nullable(),
+  cpuMillis: count,
+  memoryMib: count,
+}
+
+export const RunnerItem = z.discriminatedUnion('state', [
+  z.object({ state: z.literal('reserved'), ...RUNNER_FACTS }),
+  z.object({ state: z.literal('dispatched'), ...RUNNER_FACTS, epoch: EpochNumber, dispatchedAt: time }),
+  z.object({ state: z.literal('running'), ...RUNNER_FACTS, startedAt: time }),
+  z.object({
+    state: z.literal('gone'),
+    ...RUNNER_FACTS,
+    outcome: OUTCOMES,
+    code: END_CODES,
+    reason: z.string(),
+    exitCode: z.int().nullable(),
+    startedAt: time.nullable(),
+    goneAt: time,
+  }),
+]) satisfies z.ZodType<Runner>
+
+export const NotesItem = z.object({
+  mintWindows: z.record(z.string(), z.object({ startedAt: time, calls: count })),
+  reportedUpTo: z.record(z.string(), time),
+}) satisfies z.ZodType<LeaseNotes>
+
+export const LeaseItem = z.object({
+  holder: z.string(),
+  build: z.string(),
+  fence: FenceNumber,
+  expiresAt: time,
+  yieldTo: z.string().nullable(),
+  notes: NotesItem,
+}) satisfies z.ZodType<Lease>
+
+export const BoxItem = z.object({
+  part: count,
+  parts: count,
+  /** Deflated: logs shrink to a fifth, and a full read of the fleet passes over them. */
+  packed: z.instanceof(Uint8Array),
+})
+
+/** Throws `store-item-corrupt` for an item that this build can't read. */
+export function parseItem<T>(shape: z.ZodType<T>, row: Row): T {
+  const parsed = shape.safeParse(row)
+  if (parsed.success) return parsed.data
+  throw new SlipwayError(
+    'store-item-corrupt',
+    `Item ${nameOf(row)} can't be read: ${problemsOf(parsed.error)}. It is damaged or was written by another version; ` +
+      'repair it, or remove it once nothing of it runs any more.',
+    { cause: parsed.error },
+  )
+}
+
+/** Where and what, without the values: an item may hold texts of a job. */
+export function problemsOf(error: z.ZodError): string {
+  return error.issues.map(({ path, message }) => `${path.join('.') || 'it'}: ${message}`).join('; ')
+}
+
+function nameOf({ pk, sk }: Key): string {
+  return `${pk}/${sk}`
+}

@@ -1,0 +1,65 @@
+import { type HostId, hostId, type RunnerId, runnerId } from '../../core/model/index.ts'
+
+/** The name of one item. */
+export interface Key {
+  readonly pk: string
+  readonly sk: string
+}
+
+export const LEASE_KEY: Key = { pk: 'FLEET', sk: 'LEASE' }
+export const RUNNER_PREFIX = 'RUNNER#'
+
+export function hostKey(id: HostId): Key {
+  return { pk: hostPartition(id), sk: 'HOST' }
+}
+
+export function livenessKey(id: HostId): Key {
+  return { pk: hostPartition(id), sk: 'LIVE' }
+}
+
+export function imagesKey(id: HostId): Key {
+  return { pk: hostPartition(id), sk: 'IMAGES' }
+}
+
+export function runnerKey(host: HostId, id: RunnerId): Key {
+  return { pk: hostPartition(host), sk: `${RUNNER_PREFIX}${id}` }
+}
+
+export function boxKey(host: HostId, runner: RunnerId, part: number): Key {
+  return { pk: hostPartition(host), sk: `${boxPrefix(runner)}${String(part).padStart(4, '0')}` }
+}
+
+export function boxPrefix(runner: RunnerId): string {
+  return `BOX#${runner}#`
+}
+
+export function hostPartition(id: HostId): string {
+  return `HOST#${id}`
+}
+
+/** What an item is, told by its key alone. `other`: not part of the fleet (the lease, black boxes, later additions). */
+export type ItemKind = 'host' | 'liveness' | 'images' | 'runner' | 'other'
+
+export function kindOf({ pk, sk }: Key): ItemKind {
+  if (!pk.startsWith('HOST#')) return 'other'
+  if (sk === 'HOST') return 'host'
+  if (sk === 'LIVE') return 'liveness'
+  if (sk === 'IMAGES') return 'images'
+  return sk.startsWith(RUNNER_PREFIX) ? 'runner' : 'other'
+}
+
+/** The ids that a key names; null where the key itself is damaged, or names none. */
+export function idsOf({ pk, sk }: Key): { host: HostId | null; runner: RunnerId | null } {
+  return {
+    host: pk.startsWith('HOST#') ? orNull(() => hostId(pk.slice('HOST#'.length))) : null,
+    runner: sk.startsWith(RUNNER_PREFIX) ? orNull(() => runnerId(sk.slice(RUNNER_PREFIX.length))) : null,
+  }
+}
+
+function orNull<T>(make: () => T): T | null {
+  try {
+    return make()
+  } catch {
+    return null
+  }
+}

@@ -1,0 +1,94 @@
+import { type Lease, type LeaseNotes, firstFence } from '../../core/model/index.ts'
+import type { FleetStore } from '../../core/ports.ts'
+import { LeaseItem, NotesItem, parseItem } from './items.ts'
+import { LEASE_KEY } from './keys.ts'
+import type { Row, Rows } from './rows.ts'
+import { assertFits } from './sizes.ts'
+
+type LeaseMethods = Pick<
+  FleetStore,
+  'readLease' | 'takeLease' | 'renewLease' | 'releaseLease' | 'requestYield'
+>
+
+const NO_NOTES: LeaseNotes = { mintWindows: {}, reportedUpTo: {} }
+/** The end of a lease that was released: before every time, so it is over by every clock, and can't be renewed. */
+const RELEASED_AT = 0
+
+const IS_MINE = '#holder = :holder AND #fence = :fence AND #expiresAt <> :released'
+
+export function leaseMethods(rows: Rows): LeaseMethods {
+  return {
+    async readLease() {
+      const row = await rows.get(LEASE_KEY)
+      return row === null ? null : leaseOf(row)
+    },
+
+    /** A repeat takes the lease once more: the holder is the same, and only the fence has risen further. */
+    async takeLease({ holder, build, now, ttlMs }) {
+      const row = await rows.update(LEASE_KEY, {
+        update:
+          'SET #holder = :holder, #build = :build, #expiresAt = :expiresAt, #yieldTo = :null, ' +
+          '#notes = if_not_exists(#notes, :notes), #fence = if_not_exists(#fence, :first) + :one',
+        condition: 'attribute_not_exists(#pk) OR #expiresAt <= :now OR #holder = :holder',
+        values: {
+          ':holder': holder,
+          ':build': build,
+          ':expiresAt': now + ttlMs,
+          ':null': null,
+          ':notes': NO_NOTES,
+          ':first': firstFence(now),
+          ':one': 1,
+          ':now': now,
+        },
+      })
+      return row === null ? null : leaseOf(row)
+    },
+
+    async renewLease({ holder, fence, now, ttlMs, notes }) {
+      const row = await rows.update(LEASE_KEY, {
+        update: 'SET #expiresAt = :expiresAt, #notes = :notes',
+        condition: IS_MINE,
+        values: {
+          ':holder': holder,
+          ':fence': fence,
+          ':released': RELEASED_AT,
+          ':expiresAt': now + ttlMs,
+          ':notes': storedNotes(notes),
+        },
+      })
+      return row === null ? null : leaseOf(row)
+    },
+
+    async releaseLease({ holder, fence, notes }) {
+      await rows.write(LEASE_KEY, {
+        update: 'SET #expiresAt = :released, #notes = :notes',
+        condition: IS_MINE,
+        values: {
+          ':holder': holder,
+          ':fence': fence,
+          ':released': RELEASED_AT,
+          ':notes': storedNotes(notes),
+        },
+      })
+    },
+
+    /** Nobody is asked who runs that build already. */
+    async requestYield(build) {
+      await rows.write(LEASE_KEY, {
+        update: 'SET #yieldTo = :build',
+        condition: 'attribute_exists(#pk) AND #build <> :build',
+        values: { ':build': build },
+      })
+    },
+  }
+}
+
+function storedNotes(notes: LeaseNotes): LeaseNotes {
+  const stored = NotesItem.parse(notes)
+  assertFits('lease', LEASE_KEY, stored)
+  return stored
+}
+
+function leaseOf(row: Row): Lease {
+  return parseItem(LeaseItem, row)
+}

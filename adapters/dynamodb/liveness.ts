@@ -1,0 +1,31 @@
+import type { FleetStore } from '../../core/ports.ts'
+import { LivenessItem, parseItem } from './items.ts'
+import { livenessKey } from './keys.ts'
+import type { Rows } from './rows.ts'
+import { assertFits } from './sizes.ts'
+import { told } from './told.ts'
+
+type LivenessMethods = Pick<FleetStore, 'putLiveness' | 'getLiveness'>
+
+export function livenessMethods(rows: Rows): LivenessMethods {
+  return {
+    async putLiveness(liveness) {
+      const key = livenessKey(liveness.host)
+      const item = LivenessItem.parse(liveness)
+      assertFits('liveness', key, item)
+      await rows.put(
+        { ...key, ...item, ...told(liveness.lastSeenAt) },
+        {
+          condition:
+            'attribute_not_exists(#pk) OR #epoch < :epoch OR (#epoch = :epoch AND #lastSeenAt < :lastSeenAt)',
+          values: { ':epoch': item.epoch, ':lastSeenAt': item.lastSeenAt },
+        },
+      )
+    },
+
+    async getLiveness(host) {
+      const row = await rows.get(livenessKey(host))
+      return row === null ? null : parseItem(LivenessItem, row)
+    },
+  }
+}

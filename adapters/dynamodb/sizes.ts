@@ -1,0 +1,45 @@
+import { SlipwayError } from '../../core/model/index.ts'
+import type { Key } from './keys.ts'
+
+/**
+ * Bounds of what one write may add to an item. Together they keep every item under DynamoDB's 400 KB, and the items
+ * that change often small, since a write is billed by the size of the whole item.
+ */
+export const BYTES_MAX = {
+  /** Rewritten every few seconds. */
+  lease: 16_000,
+  /** A host without its slots and backoffs. */
+  host: 2_000,
+  liveness: 1_000,
+  /** States of images, with the reasons of failures, that came in one frame of 30 KB. */
+  images: 64_000,
+  /** Labels, and a reason that may fill one frame of 30 KB. */
+  runner: 48_000,
+  /** Text of one part, packed: it came in one frame of 30 KB. */
+  box: 64_000,
+} as const
+
+/** Throws `store-item-too-large` (nothing was written) where `value` is larger than its kind may be. */
+export function assertFits(kind: keyof typeof BYTES_MAX, key: Key, value: unknown): void {
+  const bytes = encodedBytes(value)
+  if (bytes <= BYTES_MAX[kind]) return
+  throw new SlipwayError(
+    'store-item-too-large',
+    `Refused to write ${bytes} bytes to the ${kind} item ${key.pk}/${key.sk}: at most ${BYTES_MAX[kind]} are ` +
+      'allowed. Something that should be short (a reason, a tag, a label) is not; shorten it where it is made.',
+  )
+}
+
+/** Size as DynamoDB counts it: names and texts in UTF-8, numbers and overheads rounded up. */
+export function encodedBytes(value: unknown): number {
+  if (typeof value === 'string') return Buffer.byteLength(value)
+  if (value instanceof Uint8Array) return value.byteLength
+  if (Array.isArray(value)) return value.reduce((sum: number, one) => sum + 1 + encodedBytes(one), 3)
+  if (typeof value === 'object' && value !== null) {
+    return Object.entries(value).reduce(
+      (sum, [name, one]) => sum + 1 + Buffer.byteLength(name) + encodedBytes(one),
+      3,
+    )
+  }
+  return typeof value === 'number' ? 21 : 1
+}

@@ -1,0 +1,130 @@
+import {
+  CLAIMS_MAX,
+  HOST_RUNNERS_MAX,
+  type Host,
+  type HostId,
+  SlipwayError,
+  type Slot,
+  type SlotClaim,
+} from '../../core/model/index.ts'
+import { type FleetStore } from '../../core/ports.ts'
+import { changedHost, changeHost, type HostChange, readHost } from './host-change.ts'
+import type { Rows } from './rows.ts'
+
+type SlotMethods = Pick<FleetStore, 'claimSlots' | 'adoptSlot' | 'freeSlot'>
+
+/*
+ * A host item holds its slots as a map by runner, and two sums beside it: `used` (of the slots) and `free` (capacity
+ * less used). They let one conditional write claim or free without reading: a condition can compare, but not add.
+ */
+
+/** Claims respect the host's capacity; adoptions don't, and stop here, well before the item's 400 KB. */
+const SLOTS_MAX = 2 * HOST_RUNNERS_MAX
+
+export function slotMethods(rows: Rows): SlotMethods {
+  return {
+    async claimSlots(request) {
+      const { host, fence, claims } = request
+      assertClaims(claims)
+      const claimed = await changedHost(rows, request, claiming(request))
+      if (claimed !== null) return claimed
+      const found = await readHost(rows, host)
+      return found !== null && found.fence === fence && holdsAll(found, claims) ? found : null
+    },
+
+    async adoptSlot(request) {
+      const { host, runner, slot } = request
+      const adopted = await changeHost(rows, request, {
+        set: `${MOVE_FROM_FREE_TO_USED}, #slots.#runner = :slot`,
+        condition: 'attribute_not_exists(#slots.#runner) AND #used.#runners < :max',
+        values: { ...sumOf([request]), ':slot': slotItem(slot), ':max': SLOTS_MAX },
+        names: { '#runner': runner },
+      })
+      if (!adopted) await assertRoomToAdopt(rows, host)
+    },
+
+    async freeSlot(request) {
+      await changeHost(rows, request, {
+        set:
+          '#used.#runners = #used.#runners - :one, #free.#runners = #free.#runners + :one, ' +
+          '#used.#cpuMillis = #used.#cpuMillis - #slots.#runner.#cpuMillis, ' +
+          '#free.#cpuMillis = #free.#cpuMillis + #slots.#runner.#cpuMillis, ' +
+          '#used.#memoryMib = #used.#memoryMib - #slots.#runner.#memoryMib, ' +
+          '#free.#memoryMib = #free.#memoryMib + #slots.#runner.#memoryMib',
+        remove: '#slots.#runner',
+        condition: 'attribute_exists(#slots.#runner)',
+        names: { '#runner': request.runner },
+      })
+    },
+  }
+}
+
+/** The names in it are short because DynamoDB takes at most 4 KB of expression. */
+export function claiming({ fence, epoch, claims }: Parameters<FleetStore['claimSlots']>[0]): HostChange {
+  return {
+    set: `${MOVE_FROM_FREE_TO_USED}, ${claims.map((_, at) => `#s.#r${at} = :s${at}`).join(', ')}`,
+    condition: [
+      '#fence = :fence AND #epoch = :epoch AND #state = :online AND #accepting = :true',
+      '#free.#runners >= :runners AND #free.#cpuMillis >= :cpuMillis AND #free.#memoryMib >= :memoryMib',
+      ...claims.map((_, at) => `attribute_not_exists(#s.#r${at})`),
+    ].join(' AND '),
+    values: {
+      ...Object.fromEntries(claims.map(({ slot }, at) => [`:s${at}`, slotItem(slot)])),
+      ...sumOf(claims),
+      ':fence': fence,
+      ':epoch': epoch,
+      ':online': 'online',
+      ':true': true,
+    },
+    names: { '#s': 'slots', ...Object.fromEntries(claims.map(({ runner }, at) => [`#r${at}`, runner])) },
+  }
+}
+
+const MOVE_FROM_FREE_TO_USED =
+  '#used.#runners = #used.#runners + :runners, #free.#runners = #free.#runners - :runners, ' +
+  '#used.#cpuMillis = #used.#cpuMillis + :cpuMillis, #free.#cpuMillis = #free.#cpuMillis - :cpuMillis, ' +
+  '#used.#memoryMib = #used.#memoryMib + :memoryMib, #free.#memoryMib = #free.#memoryMib - :memoryMib'
+
+function sumOf(claims: readonly SlotClaim[]): Readonly<Record<string, number>> {
+  return {
+    ':runners': claims.length,
+    ':cpuMillis': claims.reduce((sum, { slot }) => sum + slot.cpuMillis, 0),
+    ':memoryMib': claims.reduce((sum, { slot }) => sum + slot.memoryMib, 0),
+  }
+}
+
+function slotItem({ template, cpuMillis, memoryMib }: Slot) {
+  return { template, cpuMillis, memoryMib }
+}
+
+function holdsAll(host: Host, claims: readonly SlotClaim[]): boolean {
+  return claims.every(({ runner, slot }) => {
+    const held = host.slots.get(runner)
+    return (
+      held?.template === slot.template &&
+      held.cpuMillis === slot.cpuMillis &&
+      held.memoryMib === slot.memoryMib
+    )
+  })
+}
+
+function assertClaims(claims: readonly SlotClaim[]): void {
+  const runners = new Set(claims.map(({ runner }) => runner)).size
+  if (runners === claims.length && runners > 0 && runners <= CLAIMS_MAX) return
+  throw new SlipwayError(
+    'claims-invalid',
+    `A batch claims slots for 1 to ${CLAIMS_MAX} different runners; this one has ${claims.length} claims ` +
+      `for ${runners}. Split it where it is made.`,
+  )
+}
+
+async function assertRoomToAdopt(rows: Rows, host: HostId): Promise<void> {
+  const found = await readHost(rows, host)
+  // A slot that is there already, or a host that is not: nothing is left to record.
+  if (found === null || found.slots.size < SLOTS_MAX) return
+  throw new SlipwayError(
+    'store-item-too-large',
+    `Host "${host}" already holds ${found.slots.size} slots, and its item has room for ${SLOTS_MAX}. ` +
+      'Its engine runs far more containers of ours than it may: look at that host.',
+  )
+}

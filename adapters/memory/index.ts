@@ -1,0 +1,25 @@
+import type { FleetStore } from '../../core/ports.ts'
+import { hostMethods } from './hosts.ts'
+import { leaseMethods } from './lease.ts'
+import { livenessMethods } from './liveness.ts'
+import { readingMethods } from './reading.ts'
+import { recordMethods } from './records.ts'
+import { runnerMethods } from './runners.ts'
+import { sessionMethods } from './sessions.ts'
+import { slotMethods } from './slots.ts'
+import { emptyState } from './state.ts'
+
+/** The hub's state in the memory of one process: what every other store is measured against. Forgets all at its end. */
+export function createMemoryStore(): FleetStore {
+  const state = emptyState()
+  return {
+    ...leaseMethods(state),
+    ...hostMethods(state),
+    ...sessionMethods(state),
+    ...slotMethods(state),
+    ...livenessMethods(state),
+    ...runnerMethods(state),
+    ...readingMethods(state),
+    ...recordMethods(state),
+  }
+}

@@ -1,0 +1,53 @@
+import { type Lease, fence, firstFence } from '../../core/model/index.ts'
+import type { FleetStore } from '../../core/ports.ts'
+import { copy, type State } from './state.ts'
+
+type LeaseMethods = Pick<
+  FleetStore,
+  'readLease' | 'takeLease' | 'renewLease' | 'releaseLease' | 'requestYield'
+>
+
+/** The end of a lease that was released: over by every clock, and beyond renewal. */
+const RELEASED_AT = 0
+
+export function leaseMethods(state: State): LeaseMethods {
+  return {
+    async readLease() {
+      return copy(state.lease)
+    },
+
+    async takeLease({ holder, build, now, ttlMs }) {
+      const { lease } = state
+      if (lease !== null && lease.expiresAt > now && lease.holder !== holder) return null
+      state.lease = {
+        holder,
+        build,
+        fence: fence((lease?.fence ?? firstFence(now)) + 1),
+        expiresAt: now + ttlMs,
+        yieldTo: null,
+        notes: lease?.notes ?? { mintWindows: {}, reportedUpTo: {} },
+      }
+      return copy(state.lease)
+    },
+
+    async renewLease({ now, ttlMs, notes, ...mine }) {
+      if (!isMine(state.lease, mine)) return null
+      state.lease = { ...state.lease, expiresAt: now + ttlMs, notes: copy(notes) }
+      return copy(state.lease)
+    },
+
+    async releaseLease({ notes, ...mine }) {
+      if (isMine(state.lease, mine))
+        state.lease = { ...state.lease, expiresAt: RELEASED_AT, notes: copy(notes) }
+    },
+
+    async requestYield(build) {
+      if (state.lease !== null && state.lease.build !== build)
+        state.lease = { ...state.lease, yieldTo: build }
+    },
+  }
+}
+
+function isMine(lease: Lease | null, mine: Pick<Lease, 'holder' | 'fence'>): lease is Lease {
+  return lease?.holder === mine.holder && lease.fence === mine.fence && lease.expiresAt !== RELEASED_AT
+}

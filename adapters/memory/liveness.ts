@@ -1,0 +1,34 @@
+import type { FleetStore } from '../../core/ports.ts'
+import { copy, type State } from './state.ts'
+
+type LivenessMethods = Pick<FleetStore, 'putLiveness' | 'getLiveness' | 'mergeImages'>
+
+export function livenessMethods(state: State): LivenessMethods {
+  return {
+    async putLiveness(liveness) {
+      const found = state.liveness.get(liveness.host)?.value
+      const isNewer =
+        found === undefined ||
+        found.epoch < liveness.epoch ||
+        (found.epoch === liveness.epoch && found.lastSeenAt < liveness.lastSeenAt)
+      if (isNewer) {
+        state.liveness.set(liveness.host, { value: copy(liveness), changedAt: liveness.lastSeenAt })
+      }
+    },
+
+    async getLiveness(host) {
+      return copy(state.liveness.get(host)?.value ?? null)
+    },
+
+    async mergeImages({ host, images, now }) {
+      if (images.size === 0) return
+      const found = state.images.get(host)?.value ?? { images: new Map(), revision: 0 }
+      const value = {
+        host,
+        images: new Map([...found.images, ...copy(images)]),
+        revision: found.revision + 1,
+      }
+      state.images.set(host, { value, changedAt: now })
+    },
+  }
+}

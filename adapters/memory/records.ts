@@ -1,0 +1,42 @@
+import type { EpochMs } from '../../core/model/index.ts'
+import type { FleetStore } from '../../core/ports.ts'
+import type { Kept, State } from './state.ts'
+
+type RecordMethods = Pick<FleetStore, 'putBlackBox' | 'getBlackBox' | 'removeExpired'>
+
+export function recordMethods(state: State): RecordMethods {
+  return {
+    async putBlackBox({ host, runner, part, parts, text, now }) {
+      const value = { host, runner, part, parts, text }
+      state.boxes.set(`${host}/${runner}/${part}`, { value, changedAt: now })
+    },
+
+    async getBlackBox(host, runner) {
+      const found = [...state.boxes.values()]
+        .map(({ value }) => value)
+        .filter((box) => box.host === host && box.runner === runner)
+        .toSorted((left, right) => left.part - right.part)
+      if (found.length === 0 || found.some(({ parts }) => parts !== found.length)) return null
+      return found.map(({ text }) => text).join('')
+    },
+
+    async removeExpired({ before, limit }) {
+      const tombstones = removeOld(state.runners, before, limit, ({ value }) => value.state === 'gone')
+      return tombstones + removeOld(state.boxes, before, limit - tombstones, () => true)
+    },
+  }
+}
+
+function removeOld<K, T>(
+  kept: Map<K, Kept<T>>,
+  before: EpochMs,
+  limit: number,
+  isRemovable: (one: Kept<T>) => boolean,
+): number {
+  const old = [...kept]
+    .filter(([, one]) => one.changedAt < before && isRemovable(one))
+    .toSorted(([, left], [, right]) => left.changedAt - right.changedAt)
+    .slice(0, Math.max(0, limit))
+  for (const [key] of old) kept.delete(key)
+  return old.length
+}

@@ -1,0 +1,56 @@
+import type {
+  EpochMs,
+  Host,
+  HostId,
+  HostImages,
+  HostLiveness,
+  Lease,
+  Runner,
+  RunnerId,
+} from '../../core/model/index.ts'
+
+/** One record, and when it was last written, by the `now` of that write. */
+export interface Kept<T> {
+  readonly value: T
+  readonly changedAt: EpochMs
+}
+
+/** One part of a black box. */
+export interface BoxPart {
+  readonly host: HostId
+  readonly runner: RunnerId
+  readonly part: number
+  readonly parts: number
+  readonly text: string
+}
+
+/** Everything that the store holds. Values are never changed in place, and copied on their way in and out. */
+export interface State {
+  lease: Lease | null
+  readonly hosts: Map<HostId, Kept<Host>>
+  readonly liveness: Map<HostId, Kept<HostLiveness>>
+  readonly images: Map<HostId, Kept<HostImages>>
+  readonly runners: Map<`${HostId}/${RunnerId}`, Kept<Runner>>
+  /** By host, runner and part. */
+  readonly boxes: Map<string, Kept<BoxPart>>
+}
+
+export function emptyState(): State {
+  return {
+    lease: null,
+    hosts: new Map(),
+    liveness: new Map(),
+    images: new Map(),
+    runners: new Map(),
+    boxes: new Map(),
+  }
+}
+
+export function runnerName(host: HostId, id: RunnerId): `${HostId}/${RunnerId}` {
+  return `${host}/${id}`
+}
+
+/** So that no caller holds a piece of the store. */
+export function copy<T>(value: T): T {
+  return structuredClone(value)
+}

@@ -1,0 +1,46 @@
+/** Walks `0 … size - 1` in a circle, past those that were dropped: all steps together are about linear in `size`. */
+export class Ring {
+  readonly #size: number
+  /** How far on from each index to look next; 0 = it is not dropped. */
+  readonly #steps: Int32Array
+  #at: number
+  #left: number
+
+  constructor(size: number, start: number) {
+    this.#size = size
+    this.#steps = new Int32Array(size)
+    this.#at = start
+    this.#left = size
+  }
+
+  /** The next index that is not dropped; null = none is left. */
+  next(): number | null {
+    if (this.#left === 0) return null
+    const index = this.#follow(this.#at)
+    this.#at = (index + 1) % this.#size
+    return index
+  }
+
+  /** Drops an index that `next` gave. */
+  drop(index: number): void {
+    this.#steps[index] = 1
+    this.#left -= 1
+  }
+
+  /** Shortens the way that it walks, so that nobody walks it again. */
+  #follow(start: number): number {
+    let way = 0
+    for (let step = this.#step(start); step > 0; step = this.#step(start + way)) way += step
+    for (let done = 0; done < way; ) {
+      const index = (start + done) % this.#size
+      const step = this.#step(index)
+      this.#steps[index] = way - done
+      done += step
+    }
+    return (start + way) % this.#size
+  }
+
+  #step(index: number): number {
+    return this.#steps[index % this.#size] ?? 0
+  }
+}

@@ -1,0 +1,77 @@
+import fc from 'fast-check'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { epoch, type HostLiveness, type ImageState } from '../../core/model/index.ts'
+import { H1, type Open, type OpenStore, SECOND, T0 } from './store-fixtures.ts'
+
+export function describeLiveness(open: Open): void {
+  describe('what a host says of itself', () => {
+    let opened: OpenStore
+    beforeEach(async () => {
+      opened = await open()
+    })
+    afterEach(() => opened.close())
+
+    it('W7: keeps the newest sign of life, in whatever order the signs arrive', async () => {
+      const signs = [
+        [1, 0],
+        [1, 5],
+        [2, 1],
+        [2, 3],
+        [3, 2],
+      ].map(
+        ([session, at]): HostLiveness => ({
+          host: H1,
+          epoch: epoch(session!),
+          lastSeenAt: T0 + at!,
+          expectedBy: T0 + at! + SECOND,
+          startsPerMinute: at === 0 ? null : at!,
+        }),
+      )
+      await fc.assert(
+        fc.asyncProperty(fc.shuffledSubarray(signs, { minLength: 1 }), async (arriving) => {
+          const { store } = opened
+          await store.removeHost(H1)
+          expect(await store.getLiveness(H1)).toBeNull()
+          for (const sign of [...arriving, ...arriving]) await store.putLiveness(sign)
+          const newest = arriving.toSorted(
+            (left, right) => right.epoch - left.epoch || right.lastSeenAt - left.lastSeenAt,
+          )[0]
+          expect(await store.getLiveness(H1)).toEqual(newest)
+        }),
+        { numRuns: 30 },
+      )
+    })
+
+    it('merges what a host says of its images', async () => {
+      const { store } = opened
+      const many = new Map<string, ImageState>(
+        Array.from({ length: 230 }, (_, n) => [
+          `registry.example/team/image-${n}:v1.2@sha256:00ff`,
+          { state: 'pulling' },
+        ]),
+      )
+      await store.mergeImages({ host: H1, images: many, now: T0 })
+      const failed: ImageState = { state: 'failed', reason: 'no such tag', retryAt: T0 + SECOND }
+      const news = new Map<string, ImageState>([
+        ['registry.example/team/image-7:v1.2@sha256:00ff', { state: 'present' }],
+        ['x', failed],
+      ])
+      await store.mergeImages({ host: H1, images: news, now: T0 })
+      await store.mergeImages({ host: H1, images: new Map(), now: T0 })
+      const [images] = (await store.readFleet()).images
+      expect(images).toMatchObject({ host: H1 })
+      expect(images!.images).toEqual(new Map([...many, ...news]))
+    })
+
+    it('loses no image when several messages are merged at once', async () => {
+      const { store } = opened
+      const merging = Array.from({ length: 10 }, (_, n) =>
+        store.mergeImages({ host: H1, images: new Map([[`image-${n}`, { state: 'present' }]]), now: T0 }),
+      )
+      await Promise.all(merging)
+      const [images] = (await store.readFleet()).images
+      expect(images!.images.size).toBe(10)
+      expect(images!.revision).toBe(10)
+    })
+  })
+}
