@@ -21,7 +21,9 @@ export async function startEmulator(folder: string): Promise<Emulator> {
   await rm(socketPath, { force: true })
   server.listen(socketPath)
   await once(server, 'listening')
-  const agent = new Agent({ keepAlive: true, ...{ socketPath } })
+  // Node passes these options on to every connection; its types don't say so.
+  const options = { keepAlive: true, socketPath }
+  const agent = new Agent(options)
   const client = new DynamoDBClient({
     endpoint: 'http://localhost',
     region: 'local',

@@ -16,7 +16,8 @@ export async function sandboxCommand(flags: SandboxFlags, io: CommandIo): Promis
   const { settings } = parseSettings({ ...io.env, SHIPFOX_API_URL: '', SHIPFOX_PROVISIONER_TOKEN: '' })
   const display = createDisplay(settings.log === 'json' ? 'json' : 'plain', io.stderr)
   const plan = { protocol: flags.protocol, inContainers: true, port: flags.port, onEvent: display.job }
-  const { address, sandbox, close } = await openSource(settings, plan)
+  const source = await openSource(settings, plan)
+  const { address, sandbox } = source
   try {
     if (flags.demoJobs > 0) sandbox?.enqueue(demoJobs(flags.demoJobs))
     // The token guards demo jobs on this machine, and whoever started the sandbox needs it.
@@ -29,6 +30,6 @@ export async function sandboxCommand(flags: SandboxFlags, io: CommandIo): Promis
     await aborted(io.shutdown)
     return 0
   } finally {
-    await close()
+    await source.close()
   }
 }

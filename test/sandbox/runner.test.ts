@@ -28,7 +28,7 @@ afterEach(() => {
 type Run = { child: ChildProcess; output: () => string; exitCode: Promise<number | null> }
 
 function startRunner(env: Record<string, string>): Run {
-  const child = spawn(process.execPath, [join(folder, 'runner.mjs')], {
+  const child = spawn(process.execPath, [join(folder, 'main.mjs')], {
     env: { PATH: process.env['PATH'] ?? '', SHIPFOX_RUNNER_LABELS: 'linux', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { env, kill, stdout } from 'node:process'
+import { kill, stdout } from 'node:process'
 import { codeOf, messageOf, say } from './outcome.ts'
 
 /** As much of the job's output as the server keeps. */
@@ -10,13 +10,16 @@ const JOB_GRACE_MS = 2000
 /** A null exit code is a death by signal; `interrupted` says that the runner was told to stop. */
 export type JobResult = { exit_code: number | null; output: string; interrupted: boolean }
 
+type JobOrder = { command: string; nonce: string }
+type Environment = Record<string, string | undefined>
+
 /** Runs the command in a process group of its own and ends that group with it, whatever it left behind. */
-export async function runJob(job: { command: string; nonce: string }, stop: AbortSignal): Promise<JobResult> {
+export async function runJob(job: JobOrder, env: Environment, stop: AbortSignal): Promise<JobResult> {
   const stdio = ['ignore', 'pipe', 'pipe'] as const
   const child = spawn('/bin/sh', ['-c', job.command], {
     detached: true,
     stdio: [...stdio],
-    env: jobEnvironment(job),
+    env: jobEnvironment(job, env),
   })
   const tail = collectOutput(child)
   const end = (): void => {
@@ -34,7 +37,7 @@ export async function runJob(job: { command: string; nonce: string }, stop: Abor
 }
 
 /** The runner's own environment without anything of the source's: its tokens are no business of the job. */
-function jobEnvironment({ nonce }: { nonce: string }): Record<string, string | undefined> {
+function jobEnvironment({ nonce }: JobOrder, env: Environment): Environment {
   const own = Object.entries(env).filter(([name]) => !name.startsWith('SHIPFOX_'))
   return { ...Object.fromEntries(own), SLIPWAY_NONCE: nonce }
 }

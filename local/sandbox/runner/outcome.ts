@@ -1,6 +1,6 @@
 import { stdout } from 'node:process'
 
-/** What the runner's exit code means; `runner.ts` says when each is used. */
+/** What the runner's exit code means; `main.ts` says when each is used. */
 export const EXIT = { ok: 0, failed: 1, misconfigured: 2, stopped: 143 } as const
 
 /** Ends the runner with its message and exit code. */

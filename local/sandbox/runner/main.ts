@@ -8,10 +8,10 @@
  * refused or could not be reached; 2 a variable is missing or wrong; 143 stopped by a signal or its lifetime.
  */
 import { env, exit } from 'node:process'
-import { type JobResult, runJob } from './runner/job.ts'
-import { EXIT, messageOf, RunnerFailure, say } from './runner/outcome.ts'
-import { readSettings, type Settings } from './runner/settings.ts'
-import { ASSIGNMENT_WAIT_SECONDS, isObject, refused, type Reply, sleep, text, Wire } from './runner/wire.ts'
+import { type JobResult, runJob } from './job.ts'
+import { EXIT, messageOf, RunnerFailure, say } from './outcome.ts'
+import { readSettings, type Settings } from './settings.ts'
+import { ASSIGNMENT_WAIT_SECONDS, isObject, refused, type Reply, sleep, text, Wire } from './wire.ts'
 
 /** The pause between two questions for a job grows from the first to the last. */
 const ASK_FIRST_MS = 250
@@ -99,7 +99,7 @@ async function work(wire: Wire, claim: Claim): Promise<JobResult> {
   say('running a job')
   const beat = setInterval(() => void heartbeat(wire, claim), claim.heartbeatMs)
   try {
-    return await runJob(claim, stop.signal)
+    return await runJob(claim, env, stop.signal)
   } finally {
     clearInterval(beat)
   }
