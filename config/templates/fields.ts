@@ -190,5 +190,5 @@ export function readFields(node: Node, mistakes: MistakeList): Fields {
     if (value !== undefined) values.push([name, value])
   }
   // Each value was made by the reader of its own name, which is what the type says.
-  return Object.fromEntries(values) as Fields
+  return Object.fromEntries(values)
 }
