@@ -65,9 +65,13 @@ export class SimWorld {
   readonly log: Log
   #tokens = 0
 
-  constructor(seed = 1, sources: readonly string[] = ['sim']) {
+  constructor(
+    seed = 1,
+    sources: readonly string[] = ['sim'],
+    wrapStore: (store: FleetStore) => FleetStore = (store) => store,
+  ) {
     this.random = new SimRandom(seed)
-    this.store = createMemoryStore()
+    this.store = wrapStore(createMemoryStore())
     this.sources = sources.map((name) => new SimSource(this.clock, name))
     const write = (event: string, fields: SimEvent['fields'] = {}): void => {
       this.events.push({ event, fields })
