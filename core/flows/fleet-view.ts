@@ -8,11 +8,12 @@ import {
   type LiveRunner,
   type Runner,
   type RunnerId,
+  type SourceId,
   type Template,
   type TemplateKey,
   furthest,
 } from '../model/index.ts'
-import type { HostView, LiveCount, World } from '../plan/index.ts'
+import type { Hold, HostView, World } from '../plan/index.ts'
 
 /** What one runner went through between two looks at it; `before` null = it is new to the view. */
 export interface Advance {
@@ -31,6 +32,7 @@ export class FleetView {
   readonly #runners = new Map<RunnerId, Runner>()
   readonly #live = new Map<TemplateKey, { starting: number; running: number }>()
   readonly #starting = new Map<HostId, number>()
+  readonly #perSource = new Map<SourceId, number>()
   #order: readonly HostId[] = []
   lastHost: ReadonlyMap<TemplateKey, HostId> = new Map()
   /** False while runners are stored that can't be read: then no set of runners is the full one. */
@@ -48,6 +50,11 @@ export class FleetView {
     let sum = 0
     for (const count of this.#live.values()) sum += count.starting + count.running
     return sum
+  }
+
+  /** Live runners of one source. */
+  liveOf(source: SourceId): number {
+    return this.#perSource.get(source) ?? 0
   }
 
   host(id: HostId): Host | undefined {
@@ -105,7 +112,8 @@ export class FleetView {
     }
   }
 
-  world(now: EpochMs, templates: readonly Template[]): World {
+  /** `claiming`: claims on their way to the store. */
+  world(now: EpochMs, templates: readonly Template[], claiming: readonly Hold[]): World {
     const hosts = this.#order.flatMap((id): HostView | [] => {
       const host = this.#hosts.get(id)
       if (host === undefined) return []
@@ -116,13 +124,7 @@ export class FleetView {
         starting: this.#starting.get(id) ?? 0,
       }
     })
-    return {
-      now,
-      templates,
-      hosts,
-      live: this.#live satisfies Map<TemplateKey, LiveCount>,
-      lastHost: this.lastHost,
-    }
+    return { now, templates, hosts, live: this.#live, claiming, lastHost: this.lastHost }
   }
 
   /** Hosts that a complete reading no longer holds were removed; one that can't be read is still there. */
@@ -134,6 +136,7 @@ export class FleetView {
 
   #count(runner: Runner, by: 1 | -1): void {
     if (runner.state === 'gone') return
+    this.#perSource.set(runner.source, this.liveOf(runner.source) + by)
     const count = this.#live.get(runner.template) ?? { starting: 0, running: 0 }
     if (runner.state === 'running') count.running += by
     else {

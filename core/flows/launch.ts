@@ -25,10 +25,13 @@ export async function launchGranted(
   loop: Loop,
   desk: SourceDesk,
   granted: readonly Reservation[],
+  promised: readonly Hold[],
 ): Promise<void> {
   let rest = granted
+  let slots = promised
   for (let attempt = 1; rest.length > 0 && attempt <= CLAIM_ATTEMPTS; attempt += 1) {
-    const plan = planClaims(loop.world(), desk.id, rest, loop.holdsBeside(desk))
+    const plan = planClaims(loop.world(), desk.id, rest, loop.holdsBeside(desk), slots)
+    slots = []
     for (const refusal of plan.refusals) sayUnplaced(loop, refusal)
     rest = regrant(await launchPlanned(loop, desk, plan))
   }
@@ -48,24 +51,29 @@ async function launchPlanned(
   plan: ClaimPlan,
 ): Promise<readonly PlannedRunner[]> {
   loop.view.lastHost = plan.lastHost
-  const holds = plan.runners.map(holdOf)
-  for (const hold of holds) loop.claiming.add(hold)
+  const groups = [...claimGroups(plan.runners)]
+  for (const { holds } of groups) for (const hold of holds) loop.claiming.add(hold)
   const unclaimed: PlannedRunner[] = []
-  try {
-    await forEachLimited(claimGroups(plan.runners), WRITES_AT_ONCE, async ([host, planned]) => {
-      if (!(await claimOnHost(loop, desk, host, planned))) unclaimed.push(...planned)
-    })
-  } finally {
-    for (const hold of holds) loop.claiming.delete(hold)
-  }
+  await forEachLimited(groups, WRITES_AT_ONCE, async ({ host, planned, holds }) => {
+    const release = (): void => {
+      for (const hold of holds) loop.claiming.delete(hold)
+    }
+    try {
+      if (!(await claimOnHost(loop, desk, host, planned, release))) unclaimed.push(...planned)
+    } finally {
+      release()
+    }
+  })
   return unclaimed
 }
 
+/** `onClaimed`: the slots stand in the host's item now, and the view knows them. */
 async function claimOnHost(
   loop: Loop,
   desk: SourceDesk,
   id: HostId,
   planned: readonly PlannedRunner[],
+  onClaimed: () => void,
 ): Promise<boolean> {
   const { store } = loop.hub
   const epoch = loop.view.host(id)?.epoch
@@ -83,6 +91,7 @@ async function claimOnHost(
   }
   loop.view.applyHost(host)
   for (const runner of runners) loop.advance(runner)
+  onClaimed()
   await forEachLimited(runners, WRITES_AT_ONCE, async (runner) => {
     const there = await store.putRunner(runner, loop.now)
     if (there === null) desk.mintQueue.push(runner)
@@ -214,13 +223,19 @@ function holdOf(runner: PlannedRunner): Hold {
   return { host: runner.host, slot: { template: runner.template.key, ...runner.template.size } }
 }
 
+interface ClaimGroup {
+  readonly host: HostId
+  readonly planned: readonly PlannedRunner[]
+  readonly holds: readonly Hold[]
+}
+
 /** One group per host and claim. */
-function* claimGroups(
-  runners: readonly PlannedRunner[],
-): Iterable<readonly [HostId, readonly PlannedRunner[]]> {
-  for (const [host, planned] of Map.groupBy(runners, (runner) => runner.host)) {
-    for (let start = 0; start < planned.length; start += CLAIMS_MAX)
-      yield [host, planned.slice(start, start + CLAIMS_MAX)]
+function* claimGroups(runners: readonly PlannedRunner[]): Iterable<ClaimGroup> {
+  for (const [host, members] of Map.groupBy(runners, (runner) => runner.host)) {
+    for (let start = 0; start < members.length; start += CLAIMS_MAX) {
+      const planned = members.slice(start, start + CLAIMS_MAX)
+      yield { host, planned, holds: planned.map(holdOf) }
+    }
   }
 }
 

@@ -1,5 +1,13 @@
-import type { EndCode, EpochMs, Host, HostId, LeaseNotes, Runner, SourceId } from '../model/index.ts'
-import { type Hold, isHostFault, nextBackoff, reportOf, type World } from '../plan/index.ts'
+import type { EndCode, EpochMs, GoneRunner, Host, LeaseNotes, Runner, SourceId } from '../model/index.ts'
+import {
+  type Hold,
+  isHostFault,
+  nextBackoff,
+  provesHost,
+  reportOf,
+  type SourceDemand,
+  type World,
+} from '../plan/index.ts'
 import type { Advance, FleetView } from './fleet-view.ts'
 import type { Hub } from './hub.ts'
 import type { LeaseKeeper } from './lease-keeper.ts'
@@ -47,16 +55,27 @@ export class Loop {
   }
 
   world(): World {
-    return this.view.world(this.now, this.hub.templates())
+    return this.view.world(this.now, this.hub.templates(), [...this.claiming])
   }
 
   desk(source: SourceId): SourceDesk | undefined {
     return this.desks.find((desk) => desk.id === source)
   }
 
-  /** Room that is spoken for, as a plan for `desk` must see it. */
+  /** What the others want and hold. One that can't be polled now wants nothing: it would keep room from the rest. */
+  othersOf(desk: SourceDesk): readonly SourceDemand[] {
+    return this.desks
+      .filter((other) => other !== desk && other.isServed)
+      .map((other) => ({ ...other.demand(), live: this.view.liveOf(other.id) }))
+  }
+
+  demandOf(desk: SourceDesk): SourceDemand {
+    return { ...desk.demand(), live: this.view.liveOf(desk.id) }
+  }
+
+  /** Room promised to polls of other sources, as a plan for `desk` must see it. */
   holdsBeside(desk: SourceDesk): readonly Hold[] {
-    return [...this.claiming, ...this.desks.filter((other) => other !== desk).flatMap((other) => other.holds)]
+    return this.desks.filter((other) => other !== desk).flatMap((other) => other.holds)
   }
 
   /** Takes in a runner's newest state, and does what follows from its moving on. */
@@ -72,7 +91,6 @@ export class Loop {
     this.report(after)
     this.hub.log.info(`runner.${after.state}`, eventFields(after))
     if (after.state === 'gone') this.#learnFromEnd(after)
-    if (after.state === 'running') this.#learnFromStart(after.host, after)
   }
 
   /** Puts the runner's state on its source's desk, to be told with the next batch. */
@@ -115,17 +133,17 @@ export class Loop {
     }
   }
 
-  #learnFromEnd(runner: Extract<Runner, { state: 'gone' }>): void {
+  /** A host that fails pauses for the template; one that ran a runner for a while has proved itself again. */
+  #learnFromEnd(runner: GoneRunner): void {
     const host = this.view.host(runner.host)
-    if (host === undefined || !isHostFault(runner)) return
-    const backoff = nextBackoff(host.backoffs.get(runner.template), this.now, this.hub.random.unit())
+    const before = host?.backoffs.get(runner.template)
+    if (host === undefined) return
+    if (before !== undefined && provesHost(runner)) this.#setBackoff(host, runner, null)
+    if (!isHostFault(runner)) return
+    const backoff = nextBackoff(before, this.now, this.hub.random.unit())
+    if (backoff === before) return
     this.hub.log.warn('host.backing-off', { host: host.id, template: runner.template, ...backoff })
     this.#setBackoff(host, runner, backoff)
-  }
-
-  #learnFromStart(id: HostId, runner: Runner): void {
-    const host = this.view.host(id)
-    if (host?.backoffs.has(runner.template) === true) this.#setBackoff(host, runner, null)
   }
 
   #setBackoff(host: Host, { template }: Runner, backoff: ReturnType<typeof nextBackoff> | null): void {

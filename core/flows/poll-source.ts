@@ -1,6 +1,7 @@
-import type { DemandAnswer, RunnerId, StopReason, WaitingJobs } from '../model/index.ts'
+import type { DemandAnswer, Refusal, RunnerId, StopReason, WaitingJobs } from '../model/index.ts'
 import {
   explainWaiting,
+  type Hold,
   holdSeconds,
   planAsk,
   planWarm,
@@ -56,7 +57,7 @@ async function pollOnce(loop: Loop, desk: SourceDesk, signal: AbortSignal): Prom
     await loop.hub.clock.sleep(WOKEN_SPACING_MS, signal)
     return
   }
-  const ask = planAsk(loop.world(), desk.demand(), othersOf(loop, desk), desk.limits.reservationsMax)
+  const ask = planAsk(loop.world(), loop.demandOf(desk), loop.othersOf(desk), desk.limits.reservationsMax)
   desk.starved =
     ask.total < desk.waiting.reduce((jobs, waiting) => jobs + ungranted(waiting), 0) || ask.total === 0
   desk.holds = ask.holds
@@ -68,21 +69,15 @@ async function pollOnce(loop: Loop, desk: SourceDesk, signal: AbortSignal): Prom
   try {
     const answer = await lease.call(signal, (guarded) => desk.source.poll(request, guarded))
     desk.holds = []
-    takeAnswer(loop, desk, answer)
+    takeAnswer(loop, desk, answer, ask.holds)
   } catch (thrown) {
     desk.holds = []
     if (!signal.aborted) notePollFailure(loop, desk, thrown)
   }
 }
 
-/** The other sources, with claims under way counted as room that is promised to somebody else. */
-function othersOf(loop: Loop, desk: SourceDesk): readonly ReturnType<SourceDesk['demand']>[] {
-  const claims = { source: desk.id, waiting: [], holds: [...loop.claiming] }
-  const others = loop.desks.filter((other) => other !== desk).map((other) => other.demand())
-  return claims.holds.length === 0 ? others : [...others, claims]
-}
-
-function takeAnswer(loop: Loop, desk: SourceDesk, answer: DemandAnswer): void {
+/** `promised` is the room that was asked for: what is granted goes there. */
+function takeAnswer(loop: Loop, desk: SourceDesk, answer: DemandAnswer, promised: readonly Hold[]): void {
   const before = { last: desk.last, waiting: desk.waiting }
   desk.waiting = answer.waiting
   desk.last =
@@ -99,7 +94,7 @@ function takeAnswer(loop: Loop, desk: SourceDesk, answer: DemandAnswer): void {
     loop.hub.log.info('demand.granted', { source: desk.id, reservation: id, labels, count })
   }
   if (answer.reservations.length > 0) {
-    loop.tasks.run(launchGranted(loop, desk, answer.reservations))
+    loop.tasks.run(launchGranted(loop, desk, answer.reservations, promised))
   }
   if (desk.limits.warm) {
     const plan = planWarm(loop.world(), desk.id, loop.holdsBeside(desk))
@@ -131,7 +126,10 @@ export async function orderStop(loop: Loop, id: RunnerId, reason: StopReason): P
 }
 
 function sayRefusals(loop: Loop, desk: SourceDesk): void {
-  const refusals = explainWaiting(loop.world(), desk.id, desk.waiting, loop.holdsBeside(desk))
+  sayOnce(loop, desk, explainWaiting(loop.world(), desk.id, desk.waiting, loop.holdsBeside(desk)))
+}
+
+function sayOnce(loop: Loop, desk: SourceDesk, refusals: readonly Refusal[]): void {
   const said = refusals.map(sayRefusal).join('\n')
   if (said === desk.refusalsSaid) return
   desk.refusalsSaid = said
@@ -144,15 +142,26 @@ function notePollFailure(loop: Loop, desk: SourceDesk, thrown: unknown): void {
   if (!(thrown instanceof SourceError)) throw thrown
   const { kind, message, retryAfterMs } = thrown
   if (kind === 'unauthorized') {
-    if (desk.last.kind !== 'unauthorized')
-      loop.hub.log.error('source.unauthorized', {
-        source: desk.id,
-        message: `${message} No new job is claimed until then.`,
-      })
-    desk.last = { kind: 'unauthorized' }
+    noteUnauthorized(loop, desk, message)
     return
   }
   const inRow = desk.last.kind === 'failed' ? desk.last.inRow + 1 : 1
   loop.hub.log.warn('source.poll-failed', { source: desk.id, kind, message, inRow })
   desk.last = { kind: 'failed', inRow, retryAfterMs }
+}
+
+/** A person has to act: it is said once, with the jobs that wait for it. */
+function noteUnauthorized(loop: Loop, desk: SourceDesk, reason: string): void {
+  if (desk.last.kind !== 'unauthorized') {
+    const message = `${reason} No new job is claimed until then.`
+    loop.hub.log.error('source.unauthorized', { source: desk.id, message })
+    const refused = desk.waiting.map((jobs) => ({ labels: jobs.labels, count: ungranted(jobs) }))
+    const waiting = refused.filter(({ count }) => count > 0)
+    sayOnce(
+      loop,
+      desk,
+      waiting.map((jobs) => ({ ...jobs, source: desk.id, reason: { code: 'claiming-stopped', reason } })),
+    )
+  }
+  desk.last = { kind: 'unauthorized' }
 }

@@ -52,7 +52,12 @@ export class SourceDesk {
     return this.source.id
   }
 
-  demand(): SourceDemand {
+  /** Open, and answering: its demand is known and will be served. */
+  get isServed(): boolean {
+    return this.#limits !== null && this.last.kind !== 'failed' && this.last.kind !== 'unauthorized'
+  }
+
+  demand(): Omit<SourceDemand, 'live'> {
     return { source: this.id, waiting: this.waiting, holds: this.holds }
   }
 

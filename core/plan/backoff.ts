@@ -24,6 +24,12 @@ export function isHostFault(runner: GoneRunner): boolean {
   return runner.code === 'exited-with-error' && ranMs < FAST_EXIT_MS
 }
 
+/** A runner that lived for a while, or ended well, shows that its host can run its template. */
+export function provesHost(runner: GoneRunner): boolean {
+  const ranMs = runner.startedAt === null ? 0 : runner.goneAt - runner.startedAt
+  return runner.outcome === 'finished' || (ranMs >= FAST_EXIT_MS && !HOST_FAULTS.has(runner.code))
+}
+
 /**
  * The pause after one more failure; `unit` is uniform in [0, 1) and spreads hosts that fail together. What fails
  * during a pause was started before it, together with what caused it: a burst that fails counts once.

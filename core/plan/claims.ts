@@ -80,9 +80,9 @@ function keepPromises(
     reservation,
     count: reservation.count - slots.give(reservation),
   }))
-  const runners = [...slots.given()].flatMap(({ template: key, ...given }): PlannedRunner | [] => {
+  const runners = [...slots.given()].flatMap(({ reservation, template: key, host }): PlannedRunner | [] => {
     const template = templates.get(key)
-    return template === undefined ? [] : { source, template, ...given }
+    return template === undefined ? [] : { source, reservation, template, host }
   })
   return { runners, rest: rest.filter(({ count }) => count > 0) }
 }

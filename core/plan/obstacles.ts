@@ -60,20 +60,21 @@ function sizeLacking({ size }: Template, { state, capacity }: Host): 'cpu' | 'me
 }
 
 /** The one reason that a person should hear: that of the host nearest to being usable. */
-export function explainObstacle(
+export function explainObstacle<Room extends { readonly view: HostView }>(
   template: Template,
-  assigned: readonly HostView[],
+  assigned: readonly Room[],
   now: EpochMs,
-  lackingOn: (view: HostView) => Lacking | null,
+  lackingIn: (room: Room) => Lacking | null,
 ): RefusalReason {
   const { key } = template
   if (assigned.length === 0) return { code: 'no-host-assigned', template: key }
   let best: Obstacle | null = null
   const offline: HostId[] = []
   const lacks = new Set<Lacking>()
-  for (const view of assigned) {
+  for (const room of assigned) {
+    const { view } = room
     const obstacle = obstacleOf(template, view, now)
-    if (obstacle === null) lacks.add(lackingOn(view) ?? 'slots')
+    if (obstacle === null) lacks.add(lackingIn(room) ?? 'slots')
     else if (best === null || isNearer(obstacle, best)) best = obstacle
     if (obstacle?.kind === 'offline' && offline.length < HOSTS_NAMED_MAX) offline.push(view.host.id)
   }

@@ -1,4 +1,5 @@
 import {
+  type Assignment,
   type HostId,
   isAssigned,
   type RefusalReason,
@@ -39,7 +40,8 @@ export class Rooms {
   readonly #world: World
   /** Made when first looked at: most plans touch few hosts. */
   readonly #rooms = new Map<HostView, Room>()
-  /** The rooms of each assignment that take anything at all: templates share few assignments. */
+  /** By assignment, of which there are few; and of those the rooms that took anything when first looked at. */
+  readonly #assigned = new Map<string, readonly Room[]>()
   readonly #open = new Map<string, readonly Room[]>()
   readonly #rounds = new Map<TemplateKey, Round>()
   readonly #live = new Map<TemplateKey, number>()
@@ -81,18 +83,15 @@ export class Rooms {
 
   /** Why nothing can hold one more of the template, once `place` has said so: the reason stands for the plan. */
   explain(template: Template): RefusalReason {
-    const known = this.#explained.get(template.key)
-    if (known !== undefined) return known
-    const reason = this.#reason(template)
-    this.#explained.set(template.key, reason)
-    return reason
+    return remember(this.#explained, template.key, () => this.#reason(template))
   }
 
   #reason(template: Template): RefusalReason {
     if (this.#isFull(template))
       return { code: 'template-full', template: template.key, maxConcurrency: template.maxConcurrency }
-    const assigned = this.#world.hosts.filter((view) => isAssigned(template, view.host))
-    return explainObstacle(template, assigned, this.#world.now, (view) => lacking(this.#room(view), template))
+    return explainObstacle(template, this.#assignedTo(template), this.#world.now, (room) =>
+      lacking(room, template),
+    )
   }
 
   #isFull(template: Template): boolean {
@@ -121,27 +120,26 @@ export class Rooms {
   }
 
   #round(template: Template): Round {
-    const known = this.#rounds.get(template.key)
-    if (known !== undefined) return known
-    const rooms = this.#openTo(template)
-    const last = this.#lastHost.get(template.key)
-    const after = last === undefined ? 0 : firstWhere(rooms, (room) => room.view.host.id > last)
-    const round = { rooms, ring: new Ring(rooms.length, after === rooms.length ? 0 : after) }
-    this.#rounds.set(template.key, round)
-    return round
+    return remember(this.#rounds, template.key, () => {
+      const rooms = this.#openTo(template)
+      const last = this.#lastHost.get(template.key)
+      const after = last === undefined ? 0 : firstWhere(rooms, (room) => room.view.host.id > last)
+      return { rooms, ring: new Ring(rooms.length, after === rooms.length ? 0 : after) }
+    })
   }
 
   #openTo(template: Template): readonly Room[] {
-    const { hosts } = template
-    const key = hosts.kind === 'named' ? hosts.namesOrTags.join('\n') : `${hosts.kind}\n`
-    const known = this.#open.get(key)
-    if (known !== undefined) return known
-    const open = this.#world.hosts
-      .filter((view) => isAssigned(template, view.host) && isUsable(view, this.#world.now))
-      .map((view) => this.#room(view))
-      .filter((room) => room.runners > 0 && room.starts > 0)
-    this.#open.set(key, open)
-    return open
+    return remember(this.#open, textOf(template.hosts), () =>
+      this.#assignedTo(template).filter(
+        (room) => isUsable(room.view, this.#world.now) && room.runners > 0 && room.starts > 0,
+      ),
+    )
+  }
+
+  #assignedTo(template: Template): readonly Room[] {
+    return remember(this.#assigned, textOf(template.hosts), () =>
+      this.#world.hosts.filter((view) => isAssigned(template, view.host)).map((view) => this.#room(view)),
+    )
   }
 
   #find(id: HostId): Room | null {
@@ -151,11 +149,7 @@ export class Rooms {
   }
 
   #room(view: HostView): Room {
-    const known = this.#rooms.get(view)
-    if (known !== undefined) return known
-    const room = roomOf(view)
-    this.#rooms.set(view, room)
-    return room
+    return remember(this.#rooms, view, () => roomOf(view))
   }
 }
 
@@ -194,4 +188,17 @@ function firstWhere<T>(items: readonly T[], is: (item: T) => boolean): number {
     else low = middle + 1
   }
   return low
+}
+
+function textOf(assignment: Assignment): string {
+  return assignment.kind === 'named' ? assignment.namesOrTags.join('\n') : `${assignment.kind}\n`
+}
+
+/** What the map holds for the key; made and kept at the first look. */
+function remember<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  const known = map.get(key)
+  if (known !== undefined) return known
+  const made = make()
+  map.set(key, made)
+  return made
 }

@@ -39,7 +39,7 @@ export interface World {
   readonly hosts: readonly HostView[]
   readonly live: ReadonlyMap<TemplateKey, LiveCount>
   /** Claims on their way to the store: neither in `live` nor among a host's slots yet. */
-  readonly claiming?: readonly Hold[]
+  readonly claiming: readonly Hold[]
   /** The host that each template was last placed on. */
   readonly lastHost: ReadonlyMap<TemplateKey, HostId>
 }
@@ -50,8 +50,8 @@ export interface SourceDemand {
   readonly waiting: readonly WaitingJobs[]
   /** Slots promised to its poll in flight, which may grant them at any moment; empty when none is. */
   readonly holds: readonly Hold[]
-  /** Its live runners: whoever has fewest is first in turn. Unknown counts as none. */
-  readonly live?: number
+  /** Its live runners: whoever has fewest is first in turn. */
+  readonly live: number
 }
 
 /** Jobs of a label set that nobody has granted yet. */

@@ -442,9 +442,7 @@ describe('the count of templates', () => {
   })
 
   it('beyond that is an error that says how many, and what to do', () => {
-    expect(() => checkTemplateCount(templates, 100)).toThrow(
-      /101 templates.*at most 100.*v2 server/s,
-    )
+    expect(() => checkTemplateCount(templates, 100)).toThrow(/101 templates.*at most 100.*v2 server/s)
     expect(() => checkTemplateCount(templates, 100)).toThrow(
       expect.objectContaining({ code: 'templates-too-many' }),
     )
