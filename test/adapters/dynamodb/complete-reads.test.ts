@@ -77,7 +77,7 @@ describe('an index that lags behind its items', () => {
     for (const n of [1, 2]) await store.startRunner({ host: H1, id: rid(n), startedAt: T0, now: T0 })
     for (const n of [1, 2]) await store.endRunner({ host: H1, id: rid(n), ending: EXITED, now: T0 })
     await freezeIndex(bench)
-    await store.endRunner({ host: H1, id: rid(3), ending: EXITED, now: T0 })
+    await store.endRunner({ host: H1, id: rid(3), ending: EXITED, now: T0 + SECOND })
     await bench.other().removeExpired({ before: T0 + 1, limit: 1 })
     const fresh = await bench.other().readFleet()
     // Runner 3 is told as it was: its line still names the version that this reader has seen. Its next one will not.
