@@ -78,8 +78,10 @@ export async function openLocalHub(options: LocalHubOptions): Promise<LocalHub> 
     url: gateway.url,
     store,
     async run(signals) {
-      const sweeping = repeatSweep(ports, signals.stop, signals.drain)
+      const over = new AbortController()
+      const sweeping = repeatSweep(ports, AbortSignal.any([signals.stop, over.signal]))
       await runUntilOver(hub, { holder: HOLDER, build: options.build, ...signals })
+      over.abort()
       await sweeping
     },
     async close() {
@@ -131,14 +133,15 @@ async function runUntilOver(hub: Parameters<typeof runControlLoop>[0], run: Cont
   }
 }
 
-async function repeatSweep(ports: SessionPorts, stop: AbortSignal, drain: AbortSignal): Promise<void> {
-  const over = AbortSignal.any([stop, drain])
-  while (!over.aborted) {
+/** The first one waits too: while this hub was down no host could connect, and none is dead for that. */
+async function repeatSweep(ports: SessionPorts, over: AbortSignal): Promise<void> {
+  for (;;) {
+    await systemClock.sleep(SWEEP_EVERY_MS, over)
+    if (over.aborted) return
     try {
       await sweep(ports)
     } catch (thrown) {
       ports.log.error('hub.sweep-failed', { message: messageOf(thrown), cause: thrown })
     }
-    await systemClock.sleep(SWEEP_EVERY_MS, over)
   }
 }

@@ -15,9 +15,9 @@ import { takeSnapshot } from './snapshot.ts'
 import { forEachLimited, WRITES_AT_ONCE } from './tasks.ts'
 
 /** How often an agent speaks while nothing runs, well inside the ten minutes after which idle connections are cut. */
-export const HEARTBEAT_IDLE_MS = 240_000
+const HEARTBEAT_IDLE_MS = 240_000
 /** And while a runner lives. */
-export const HEARTBEAT_BUSY_MS = 60_000
+const HEARTBEAT_BUSY_MS = 60_000
 /** How late a heartbeat may come: as late as one missed and a slow network. */
 const HEARTBEAT_GRACE_MS = 30_000
 
@@ -176,8 +176,8 @@ async function opened(ports: SessionPorts, from: AgentConnection, host: Host): P
   await sendPrefetch(ports, from, host)
 }
 
-/** The images that a host has to have, sent when its session opens; templates that change are told by the control loop. */
-export async function sendPrefetch(ports: SessionPorts, to: AgentConnection, host: Host): Promise<void> {
+/** The images that a host has to have, told when its session opens. */
+async function sendPrefetch(ports: SessionPorts, to: AgentConnection, host: Host): Promise<void> {
   const wanted = new Map(
     ports
       .templates()

@@ -17,6 +17,9 @@ const LEASE_LOOK_MS = 1_000
 /** A shutdown waits this long for granted units to be launched and reports to be told. */
 const WIND_DOWN_MAX_MS = 15_000
 const WIND_DOWN_LOOK_MS = 100
+/** And this long for a source that fails just then. */
+const TELL_MAX_MS = 5_000
+const TELL_AGAIN_MS = 500
 
 export interface ControlLoopRun {
   /** Who holds the lease: the same name takes its own lease over at once. */
@@ -109,8 +112,10 @@ async function windDown(loop: Loop, run: ControlLoopRun, over: AbortSignal): Pro
     return launched && live.length === 0
   }
   while (!over.aborted && !isDone()) await clock.sleep(WIND_DOWN_LOOK_MS, over)
+  // Runners may have taken hours to end: telling of it has its own time.
+  const toldByMs = Math.max(deadlineMs, clock.monotonicMs() + TELL_MAX_MS)
   for (const desk of loop.desks) {
-    while (!over.aborted && !(await flushReports(loop, desk, over)) && clock.monotonicMs() < deadlineMs)
-      await clock.sleep(WIND_DOWN_LOOK_MS, over)
+    while (!over.aborted && !(await flushReports(loop, desk, over)) && clock.monotonicMs() < toldByMs)
+      await clock.sleep(TELL_AGAIN_MS, over)
   }
 }

@@ -33,6 +33,7 @@ export class FleetView {
   readonly #live = new Map<TemplateKey, { starting: number; running: number }>()
   readonly #starting = new Map<HostId, number>()
   readonly #perSource = new Map<SourceId, number>()
+  readonly #unreadable = new Set<RunnerId>()
   #order: readonly HostId[] = []
   lastHost: ReadonlyMap<TemplateKey, HostId> = new Map()
   /** False while runners are stored that can't be read: then no set of runners is the full one. */
@@ -72,18 +73,33 @@ export class FleetView {
   /** Takes in a complete reading; tells which runners moved on. */
   applyAll(fleet: Fleet): readonly Advance[] {
     this.isComplete = fleet.unreadable.every((item) => item.runner === null && item.host !== null)
+    this.#unreadable.clear()
     this.#retainHosts(fleet)
     return this.apply(fleet)
   }
 
+  /** Whether a batch of changes, which may repeat older ones, tells of a host or of images what is not known yet. */
+  isNews({ hosts, images }: Fleet): boolean {
+    return (
+      hosts.some(({ id, revision }) => revision > (this.#hosts.get(id)?.revision ?? -1)) ||
+      images.some(({ host, revision }) => revision > (this.#images.get(host)?.revision ?? -1))
+    )
+  }
+
   /** Takes in a batch of changes; tells which runners moved on. */
   apply(fleet: Fleet): readonly Advance[] {
+    for (const { runner } of fleet.unreadable) if (runner !== null) this.#unreadable.add(runner)
     for (const host of fleet.hosts) this.applyHost(host)
     for (const liveness of fleet.liveness) this.#liveness.set(liveness.host, liveness)
     for (const { host, images, revision } of fleet.images) {
       if (revision >= (this.#images.get(host)?.revision ?? 0)) this.#images.set(host, { images, revision })
     }
     return fleet.runners.flatMap((runner) => this.applyRunner(runner) ?? [])
+  }
+
+  /** It is stored, but can't be read. */
+  isUnreadable(id: RunnerId): boolean {
+    return this.#unreadable.has(id)
   }
 
   /** False for a reading older than what is known. */
@@ -93,6 +109,12 @@ export class FleetView {
     this.#hosts.set(host.id, host)
     if (known === undefined) this.#order = [...this.#hosts.keys()].toSorted()
     return true
+  }
+
+  /** It was removed. One of its name that is added later starts anew. */
+  dropHost(id: HostId): void {
+    for (const known of [this.#hosts, this.#liveness, this.#images]) known.delete(id)
+    this.#order = this.#order.filter((other) => other !== id)
   }
 
   applyRunner(runner: Runner): Advance | null {
@@ -130,8 +152,7 @@ export class FleetView {
   /** Hosts that a complete reading no longer holds were removed; one that can't be read is still there. */
   #retainHosts({ hosts, unreadable }: Fleet): void {
     const present = new Set([...hosts.map((host) => host.id), ...unreadable.map((item) => item.host)])
-    for (const id of this.#hosts.keys()) if (!present.has(id)) this.#hosts.delete(id)
-    this.#order = [...this.#hosts.keys()].toSorted()
+    for (const id of this.#hosts.keys()) if (!present.has(id)) this.dropHost(id)
   }
 
   #count(runner: Runner, by: 1 | -1): void {

@@ -1,6 +1,9 @@
 import {
   CLAIMS_MAX,
+  type ConnectionId,
+  type DispatchedRunner,
   type EndCode,
+  type Host,
   type HostId,
   type LaunchOrder,
   type Refusal,
@@ -86,7 +89,8 @@ async function claimOnHost(
   const host = await store.claimSlots({ host: id, fence: loop.lease.fence, epoch, claims, now: loop.now })
   if (host === null) {
     const fresh = await store.getHost(id)
-    if (fresh !== null) loop.view.applyHost(fresh)
+    if (fresh === null) loop.view.dropHost(id)
+    else loop.view.applyHost(fresh)
     return false
   }
   loop.view.applyHost(host)
@@ -122,10 +126,10 @@ export async function dispatch(
   minted: readonly { runner: ReservedRunner; template: Template; mint: Extract<Mint, { ok: true }> }[],
   desk: SourceDesk,
 ): Promise<void> {
-  const orders = new Map<HostId, { order: LaunchOrder; runner: ReservedRunner }[]>()
+  const batches = new Map<ConnectionId, Batch>()
   await forEachLimited(minted, WRITES_AT_ONCE, async ({ runner, template, mint }) => {
     const host = loop.view.host(runner.host)
-    if (host?.connection === undefined || host.connection === null || !loop.lease.holds()) {
+    if (host?.state !== 'online' || host.connection === null) {
       await loop.endUnlaunched(
         runner,
         'never-arrived',
@@ -133,6 +137,7 @@ export async function dispatch(
       )
       return
     }
+    if (!loop.lease.holds()) return
     const moved = await loop.hub.store.dispatchRunner({
       host: host.id,
       id: runner.id,
@@ -140,24 +145,28 @@ export async function dispatch(
       now: loop.now,
     })
     loop.advance(moved.runner)
-    if (!moved.moved) return
-    const order = orderOf(loop, desk, runner, template, mint)
-    orders.set(host.id, [...(orders.get(host.id) ?? []), { order, runner }])
+    if (!moved.moved || moved.runner?.state !== 'dispatched') return
+    const batch = batches.get(host.connection) ?? { host, connection: host.connection, launches: [] }
+    batches.set(host.connection, batch)
+    batch.launches.push({ order: orderOf(loop, desk, runner, template, mint), runner: moved.runner })
   })
-  await forEachLimited(orders, WRITES_AT_ONCE, ([host, launches]) => post(loop, host, launches))
+  await forEachLimited(batches.values(), WRITES_AT_ONCE, (batch) => post(loop, batch))
 }
 
-async function post(
-  loop: Loop,
-  id: HostId,
-  launches: readonly { order: LaunchOrder; runner: ReservedRunner }[],
-): Promise<void> {
+/** Launches for one session of a host: for the very one that they were dispatched under, whatever came after it. */
+interface Batch {
+  readonly host: Host
+  readonly connection: ConnectionId
+  readonly launches: { readonly order: LaunchOrder; readonly runner: DispatchedRunner }[]
+}
+
+async function post(loop: Loop, { host, connection, launches }: Batch): Promise<void> {
   const { gateway, log, random } = loop.hub
-  const host = loop.view.host(id)
-  if (host === undefined || host.connection === null || !loop.lease.holds()) return
+  const { id } = host
+  if (!loop.lease.holds()) return
   const command = Array.from(random.bytes(8), (byte) => byte.toString(16).padStart(2, '0')).join('')
   try {
-    const posted = await gateway.post(host.connection, {
+    const posted = await gateway.post(connection, {
       type: 'launch',
       command,
       epoch: host.epoch,
@@ -170,6 +179,7 @@ async function post(
     log.warn('launch.delivery-unknown', { host: id, launches: launches.length, cause })
     return
   }
+  await loop.connectionGone({ host: id, connection })
   await forEachLimited(launches, WRITES_AT_ONCE, ({ runner }) =>
     loop.endUnlaunched(runner, 'never-arrived', `Host ${id} had just disconnected when the launch was sent.`),
   )
@@ -213,7 +223,7 @@ function launchLifeMs(loop: Loop, desk: SourceDesk, { reservation }: ReservedRun
 /** Why a reserved runner must not be minted any more; null = it may. */
 export function unmintable(runner: ReservedRunner, now: number): { code: EndCode; reason: string } | null {
   if (runner.stop !== null)
-    return { code: 'stopped', reason: `Stopped before its launch: ${runner.stop.reason}.` }
+    return { code: 'never-arrived', reason: `Stopped before its launch: ${runner.stop.reason}.` }
   if (runner.reservation !== null && runner.reservation.expiresAt - now < MINT_MARGIN_MS)
     return { code: 'reservation-expired', reason: 'Its reservation ends too soon for a container to start.' }
   return null

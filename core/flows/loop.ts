@@ -1,4 +1,15 @@
-import type { EndCode, EpochMs, GoneRunner, Host, LeaseNotes, Runner, SourceId } from '../model/index.ts'
+import type {
+  AgentConnection,
+  DispatchedRunner,
+  EndCode,
+  EpochMs,
+  GoneRunner,
+  Host,
+  LeaseNotes,
+  ReservedRunner,
+  Runner,
+  SourceId,
+} from '../model/index.ts'
 import {
   type Hold,
   isHostFault,
@@ -8,6 +19,7 @@ import {
   type SourceDemand,
   type World,
 } from '../plan/index.ts'
+import { endAgentSession } from './agent-session.ts'
 import type { Advance, FleetView } from './fleet-view.ts'
 import type { Hub } from './hub.ts'
 import type { LeaseKeeper } from './lease-keeper.ts'
@@ -25,6 +37,7 @@ export class Loop {
   /** Claims under way: taken from the room of every other plan. */
   readonly claiming = new Set<Hold>()
   readonly watchBell = new Bell()
+  readonly startedAt: EpochMs
   #lastWorkAtMs: number
 
   constructor(parts: {
@@ -39,6 +52,7 @@ export class Loop {
     this.desks = parts.desks
     this.view = parts.view
     this.tasks = parts.tasks
+    this.startedAt = parts.hub.clock.now()
     this.#lastWorkAtMs = parts.hub.clock.monotonicMs()
   }
 
@@ -102,8 +116,16 @@ export class Loop {
     if (runner.state === 'gone') desk.unreportedEnds.set(runner.id, runner.goneAt)
   }
 
-  /** Ends a runner that has not reached its agent, and frees its slot: in that order. */
-  async endUnlaunched(runner: Runner, code: EndCode, reason: string): Promise<void> {
+  /**
+   * Ends a runner that has not reached its agent, and frees its slot: in that order. Only as it was seen: a runner that
+   * a successor has taken further is the successor's.
+   */
+  async endUnlaunched(
+    runner: ReservedRunner | DispatchedRunner,
+    code: EndCode,
+    reason: string,
+  ): Promise<void> {
+    if (!this.lease.holds()) return
     const { store } = this.hub
     const { host, id } = runner
     const ending = { outcome: 'failed', code, reason, exitCode: null } as const
@@ -111,12 +133,20 @@ export class Loop {
       host,
       id,
       ending,
-      only: ['reserved', 'dispatched'],
+      only: [runner.state],
       now: this.now,
     })
     this.advance(after)
     if (moved) await store.freeSlot({ host, runner: id, now: this.now })
     this.watchBell.ring()
+  }
+
+  /** W4: the host takes nothing until it connects again, which nobody else may have noticed. */
+  async connectionGone(connection: AgentConnection): Promise<void> {
+    if (!this.lease.holds()) return
+    await endAgentSession(this.hub, connection)
+    const host = await this.hub.store.getHost(connection.host)
+    if (host !== null) this.view.applyHost(host)
   }
 
   /** Room may have come free: sources whose known jobs found none are asked at once. */

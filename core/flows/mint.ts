@@ -1,5 +1,5 @@
 import type { ReservedRunner, Template } from '../model/index.ts'
-import { countMint, mintAllowance } from '../plan/index.ts'
+import { countMint, mintAllowance, nextBackoff } from '../plan/index.ts'
 import { type Mint, SourceError } from '../ports.ts'
 import { dispatch, unmintable } from './launch.ts'
 import type { Loop } from './loop.ts'
@@ -8,7 +8,7 @@ import { forEachLimited, WRITES_AT_ONCE } from './tasks.ts'
 
 /** Batches on their way at once: one waits for the source while another is written and posted. */
 export const MINTS_AT_ONCE = 3
-/** First pause after a source that surely did nothing; a batch is given up when its reservation ends. */
+/** Pause after a source that surely did nothing; a batch is given up when its reservation ends. */
 const RETRY_MS = 1_000
 const IDLE_MS = 60_000
 
@@ -17,7 +17,9 @@ export async function mintAndDispatch(loop: Loop, desk: SourceDesk, signal: Abor
   const { clock } = loop.hub
   while (!signal.aborted && loop.lease.holds()) {
     const allowance = mintAllowance(desk.limits, desk.mintWindow, loop.now)
+    const pauseMs = desk.mintAfterMs - clock.monotonicMs()
     if (desk.mintQueue.length === 0) await desk.mintBell.wait(clock, IDLE_MS, signal)
+    else if (pauseMs > 0) await clock.sleep(pauseMs, signal)
     else if ('waitMs' in allowance) await clock.sleep(allowance.waitMs, signal)
     else await mintBatch(loop, desk, takeBatch(desk, allowance.batch), signal)
   }
@@ -58,7 +60,6 @@ async function mintBatch(
       desk,
       ready.map(({ runner }) => runner),
       thrown,
-      signal,
     )
     return
   }
@@ -67,6 +68,7 @@ async function mintBatch(
     const mint = byId.get(runner.id)
     return mint?.ok === true ? [{ runner, template, mint }] : []
   })
+  noteMint(loop, desk, ready[0]?.runner, minted.length > 0)
   const refused = ready.filter(({ runner }) => byId.get(runner.id)?.ok !== true)
   await dispatch(loop, minted, desk)
   await forEachLimited(refused, WRITES_AT_ONCE, ({ runner }) => {
@@ -103,16 +105,30 @@ async function mintFailed(
   desk: SourceDesk,
   runners: readonly ReservedRunner[],
   thrown: unknown,
-  signal: AbortSignal,
 ): Promise<void> {
   if (!(thrown instanceof SourceError)) throw thrown
   const { kind, message, retryAfterMs } = thrown
   loop.hub.log.warn('source.mint-failed', { source: desk.id, kind, message, runners: runners.length })
   if (kind === 'rate-limited' || kind === 'unavailable') {
     desk.mintQueue.unshift(...runners)
-    await loop.hub.clock.sleep(Math.max(RETRY_MS, retryAfterMs ?? 0), signal)
+    desk.mintAfterMs = loop.hub.clock.monotonicMs() + Math.max(RETRY_MS, retryAfterMs ?? 0)
     return
   }
+  noteMint(loop, desk, runners[0], false)
   const code = kind === 'unknown-outcome' ? 'mint-unknown' : 'mint-refused'
   await forEachLimited(runners, WRITES_AT_ONCE, (runner) => loop.endUnlaunched(runner, code, message))
+}
+
+/**
+ * Inv. 20: a source that grants but doesn't mint would be asked for the same units for ever. Runners of the last holder
+ * don't count: their tokens may well be spent.
+ */
+function noteMint(loop: Loop, desk: SourceDesk, first: ReservedRunner | undefined, gaveSome: boolean): void {
+  if (gaveSome) desk.mintBackoff = undefined
+  if (gaveSome || first === undefined || first.reservedAt < loop.startedAt) return
+  const { clock, random, log } = loop.hub
+  const before = desk.mintBackoff
+  desk.mintBackoff = nextBackoff(before, clock.monotonicMs(), random.unit())
+  const { failures } = desk.mintBackoff
+  if (desk.mintBackoff !== before) log.warn('source.mint-backing-off', { source: desk.id, failures })
 }

@@ -7,6 +7,7 @@ import {
   sourceId,
 } from '../model/index.ts'
 import type { Clock, FleetStore, Log } from '../ports.ts'
+import type { FleetView } from './fleet-view.ts'
 
 /** Ends of runners that no agent ever had: nobody else will free their slots. */
 const UNLAUNCHED_CODES: ReadonlySet<GoneRunner['code']> = new Set([
@@ -22,8 +23,13 @@ const UNLAUNCHED_CODES: ReadonlySet<GoneRunner['code']> = new Set([
 /** Which source a slot was for is not in the slot. */
 const UNKNOWN_SOURCE = sourceId('unknown')
 
+/** The slots of a host that nobody will free. A runner that can't be read may well live: unknown is not absent. */
+export function orphansOf(view: FleetView, host: Host): readonly RunnerId[] {
+  return [...host.slots.keys()].filter((id) => !view.isUnreadable(id) && isOrphan(view.runner(id)))
+}
+
 /** True of a slot's runner when no agent will ever free that slot; undefined = there is no such runner. */
-export function isOrphan(runner: Runner | undefined): boolean {
+function isOrphan(runner: Runner | undefined): boolean {
   return runner === undefined || (runner.state === 'gone' && UNLAUNCHED_CODES.has(runner.code))
 }
 

@@ -47,7 +47,9 @@ export async function pollSource(loop: Loop, desk: SourceDesk, signal: AbortSign
     await pollOnce(loop, desk, signal)
     const spacingMs = pollSpacingMs(desk.last, desk.limits, loop.msSinceWork, random.unit())
     const restMs = spacingMs - (clock.monotonicMs() - startedMs)
-    if (await desk.pollBell.wait(clock, restMs, signal)) await clock.sleep(WOKEN_SPACING_MS, signal)
+    // Room is not what a failing source is waited for.
+    if (!desk.isServed) await clock.sleep(restMs, signal)
+    else if (await desk.pollBell.wait(clock, restMs, signal)) await clock.sleep(WOKEN_SPACING_MS, signal)
   }
 }
 
@@ -57,7 +59,8 @@ async function pollOnce(loop: Loop, desk: SourceDesk, signal: AbortSignal): Prom
     await loop.hub.clock.sleep(WOKEN_SPACING_MS, signal)
     return
   }
-  const ask = planAsk(loop.world(), loop.demandOf(desk), loop.othersOf(desk), desk.limits.reservationsMax)
+  const limit = desk.grantsMax(loop.hub.clock.monotonicMs())
+  const ask = planAsk(loop.world(), loop.demandOf(desk), loop.othersOf(desk), limit)
   desk.starved =
     ask.total < desk.waiting.reduce((jobs, waiting) => jobs + ungranted(waiting), 0) || ask.total === 0
   desk.holds = ask.holds
@@ -96,7 +99,7 @@ function takeAnswer(loop: Loop, desk: SourceDesk, answer: DemandAnswer, promised
   if (answer.reservations.length > 0) {
     loop.tasks.run(launchGranted(loop, desk, answer.reservations, promised))
   }
-  if (desk.limits.warm) {
+  if (desk.limits.warm && desk.grantsMax(loop.hub.clock.monotonicMs()) > 0) {
     const plan = planWarm(loop.world(), desk.id, loop.holdsBeside(desk))
     if (plan.runners.length > 0) loop.tasks.run(launchWarm(loop, desk, plan))
   }

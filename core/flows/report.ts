@@ -76,12 +76,18 @@ export async function reconcileWithSource(loop: Loop, desk: SourceDesk, signal: 
     try {
       const rows = await loop.lease.call(signal, (guarded) => desk.source.reconcile(observed, guarded))
       for (const row of rows) await judge(loop, desk, row)
+      forgetEnded(loop, desk)
     } catch (thrown) {
       if (!(thrown instanceof SourceError)) throw thrown
       if (!signal.aborted)
         log.error('source.reconcile-failed', { source: desk.id, kind: thrown.kind, message: thrown.message })
     }
   }
+}
+
+function forgetEnded(loop: Loop, desk: SourceDesk): void {
+  for (const id of desk.unregistered.keys())
+    if (loop.view.runner(id)?.state !== 'running') desk.unregistered.delete(id)
 }
 
 /** Ends a runner only on a cancellation, on two readings without a registration, or when no job could be bound to it. */

@@ -15,17 +15,22 @@ type Snapshot = Extract<AgentMessage, { type: 'snapshot' }>
 
 /**
  * Rebuilds a host's records from what is really there. True when this was the last part: then every runner of the
- * host is either in the snapshot, still the control loop's, or ended.
+ * host is either in the snapshot, still the control loop's, or ended. Only a syncing host has one to give: a part that
+ * comes again or late says nothing of what was launched since (W7, W8).
  */
 export async function takeSnapshot(
   ports: SightingPorts,
   host: Host,
   { entries, complete }: Snapshot,
 ): Promise<boolean> {
+  if (host.state !== 'syncing') return false
   await forEachLimited(entries, WRITES_AT_ONCE, (entry) => takeEntry(ports, host, entry))
   if (complete === null) return false
   const present = new Set(complete)
   const live = await ports.store.listLiveRunners(host.id)
+  // Nothing is claimed on a host that syncs: if it still does, all that was listed is older than the snapshot.
+  const after = await ports.store.getHost(host.id)
+  if (after?.epoch !== host.epoch || after.state !== 'syncing') return false
   await forEachLimited(live, WRITES_AT_ONCE, (runner) => settle(ports, host, runner, present))
   await freeAbsent(ports, host, live, present)
   return true
@@ -77,7 +82,8 @@ async function holdSlot(
 
 /**
  * A dispatched runner that this session knows is this session's now. One that it doesn't know never arrived, for the
- * agent took its snapshot after it had left every older connection. Reserved ones are still the control loop's.
+ * agent took its snapshot after it had left every older connection. Reserved ones are still the control loop's, and
+ * those dispatched under this very session may have arrived after its snapshot was taken.
  */
 async function settle(
   ports: SightingPorts,
@@ -88,6 +94,7 @@ async function settle(
   const { store, clock, log } = ports
   const key = { host: host.id, id: runner.id, now: clock.now() }
   if (runner.state === 'reserved') return
+  if (runner.state === 'dispatched' && runner.epoch >= host.epoch) return
   if (present.has(runner.id)) {
     if (runner.state === 'dispatched') await store.confirmRunner({ ...key, epoch: host.epoch })
     return

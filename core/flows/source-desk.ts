@@ -1,4 +1,5 @@
 import {
+  type Backoff,
   type EpochMs,
   type ReservedRunner,
   type RunnerId,
@@ -24,6 +25,10 @@ export class SourceDesk {
   /** What was last said about waiting jobs, so that it is said once. */
   refusalsSaid = ''
   mintWindow: MintWindow | undefined
+  /** No mint before this time of the monotonic clock: the last one was turned away. */
+  mintAfterMs = 0
+  /** The pause after mints that gave nothing, by the monotonic clock: what is granted meanwhile would end alike. */
+  mintBackoff: Backoff | undefined
   readonly pollBell = new Bell()
   readonly mintBell = new Bell()
   readonly mintQueue: ReservedRunner[] = []
@@ -55,6 +60,13 @@ export class SourceDesk {
   /** Open, and answering: its demand is known and will be served. */
   get isServed(): boolean {
     return this.#limits !== null && this.last.kind !== 'failed' && this.last.kind !== 'unauthorized'
+  }
+
+  /** Most units to be granted now: while mints fail none, and after each pause one to try with. */
+  grantsMax(nowMs: number): number {
+    const { reservationsMax } = this.limits
+    if (this.mintBackoff === undefined) return reservationsMax
+    return nowMs < this.mintBackoff.until ? 0 : Math.min(1, reservationsMax)
   }
 
   demand(): Omit<SourceDemand, 'live'> {

@@ -1,36 +1,52 @@
-import { type Host, TOMBSTONE_MS } from '../model/index.ts'
+import { type Fleet, type Host, type HostLiveness, TOMBSTONE_MS } from '../model/index.ts'
 import { endAgentSession, type SessionPorts } from './agent-session.ts'
 import { freeOrphan } from './orphans.ts'
 import { forEachLimited, WRITES_AT_ONCE } from './tasks.ts'
 
 /** A host offline for longer than most outages is gone for good; its runners are written off. */
 export const HOST_DEAD_AFTER_MS = 30 * 60_000
+/** A session notes its first sign of life right after its beginning. */
+const FIRST_SIGN_MAX_MS = 30_000
 /** Enough to keep up with any rate at which runners end, small enough for one short invocation. */
 const REMOVALS_PER_SWEEP = 500
 
-export type SweepPorts = SessionPorts
-
 /** Finds what nobody reports: hosts that fell silent, hosts that are gone, records past their time. */
-export async function sweep(ports: SweepPorts): Promise<void> {
+export async function sweep(ports: SessionPorts): Promise<void> {
   const { store, clock, log } = ports
   const fleet = await store.readFleet()
   const now = clock.now()
   const liveness = new Map(fleet.liveness.map((entry) => [entry.host, entry]))
-  for (const host of fleet.hosts) {
-    const expectedBy = liveness.get(host.id)?.expectedBy ?? 0
-    if (host.connection !== null && expectedBy < now) {
-      log.warn('host.silent', { host: host.id, expectedBy })
-      await endAgentSession(ports, { host: host.id, connection: host.connection })
-    } else if (host.state === 'offline' && now - host.stateSince > HOST_DEAD_AFTER_MS) {
-      await bury(ports, host)
-    } else if (host.state === 'dead' && host.slots.size > 0) await writeOff(ports, host, now)
+  const failures: unknown[] = []
+  const attempt = async (work: Promise<void>): Promise<void> => {
+    await work.catch((thrown: unknown) => failures.push(thrown))
   }
+  for (const host of fleet.hosts) await attempt(sweepHost(ports, host, liveness.get(host.id), now))
+  await attempt(writeOffHomeless(ports, fleet, now))
   for (const violation of audit(fleet.hosts)) log.error('audit.violation', violation)
   const removed = await store.removeExpired({ before: now - TOMBSTONE_MS, limit: REMOVALS_PER_SWEEP })
   if (removed > 0) log.info('sweep.expired', { removed })
+  // L14: what went wrong with one host has held up nothing else.
+  if (failures.length > 0) throw failures[0]
 }
 
-async function bury(ports: SweepPorts, host: Host): Promise<void> {
+async function sweepHost(
+  ports: SessionPorts,
+  host: Host,
+  liveness: HostLiveness | undefined,
+  now: number,
+): Promise<void> {
+  // What an older session was expected by says nothing of one that has just begun.
+  const expectedBy =
+    liveness?.epoch === host.epoch ? liveness.expectedBy : host.stateSince + FIRST_SIGN_MAX_MS
+  if (host.connection !== null && expectedBy < now) {
+    ports.log.warn('host.silent', { host: host.id, expectedBy })
+    await endAgentSession(ports, { host: host.id, connection: host.connection })
+  } else if (host.state === 'offline' && now - host.stateSince > HOST_DEAD_AFTER_MS) {
+    await bury(ports, host)
+  } else if (host.state === 'dead' && host.slots.size > 0) await writeOff(ports, host, now)
+}
+
+async function bury(ports: SessionPorts, host: Host): Promise<void> {
   const { store, clock, log } = ports
   const now = clock.now()
   if (!(await store.declareDead({ host: host.id, revision: host.revision, now }))) return
@@ -39,8 +55,10 @@ async function bury(ports: SweepPorts, host: Host): Promise<void> {
 }
 
 /** Runners first, slots after: a slot is never free while its runner may still be thought alive. */
-async function writeOff(ports: SweepPorts, host: Host, now: number): Promise<void> {
+async function writeOff(ports: SessionPorts, host: Host, now: number): Promise<void> {
   const { store } = ports
+  // E3: it may have come back while others were looked at.
+  if ((await store.getHost(host.id))?.state !== 'dead') return
   const reason = `Host ${host.id} was declared dead.`
   const ending = { outcome: 'lost', code: 'host-dead', reason, exitCode: null } as const
   await forEachLimited(await store.listLiveRunners(host.id), WRITES_AT_ONCE, async ({ id }) => {
@@ -49,6 +67,20 @@ async function writeOff(ports: SweepPorts, host: Host, now: number): Promise<voi
   await forEachLimited(host.slots.keys(), WRITES_AT_ONCE, async (id) => {
     const there = await freeOrphan(ports, host, id)
     if (there?.state === 'gone') await store.freeSlot({ host: host.id, runner: id, now })
+  })
+}
+
+/** H8: runners of a host that was removed, which nobody else looks after any more. */
+async function writeOffHomeless({ store, log }: SessionPorts, fleet: Fleet, now: number): Promise<void> {
+  const known = new Set([...fleet.hosts.map(({ id }) => id), ...fleet.unreadable.map(({ host }) => host)])
+  const homeless = fleet.runners.filter((runner) => runner.state !== 'gone' && !known.has(runner.host))
+  await forEachLimited(homeless, WRITES_AT_ONCE, async ({ host, id }) => {
+    // It may have been added since.
+    if ((await store.getHost(host)) !== null) return
+    const reason = `Host ${host} was removed.`
+    log.warn('runner.homeless', { runner: id, host })
+    const ending = { outcome: 'lost', code: 'host-removed', reason, exitCode: null } as const
+    await store.endRunner({ host, id, ending, now })
   })
 }
 

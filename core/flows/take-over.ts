@@ -2,7 +2,7 @@ import type { Fence, Fleet, LeaseNotes } from '../model/index.ts'
 import type { FleetStore } from '../ports.ts'
 import { unmintable } from './launch.ts'
 import type { Loop } from './loop.ts'
-import { freeOrphan, isOrphan } from './orphans.ts'
+import { freeOrphan, orphansOf } from './orphans.ts'
 import { forEachLimited, WRITES_AT_ONCE } from './tasks.ts'
 
 /** Ends a little older than what the last holder noted are told again: sources take repeats calmly. */
@@ -25,13 +25,13 @@ export async function takeUpWork(loop: Loop, fleet: Fleet, notes: LeaseNotes): P
   for (const item of fleet.unreadable) loop.hub.log.error('store.item-unreadable', { ...item })
   loop.view.applyAll(fleet)
   for (const desk of loop.desks) desk.mintWindow = notes.mintWindows[desk.id]
+  // Before the first pause: from then on a renewal notes what this holder still owes.
+  reportRecentEnds(loop, notes)
   for (const host of fleet.hosts) {
-    const orphans = [...host.slots.keys()].filter((id) => isOrphan(loop.view.runner(id)))
-    await forEachLimited(orphans, WRITES_AT_ONCE, async (id) => {
+    await forEachLimited(orphansOf(loop.view, host), WRITES_AT_ONCE, async (id) => {
       loop.advance(await freeOrphan(loop.hub, host, id))
     })
   }
-  reportRecentEnds(loop, notes)
   await resumeReserved(loop)
 }
 

@@ -1,6 +1,6 @@
-import type { Host, HostId, LiveRunner, RunnerId, StopReason } from '../model/index.ts'
+import type { Host, HostId, LiveRunner, ReservedRunner, RunnerId, StopReason } from '../model/index.ts'
 import type { Loop } from './loop.ts'
-import { freeOrphan, isOrphan } from './orphans.ts'
+import { freeOrphan, orphansOf } from './orphans.ts'
 import { forEachLimited, WRITES_AT_ONCE } from './tasks.ts'
 
 const UPKEEP_EVERY_MS = 2_000
@@ -8,6 +8,8 @@ const UPKEEP_EVERY_MS = 2_000
 const SILENT_AFTER_MS = 15_000
 /** Orders are repeated until they show: commands may get lost. */
 const REPEAT_EVERY_MS = 10_000
+/** A warm runner has no reservation to run out: its mint should have come by then. */
+const WARM_RESERVED_MAX_MS = 5 * 60_000
 /** A claim writes its runners at once after it; a slot without a runner for this long is an orphan. */
 const ORPHAN_AFTER_MS = 30_000
 
@@ -21,10 +23,23 @@ interface Memory {
 export async function upkeep(loop: Loop, signal: AbortSignal): Promise<void> {
   const memory: Memory = { askedAtMs: new Map(), orphanSinceMs: new Map() }
   while (!signal.aborted && loop.lease.holds()) {
+    await endOverdue(loop)
     await chaseRunners(loop, memory)
     await freeOrphans(loop, memory)
     await loop.hub.clock.sleep(UPKEEP_EVERY_MS, signal)
   }
+}
+
+/** Their mint has not come, because their source can't be had: they must not keep room from the others. */
+async function endOverdue(loop: Loop): Promise<void> {
+  const overdue = [...loop.view.liveRunners()].filter(
+    (runner): runner is ReservedRunner =>
+      runner.state === 'reserved' &&
+      loop.now > (runner.reservation?.expiresAt ?? runner.reservedAt + WARM_RESERVED_MAX_MS),
+  )
+  await forEachLimited(overdue, WRITES_AT_ONCE, (runner) =>
+    loop.endUnlaunched(runner, 'reservation-expired', 'Its reservation ended before it was minted.'),
+  )
 }
 
 async function chaseRunners(loop: Loop, memory: Memory): Promise<void> {
@@ -81,12 +96,13 @@ async function order(loop: Loop, id: HostId, what: Order): Promise<void> {
   if (host === undefined || host.connection === null || !loop.lease.holds()) return
   const command = `${what.type}-${loop.lease.fence}-${loop.hub.clock.monotonicMs()}`
   try {
-    await loop.hub.gateway.post(host.connection, {
+    const posted = await loop.hub.gateway.post(host.connection, {
       ...what,
       command,
       epoch: host.epoch,
       fence: loop.lease.fence,
     })
+    if (posted === 'gone') await loop.connectionGone({ host: id, connection: host.connection })
   } catch (cause) {
     loop.hub.log.warn('host.order-undelivered', { host: id, order: what.type, cause })
   }
@@ -113,7 +129,7 @@ async function freeOrphans(loop: Loop, memory: Memory): Promise<void> {
   const nowMs = loop.hub.clock.monotonicMs()
   const suspects = new Map<RunnerId, Host>()
   for (const host of loop.view.hosts) {
-    for (const id of host.slots.keys()) if (isOrphan(loop.view.runner(id))) suspects.set(id, host)
+    for (const id of orphansOf(loop.view, host)) suspects.set(id, host)
   }
   for (const id of memory.orphanSinceMs.keys()) if (!suspects.has(id)) memory.orphanSinceMs.delete(id)
   for (const [id, host] of suspects) {

@@ -18,8 +18,9 @@ export async function watchFleet(loop: Loop, since: number, signal: AbortSignal)
     if (signal.aborted) return
     const changes = await store.readChanges(cursor)
     cursor = changes.cursor
+    const isNews = loop.view.isNews(changes)
     for (const advance of loop.view.apply(changes)) loop.follow(advance)
-    if (changes.hosts.length > 0 || changes.images.length > 0) loop.roomChanged()
+    if (isNews) loop.roomChanged()
     if (clock.monotonicMs() >= fullReadAtMs) {
       await readEverything(loop)
       fullReadAtMs = clock.monotonicMs() + FULL_READ_EVERY_MS

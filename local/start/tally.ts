@@ -74,7 +74,7 @@ function runnerOf(job: Job): string | undefined {
   return job.state === 'cancelled' ? job.claim?.runnerId : job.runnerId
 }
 
-export function percentiles(values: readonly number[]): Summary['queuedToRunningMs'] {
+function percentiles(values: readonly number[]): Summary['queuedToRunningMs'] {
   if (values.length === 0) return null
   const sorted = values.toSorted((left, right) => left - right)
   const at = (share: number): number => sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? 0

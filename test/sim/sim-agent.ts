@@ -29,6 +29,7 @@ interface SimContainer {
 
 const START_MS = 100
 const CLEAR_MS = 50
+const BEAT_MS = 60_000
 const FINISHED: ReportedEnd = { outcome: 'finished', code: 'exited', reason: 'It ended well.', exitCode: 0 }
 
 /** The other side of the hub: a host that starts containers, whose runners register and run one job each. */
@@ -80,7 +81,23 @@ export class SimAgent {
       notAcceptingReason: null,
       fence: this.#fence,
     })
+    void this.#beat(this.connection)
     return this.connection
+  }
+
+  async #beat(connection: ConnectionId): Promise<void> {
+    await this.#clock.sleep(BEAT_MS)
+    if (this.connection !== connection) return
+    if (this.online)
+      this.#tell({
+        type: 'heartbeat',
+        ...this.#stamp(),
+        accepting: true,
+        notAcceptingReason: null,
+        startsPerMinute: null,
+        nextInMs: BEAT_MS,
+      })
+    await this.#beat(connection)
   }
 
   /** What holds this host's room now. */

@@ -119,7 +119,8 @@ export class SimSource implements DemandSource {
       const before = this.reports.get(report.id)
       if (before !== undefined && isTerminal(before)) continue
       this.reports.set(report.id, report)
-      if (isTerminal(report) && !this.registered.has(report.id)) this.#release(report.id)
+      const grant = this.grants.get(report.reservation ?? '')
+      if (isTerminal(report) && !this.registered.has(report.id) && grant !== undefined) grant.released += 1
     }
   }
 

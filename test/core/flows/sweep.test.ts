@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
-import { HOST_DEAD_AFTER_MS } from '../../../core/flows/index.ts'
+import { HOST_DEAD_AFTER_MS, sweep } from '../../../core/flows/index.ts'
+import { connectionId } from '../../../core/model/index.ts'
 import { checkSafety } from '../../sim/invariants.ts'
 import { SimWorld } from '../../sim/sim-world.ts'
 
@@ -53,4 +54,55 @@ it('tombstones stay for a day and are then removed', async () => {
   expect((await world.store.readFleet()).runners).toHaveLength(1)
   expect(await world.store.removeExpired({ before: world.clock.now() + 1, limit: 10 })).toBe(1)
   expect((await world.store.readFleet()).runners).toHaveLength(0)
+})
+
+it('a session that has just begun is not taken for silent, whatever the last one was expected by', async () => {
+  const { world, agent } = await busyWorld()
+  await world.disconnect(agent, { told: true })
+  await world.clock.run(10 * 60_000)
+  const facts = {
+    install: `install-${agent.host}`,
+    capacity: { cpuMillis: 1, memoryMib: 1, runners: 1 },
+    accepting: true,
+    notAcceptingReason: null,
+  }
+  const connection = connectionId('next')
+  await world.store.beginSession({ host: agent.host, connection, facts, now: world.clock.now() })
+  await world.sweep()
+  expect(await world.store.getHost(agent.host)).toMatchObject({ state: 'syncing', connection })
+  await world.clock.run(60_000)
+  await world.sweep()
+  expect(await world.store.getHost(agent.host)).toMatchObject({ state: 'offline', connection: null })
+})
+
+it('H8: a host that was removed takes its runners with it, and its source hears of it', async () => {
+  const { world, agent } = await busyWorld()
+  await world.disconnect(agent, { told: true })
+  await world.store.removeHost(agent.host)
+  await world.sweep()
+  expect(await world.store.listLiveRunners(agent.host)).toEqual([])
+  await world.clock.run(5_000)
+  const told = [...world.source.reports.values()]
+  expect(told.map(({ state, reason }) => [state, reason])).toEqual([
+    ['failed', 'Host one was removed.'],
+    ['failed', 'Host one was removed.'],
+  ])
+})
+
+it('L14: what can not be done about one host holds up no other', async () => {
+  const { world, agent } = await busyWorld()
+  const other = await world.addHost('two')
+  other.connect()
+  await world.clock.run(2_000)
+  for (const one of [agent, other]) await world.disconnect(one, { told: true })
+  await world.clock.run(HOST_DEAD_AFTER_MS + 1_000)
+  const store = {
+    ...world.store,
+    declareDead: async (request: Parameters<typeof world.store.declareDead>[0]) => {
+      if (request.host === agent.host) throw new Error('The item is damaged.')
+      return world.store.declareDead(request)
+    },
+  }
+  await expect(sweep({ ...world.session(), store })).rejects.toThrow('The item is damaged.')
+  expect((await world.store.getHost(other.host))?.state).toBe('dead')
 })
