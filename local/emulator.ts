@@ -5,6 +5,9 @@ import { join, relative } from 'node:path'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import dynalite from 'dynalite'
 
+/** A call that takes longer is taken for lost, and tried again or told. */
+const REQUEST_MAX_MS = 10_000
+
 export interface Emulator {
   readonly client: DynamoDBClient
   close(): Promise<void>
@@ -28,7 +31,7 @@ export async function startEmulator(folder: string): Promise<Emulator> {
     endpoint: 'http://localhost',
     region: 'local',
     credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
-    requestHandler: { httpAgent: agent },
+    requestHandler: { httpAgent: agent, requestTimeout: REQUEST_MAX_MS },
   })
   return {
     client,

@@ -4,7 +4,7 @@ import {
   GoneException,
   PostToConnectionCommand,
 } from '@aws-sdk/client-apigatewaymanagementapi'
-import type { ConnectionId } from '../../core/model/index.ts'
+import { type ConnectionId, SlipwayError } from '../../core/model/index.ts'
 import type { AgentGateway } from '../../core/ports.ts'
 import { encodeHubMessage, splitHubMessage } from '../../protocol/agent.ts'
 
@@ -12,8 +12,11 @@ import { encodeHubMessage, splitHubMessage } from '../../protocol/agent.ts'
 export function createAgentGateway(client: ApiGatewayManagementApiClient): AgentGateway {
   return {
     async post(connection, message) {
-      for (const part of splitHubMessage(message)) {
-        if (!(await deliver(client, connection, encodeHubMessage(part)))) return 'gone'
+      for (const [index, part] of splitHubMessage(message).entries()) {
+        if (await deliver(client, connection, encodeHubMessage(part))) continue
+        if (index === 0) return 'gone'
+        const what = `The connection ended after ${index} parts of a message: some of it may be obeyed.`
+        throw new SlipwayError('delivery-unknown', what)
       }
       return 'posted'
     },

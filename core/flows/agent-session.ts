@@ -167,6 +167,11 @@ async function dismiss(ports: SessionPorts, before: Host, from: AgentConnection)
   const message = 'A newer session of this host has begun.'
   const old = { host: before.id, connection: before.connection }
   await send(ports, old, { type: 'goodbye', code: 'superseded', message, retry: true })
+  try {
+    await ports.gateway.close(old.connection)
+  } catch (cause) {
+    ports.log.warn('host.connection-not-closed', { host: old.host, cause })
+  }
 }
 
 async function opened(ports: SessionPorts, from: AgentConnection, host: Host): Promise<void> {

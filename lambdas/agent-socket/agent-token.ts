@@ -2,7 +2,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { type HostId, hostId, LOCAL_HOST, Secret } from '../../core/model/index.ts'
 
 /** `sla_<host>_<43 base64url characters>`: names its host, so that one read finds what to compare it with. */
-const TOKEN = /^sla_(?<host>[a-z0-9-]{1,63})_[A-Za-z0-9_-]{43}$/
+const TOKEN = /^sla_(?<host>[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)_[A-Za-z0-9_-]{43}$/
 const RANDOM_BYTES = 32
 
 export function newAgentToken(host: HostId): Secret {
