@@ -147,7 +147,9 @@ class Runtime {
       ending.abort()
       // An engine call that hangs has a deadline of its own, which nobody waits for here.
       const ended = Promise.all([Promise.allSettled(parts), this.#tasks.idle()])
-      await Promise.race([ended, clock.sleep(PARTS_END_MAX_MS)])
+      const patience = new AbortController()
+      await Promise.race([ended, clock.sleep(PARTS_END_MAX_MS, patience.signal)])
+      patience.abort()
       await this.#journal.close()
     }
   }

@@ -115,7 +115,11 @@ async function windDown(loop: Loop, run: ControlLoopRun, over: AbortSignal): Pro
   // Runners may have taken hours to end: telling of it has its own time.
   const toldByMs = Math.max(deadlineMs, clock.monotonicMs() + TELL_MAX_MS)
   for (const desk of loop.desks) {
-    while (!over.aborted && !(await flushReports(loop, desk, over)) && clock.monotonicMs() < toldByMs)
+    while (
+      !over.aborted &&
+      (await flushReports(loop, desk, over)) === 'later' &&
+      clock.monotonicMs() < toldByMs
+    )
       await clock.sleep(TELL_AGAIN_MS, over)
   }
 }

@@ -23,7 +23,7 @@ export async function reportToSource(loop: Loop, desk: SourceDesk, signal: Abort
       repeatLive(loop, desk)
       repeatAtMs = clock.monotonicMs() + REPEAT_EVERY_MS
     }
-    failures = (await flushReports(loop, desk, signal)) ? 0 : failures + 1
+    failures = (await flushReports(loop, desk, signal)) === 'told' ? 0 : failures + 1
     const pauseMs =
       failures === 0
         ? desk.limits.reportIntervalMs
@@ -32,10 +32,14 @@ export async function reportToSource(loop: Loop, desk: SourceDesk, signal: Abort
   }
 }
 
-/** True when everything that was on the desk has reached the source. */
-export async function flushReports(loop: Loop, desk: SourceDesk, signal: AbortSignal): Promise<boolean> {
+/** `told`: everything that was on the desk has reached the source. `refused`: it will not listen to our token. */
+export async function flushReports(
+  loop: Loop,
+  desk: SourceDesk,
+  signal: AbortSignal,
+): Promise<'told' | 'later' | 'refused'> {
   const batch = [...desk.reports.values()]
-  if (batch.length === 0) return true
+  if (batch.length === 0) return 'told'
   try {
     await loop.lease.call(signal, (guarded) => desk.source.report(batch, guarded))
   } catch (thrown) {
@@ -46,10 +50,10 @@ export async function flushReports(loop: Loop, desk: SourceDesk, signal: AbortSi
         kind: thrown.kind,
         message: thrown.message,
       })
-    return false
+    return thrown.kind === 'unauthorized' ? 'refused' : 'later'
   }
   for (const report of batch) settleReport(desk, report)
-  return true
+  return 'told'
 }
 
 function settleReport(desk: SourceDesk, report: RunnerReport): void {
