@@ -1,7 +1,9 @@
 import { defineConfig } from 'vitest/config'
 
-/** Test folders whose files share the machine's Docker Engine, fixed ports or the whole CPU. */
-const MACHINE_TESTS = ['test/docker/**/*.test.ts', 'test/e2e/**/*.test.ts']
+/** Tests whose files share the machine's Docker Engine, fixed ports or the whole CPU. */
+const MACHINE_TESTS = ['test/docker/engine-docker.test.ts', 'test/e2e/**/*.test.ts']
+/** Faults on a real engine, minutes of them: `npm run test:faults`, apart from `npm test`. */
+const FAULT_TESTS = ['test/docker/**/*.test.ts']
 
 export default defineConfig({
   test: {
@@ -14,7 +16,7 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: MACHINE_TESTS },
+        test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: [...MACHINE_TESTS, ...FAULT_TESTS] },
       },
       {
         extends: true,
@@ -24,6 +26,16 @@ export default defineConfig({
           include: MACHINE_TESTS,
           fileParallelism: false,
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'faults',
+          include: FAULT_TESTS,
+          exclude: MACHINE_TESTS,
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

@@ -11,24 +11,34 @@ export type Attempt =
 
 const UNKNOWN: Attempt = { kind: 'unknown' }
 
+/** Asked right before the start: why it must not be any more; null = it may. */
+export type Objection = () => ReportedEnd | null
+
 /**
  * Creates one runner's container and starts it, each at most once: a call without an answer is never repeated, but
- * the container is looked up by its name (R3, K2).
+ * the container is looked up by its name (R3, K2). One that took too long to create is not started (R2).
  */
-export async function createAndStart(engine: Engine, order: LaunchOrder): Promise<Attempt> {
+export async function createAndStart(
+  engine: Engine,
+  order: LaunchOrder,
+  objection: Objection,
+): Promise<Attempt> {
   const { runner } = order
   try {
     const created = await engine.create(specOf(order))
-    return created === 'created' ? await start(engine, runner) : await resume(engine, runner)
+    if (created === 'existed') return await resume(engine, runner, objection)
+    return await start(engine, runner, objection)
   } catch (error) {
     const failure = engineFailure(error)
-    if (failure.kind === 'unreachable') return resume(engine, runner)
+    if (failure.kind === 'unreachable') return resume(engine, runner, objection)
     if (failure.kind === 'not-found') return { kind: 'image-missing' }
     return engineFailed('create', failure)
   }
 }
 
-async function start(engine: Engine, runner: RunnerId): Promise<Attempt> {
+async function start(engine: Engine, runner: RunnerId, objection: Objection): Promise<Attempt> {
+  const end = objection()
+  if (end !== null) return { kind: 'failed', end }
   try {
     return startedOrNot(await engine.start(runner))
   } catch (error) {
@@ -40,10 +50,10 @@ async function start(engine: Engine, runner: RunnerId): Promise<Attempt> {
 }
 
 /** Goes on with a container that is there already, from a create whose answer was lost. */
-async function resume(engine: Engine, runner: RunnerId): Promise<Attempt> {
+async function resume(engine: Engine, runner: RunnerId, objection: Objection): Promise<Attempt> {
   const seen = await inspectOrNull(engine, runner)
   if (seen === null) return UNKNOWN
-  return seen.state === 'created' ? start(engine, runner) : startedOrNot(seen)
+  return seen.state === 'created' ? start(engine, runner, objection) : startedOrNot(seen)
 }
 
 function startedOrNot(seen: EngineRunner): Attempt {

@@ -39,6 +39,8 @@ export interface EngineFacts {
   readonly capacity: Omit<HostCapacity, 'runners'>
   /** Runtimes that this engine can use. */
   readonly isolations: readonly Isolation[]
+  /** The folder of this machine whose disk containers and images fill; null = it is elsewhere, or unknown. */
+  readonly storage: string | null
 }
 
 export type EngineEvent = {

@@ -112,13 +112,13 @@ export class Launcher {
     if (seen.state === 'running') this.#deps.onRunning(seen)
   }
 
-  /** Why a runner must not be created any more; null = it may. */
+  /** Why a runner must not be created or started any more; null = it may. */
   #objectionTo({ runner }: LaunchOrder, deadlineMs: number): ReportedEnd | null {
     const stopping = this.#deps.journal.ledger.entries.get(runner)?.stopping ?? null
     if (stopping !== null) return failed(stopping.code, stopping.reason)
     if (this.#deps.readiness.hinderedBy('stopping')) return hindranceOf(this.#deps.readiness)
     if (this.#deps.clock.monotonicMs() < deadlineMs) return null
-    return failed('reservation-expired', 'Its reservation ended before its container could be created.')
+    return failed('reservation-expired', 'Its reservation ended before its container could be started.')
   }
 
   /** From accepted to started. An image that turns out to be gone is pulled once more. */
@@ -141,7 +141,7 @@ export class Launcher {
     let attempt: Attempt = { kind: 'unknown' }
     this.#deps.startRate.began(this.#deps.clock.monotonicMs())
     try {
-      attempt = await createAndStart(this.#deps.engine, order)
+      attempt = await createAndStart(this.#deps.engine, order, () => this.#objectionTo(order, deadlineMs))
       return attempt
     } finally {
       this.#deps.startRate.ended(this.#deps.clock.monotonicMs(), attempt.kind === 'started')
@@ -161,8 +161,10 @@ export class Launcher {
       await this.#deps.images.ensure(order, expired.signal)
       return null
     } catch (error) {
+      // A timer may fire a moment before the clock gets there.
+      const dueMs = expired.signal.aborted ? Number.NEGATIVE_INFINITY : deadlineMs
       return (
-        this.#objectionTo(order, deadlineMs) ??
+        this.#objectionTo(order, dueMs) ??
         failed('image-unavailable', `Its image can't be had: ${messageOf(error)}`)
       )
     } finally {

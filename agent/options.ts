@@ -1,5 +1,6 @@
 import type { HostId, Secret } from '../core/model/index.ts'
 import type { Clock, Log, Randomness } from '../core/ports.ts'
+import type { DiskRoom } from './disk.ts'
 import type { Engine } from './engine.ts'
 
 /** What the owner lets this host give at most; what is absent, the machine decides. */
@@ -31,6 +32,8 @@ export interface AgentOptions {
   readonly random: Randomness
   readonly log: Log
   readonly agentVersion: string
+  /** How the disk of the engine is measured; the system's own way unless given. */
+  readonly measureDisk?: (folder: string) => Promise<DiskRoom | null>
 }
 
 export interface Agent {

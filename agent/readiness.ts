@@ -1,5 +1,5 @@
 /** What can keep an agent from taking runners. */
-export type Hindrance = 'engine' | 'journal' | 'stopping'
+export type Hindrance = 'engine' | 'journal' | 'disk' | 'stopping'
 
 /** Whether this host takes new runners, and if not, why. */
 export interface Readiness {

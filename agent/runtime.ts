@@ -2,6 +2,7 @@ import { messageOf, SlipwayError, type RunnerId, type Secret } from '../core/mod
 import { splitBlackBox } from '../protocol/agent.ts'
 import { Caretaker } from './caretaker.ts'
 import { hostCapacity } from './capacity.ts'
+import { createDiskGuard, measureDisk } from './disk.ts'
 import { obey, type Command, type CommandSession } from './commands.ts'
 import type { EngineEvent, EngineFacts, EngineRunner } from './engine.ts'
 import { Hub } from './hub.ts'
@@ -11,7 +12,7 @@ import { Launcher } from './launcher.ts'
 import { isLive, type Entry } from './ledger.ts'
 import { createLifetimes } from './lifetimes.ts'
 import { lockDataDir, type Lock } from './lock.ts'
-import type { AgentOptions } from './options.ts'
+import type { AgentOptions, Retention } from './options.ts'
 import { Outbox } from './outbox.ts'
 import { createReadiness } from './readiness.ts'
 import { excessOf, forgettable, keepsContainer } from './retention.ts'
@@ -54,6 +55,7 @@ class Runtime {
   readonly #launcher
   readonly #caretaker
   readonly #watcher
+  readonly #disk
   readonly #hub
   /** What live runners were given in secret, for its removal from their black boxes. Memory only. */
   readonly #secrets = new Map<RunnerId, readonly Secret[]>()
@@ -101,7 +103,7 @@ class Runtime {
       ...common,
       bootId,
       isLaunching,
-      keeps: (entry) => keepsContainer(entry, options.retention),
+      keeps: (entry) => keepsContainer(entry, this.#retention),
       secretsOf: (runner) => this.#secrets.get(runner) ?? [],
       onBlackBox: (runner, text) => this.#sendBlackBox(runner, text),
       onRunning,
@@ -112,6 +114,13 @@ class Runtime {
       onList: async (listed) => this.#noteList(listed),
       onEvent: (event) => this.#noteEvent(event),
       onReachable: (problem) => this.#readiness.set('engine', problem),
+    })
+    this.#disk = createDiskGuard({
+      clock,
+      log,
+      folder: () => this.#watcher.facts?.storage ?? null,
+      measure: options.measureDisk ?? measureDisk,
+      onChange: (problem) => this.#noteDisk(problem),
     })
     this.#hub = new Hub({
       ...common,
@@ -134,6 +143,7 @@ class Runtime {
     const ending = new AbortController()
     const parts = [
       this.#watcher.run(ending.signal),
+      this.#disk.run(ending.signal),
       this.#images.run(ending.signal),
       this.#lifetimes.run(ending.signal),
       this.#serveHub(ending.signal),
@@ -202,6 +212,17 @@ class Runtime {
     this.#readiness.set('journal', problem)
   }
 
+  #noteDisk(problem: string | null): void {
+    this.#readiness.set('disk', problem)
+    // Kept containers go first: see `#retention`.
+    if (problem !== null) this.#watcher.poke()
+  }
+
+  /** A full disk has no room for what is kept for a look. */
+  get #retention(): Retention {
+    return this.#disk.isShort ? { ms: 0, max: 0 } : this.#options.retention
+  }
+
   #report(runner: RunnerId): void {
     const entry = this.#journal.ledger.entries.get(runner)
     if (entry !== undefined) this.#outbox.addRunner(runner, entry.version)
@@ -215,12 +236,13 @@ class Runtime {
   }
 
   async #noteList(listed: readonly EngineRunner[]): Promise<void> {
-    const { retention, clock } = this.#options
+    const { clock } = this.#options
+    await this.#disk.check()
     // First: a snapshot that says "complete" has to know them.
     await this.#caretaker.adoptUnknown(listed)
     this.#caretaker.attendAll(listed)
     const { entries } = this.#journal.ledger
-    for (const runner of excessOf(listed, entries, retention, clock.now()))
+    for (const runner of excessOf(listed, entries, this.#retention, clock.now()))
       this.#caretaker.discardKept(runner)
     this.#journal.forget(forgettable(entries, listed, clock.now()))
     this.#hub.refreshFacts()

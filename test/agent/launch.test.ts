@@ -129,6 +129,21 @@ describe('launching', () => {
     expect(world.engine.containers.size).toBe(0)
   })
 
+  it('R2: a container whose creation outlasted its reservation is removed, never started', async () => {
+    world.engine.around = async (call, effect) => {
+      const result = await effect()
+      if (call.method === 'create') await world.clock.sleep(2_000)
+      return result
+    }
+    const launch = order(newRunner(), { expiresInMs: 1_000 })
+    world.hub.launch([launch])
+    await world.phase(launch.runner, 'refused')
+    expect(world.hub.endOf(launch.runner)?.code).toBe('reservation-expired')
+    await world.cleared(launch.runner)
+    expect(world.engine.callsOf('start')).toEqual([])
+    expect(world.engine.containers.size).toBe(0)
+  })
+
   it('R2: a launch whose reservation ended while its image was pulled is refused, and nothing is created', async () => {
     world.engine.around = async (call, effect) => {
       if (call.method === 'pull') await new Promise((resolve) => setTimeout(resolve, 300))
@@ -139,6 +154,19 @@ describe('launching', () => {
     await world.cleared(launch.runner)
     expect(world.hub.endOf(launch.runner)?.code).toBe('reservation-expired')
     expect(world.engine.callsOf('create')).toEqual([])
+  })
+
+  it('R2: a reservation that ended during a pull is told as that, also where its timer fires early', async () => {
+    const sleep = world.clock.sleep.bind(world.clock)
+    world.clock.sleep = (ms, signal) => sleep(ms > 900 && ms <= 1_000 ? ms - 300 : ms, signal)
+    world.engine.around = async (call, effect) => {
+      if (call.method === 'pull') await new Promise((resolve) => setTimeout(resolve, 300))
+      return effect()
+    }
+    const launch = order(newRunner(), { image: 'slow:1', expiresInMs: 1_000 })
+    world.hub.launch([launch])
+    await world.cleared(launch.runner)
+    expect(world.hub.endOf(launch.runner)?.code).toBe('reservation-expired')
   })
 
   it('one that waits for its turn beyond its expiry is refused', async () => {

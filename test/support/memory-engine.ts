@@ -36,6 +36,7 @@ export class MemoryEngine implements Engine {
     bootId: 'boot-1',
     capacity: { cpuMillis: 64_000, memoryMib: 262_144 },
     isolations: ['runc'],
+    storage: null,
   }
   around: (call: Call, effect: () => Promise<unknown>) => Promise<unknown> = async (_call, effect) => effect()
   now: () => number = () => Date.now()

@@ -1,9 +1,10 @@
 import type Docker from 'dockerode'
 import * as z from 'zod'
 import type { SlotSize } from '../../../core/model/index.ts'
-import type { Log } from '../../../core/ports.ts'
+import type { Clock, Log } from '../../../core/ports.ts'
 import type { EngineRunner } from '../../engine.ts'
-import { ContainerRow, InspectedContainer, readContainer, stateOf } from './container-state.ts'
+import { ContainerRow, InspectedContainer, readContainer, readRow, stateOf } from './container-state.ts'
+import { withDeadline } from './deadline.ts'
 import { refusalOf } from './failure.ts'
 import { isOwned, ownershipFilter, type Ownership } from './labels.ts'
 
@@ -11,6 +12,17 @@ const Rows = z.array(ContainerRow)
 
 /** Inspects in flight at once: as many as a busy engine answers without slowing the creates down. */
 const INSPECTS_AT_ONCE = 4
+
+/** An inspect may take this part of the time that a listing has: a few stuck containers leave time for the rest. */
+const INSPECT_SHARE = 1 / 6
+
+export interface ContainerListOptions {
+  readonly owner: Ownership
+  readonly clock: Clock
+  readonly log: Log
+  /** The bound of one listing. */
+  readonly callTimeoutMs: number
+}
 
 /** A container that carries our ownership but can't be read as a runner. It holds room all the same. */
 export interface Unreadable extends SlotSize {
@@ -23,14 +35,14 @@ export interface Unreadable extends SlotSize {
  * while it runs and once after, since what was true of it in either state stays true (nothing restarts it).
  */
 export class ContainerList {
-  readonly #owner: Ownership
-  readonly #log: Log
+  readonly #options: ContainerListOptions
+  /** Containers that the engine lists and didn't answer about (K1). */
+  readonly #stuck = new Set<string>()
   #known = new Map<string, EngineRunner>()
   #unreadable = new Map<string, Unreadable>()
 
-  constructor(owner: Ownership, log: Log) {
-    this.#owner = owner
-    this.#log = log
+  constructor(options: ContainerListOptions) {
+    this.#options = options
   }
 
   /** Containers seen at the last reading that no runner can be made of; a person has to remove them. */
@@ -40,18 +52,20 @@ export class ContainerList {
 
   /** Complete, or it throws: runners by the id of their container. */
   async read(docker: Docker, signal: AbortSignal): Promise<ReadonlyMap<string, EngineRunner>> {
-    const filters = { label: ownershipFilter(this.#owner) }
+    const filters = { label: ownershipFilter(this.#options.owner) }
     const rows = Rows.parse(await docker.listContainers({ all: true, filters, abortSignal: signal }))
-    const ours = rows.filter((row) => isOwned(this.#owner, row.Labels))
+    const ours = rows.filter((row) => isOwned(this.#options.owner, row.Labels))
     const known = new Map<string, EngineRunner>()
     const unreadable = new Map<string, Unreadable>()
     await inParallel(ours, INSPECTS_AT_ONCE, async (row) => {
-      const found = this.#remembered(row) ?? (await this.#inspect(docker, row.Id, signal))
+      const found = this.#remembered(row) ?? (await this.#inspectInTime(docker, row, signal))
       if (found === null) return
       if ('why' in found) unreadable.set(row.Id, found)
       else known.set(row.Id, found)
     })
-    this.#known = known
+    const listed = new Set(ours.map((row) => row.Id))
+    for (const id of this.#stuck) if (!listed.has(id)) this.#stuck.delete(id)
+    this.#known = new Map([...known].filter(([id]) => !this.#stuck.has(id)))
     this.#unreadable = unreadable
     return known
   }
@@ -62,6 +76,32 @@ export class ContainerList {
     const known = this.#known.get(row.Id)
     const settled = known?.state === 'running' || known?.state === 'exited'
     return settled && known.state === stateOf(row.State) ? known : null
+  }
+
+  /** The engine may hang on one container and be well otherwise: that one is told by its row, and asked about again. */
+  async #inspectInTime(
+    docker: Docker,
+    row: ContainerRow,
+    signal: AbortSignal,
+  ): Promise<EngineRunner | Unreadable | null> {
+    const { clock, callTimeoutMs, log } = this.#options
+    const call = { doing: `inspect container ${row.Id}`, timeoutMs: callTimeoutMs * INSPECT_SHARE }
+    const timing: { late: AbortSignal | null } = { late: null }
+    try {
+      const found = await withDeadline(clock, call, async (late) => {
+        timing.late = late
+        return this.#inspect(docker, row.Id, AbortSignal.any([signal, late]))
+      })
+      this.#stuck.delete(row.Id)
+      return found
+    } catch (thrown) {
+      if (signal.aborted || timing.late?.aborted !== true) throw thrown
+      if (!this.#stuck.has(row.Id))
+        log.error('engine.container-stuck', { container: row.Id, names: row.Names })
+      this.#stuck.add(row.Id)
+      const told = readRow(row)
+      return 'unreadable' in told ? null : told
+    }
   }
 
   /** Null: removed since the list was made. */
@@ -82,7 +122,7 @@ export class ContainerList {
   }
 
   #report(container: InspectedContainer, why: string): Unreadable {
-    this.#log.error('engine.container-unreadable', {
+    this.#options.log.error('engine.container-unreadable', {
       container: container.Id,
       name: container.Name,
       why,

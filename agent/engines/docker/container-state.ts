@@ -16,6 +16,8 @@ export const ContainerRow = z.object({
     .transform((names) => names ?? []),
   Labels: LabelMap,
   State: z.string(),
+  /** Seconds. */
+  Created: z.number().default(0),
 })
 export type ContainerRow = z.infer<typeof ContainerRow>
 
@@ -74,6 +76,27 @@ export function readContainer(container: InspectedContainer): EngineRunner | { r
     exitCode: ended && startedAt !== null ? State.ExitCode : null,
     oomKilled: State.OOMKilled,
     error: State.Error === '' ? null : State.Error,
+  }
+}
+
+/**
+ * What the engine's list alone tells of a container that it can't be asked about. One that has run counts as running,
+ * for how it ended is not known: it holds its room until it can be asked.
+ */
+export function readRow(row: ContainerRow): EngineRunner | { readonly unreadable: string } {
+  const kept = readOwnLabels(row.Labels, row.Names)
+  if ('unreadable' in kept) return kept
+  const createdAt = row.Created * 1000
+  const started = stateOf(row.State) !== 'created'
+  return {
+    ...kept,
+    state: started ? 'running' : 'created',
+    createdAt,
+    startedAt: started ? createdAt : null,
+    finishedAt: null,
+    exitCode: null,
+    oomKilled: false,
+    error: null,
   }
 }
 

@@ -50,7 +50,7 @@ export class DockerEngine implements Engine {
 
   constructor(parts: DockerEngineParts) {
     this.#parts = parts
-    this.#list = new ContainerList(parts.container, parts.log)
+    this.#list = new ContainerList({ ...parts, owner: parts.container })
   }
 
   /** Agrees anew on an API version, since the engine may have been upgraded. */

@@ -23,6 +23,7 @@ const Info = z.object({
   MemTotal: z.number(),
   SystemTime: z.string(),
   LoggingDriver: z.string().default('json-file'),
+  DockerRootDir: z.string().default(''),
   Runtimes: z
     .record(z.string(), z.unknown())
     .nullish()
@@ -89,5 +90,6 @@ export async function readFacts(
       memoryMib: Math.max(0, Math.floor(info.MemTotal / BYTES_PER_MIB) - heldOf('memoryMib')),
     },
     isolations: 'sysbox-runc' in info.Runtimes ? ['runc', 'sysbox'] : ['runc'],
+    storage: address.local && info.DockerRootDir !== '' ? info.DockerRootDir : null,
   }
 }

@@ -64,6 +64,7 @@ export class ProcessEngine implements Engine {
           memoryMib: Math.floor(totalmem() / BYTES_PER_MIB),
         },
         isolations: ['runc'],
+        storage: this.#options.dir,
       }
     })
   }
