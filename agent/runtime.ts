@@ -294,8 +294,7 @@ class Runtime {
   #helloFacts(): HelloFacts {
     const { agentVersion, install, caps } = this.#options
     const facts: EngineFacts | null = this.#watcher.facts
-    const engine = facts ?? { kind: 'unknown', version: 'unknown', bootId: 'unknown' }
-    const { kind, version, bootId } = engine
+    const { kind, version, bootId } = facts ?? { kind: 'unknown', version: 'unknown', bootId: 'unknown' }
     return { agentVersion, install, engine: { kind, version, bootId }, capacity: hostCapacity(facts, caps) }
   }
 }
