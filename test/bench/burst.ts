@@ -3,7 +3,7 @@ import type { Fleet } from './fleet.ts'
 import { openGate } from './image.ts'
 import { eachOf, until } from './waiting.ts'
 
-/** Longer means stuck: a unit that was lost comes back when its reservation ends, after two minutes. */
+/** Longer means stuck: even a unit that was lost comes back when its reservation ends, after a minute. */
 const BURST_MAX_MS = 300_000
 /** Gates are tried again after this: the last containers may not have got so far at the first try. */
 const GATES_AGAIN_MS = 1_500

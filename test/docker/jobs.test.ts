@@ -1,0 +1,27 @@
+import { describe, expect, it } from 'vitest'
+import { demoImage } from '../e2e/world.ts'
+import { Scene } from './support/scene.ts'
+import { templateLine } from './support/templates.ts'
+
+describe.concurrent('a job that misbehaves', () => {
+  it('K15, K22: eats its memory, or all of its processes: it fails, and the jobs beside it do not', async (test) => {
+    const image = await demoImage()
+    const bomb = templateLine('bomb', image, ', memory: 2GiB').replace('cpu: 0.1', 'cpu: 1')
+    const scene = await Scene.begin(test, { kinds: ['hog', 'other'], templates: bomb })
+    const others = await scene.queue(['other', 'other'], 'sleep 8')
+    const hog = await scene.queue(['hog'], 'tail /dev/zero')
+    const bombs = await scene.queue(['bomb'], 'while :; do sleep 300 & done')
+    expect(await scene.ended(others)).toEqual(['finished', 'finished'])
+    // Where the kernel takes the runner along with its job, the source hears nothing of it any more.
+    expect(['failed', 'lost']).toContain((await scene.ended(hog))[0])
+    expect(await scene.ended(bombs)).toEqual(['failed'])
+    const [bombed] = await scene.now(bombs)
+    expect(bombed && 'output' in bombed && bombed.output).toMatch(/fork|temporarily unavailable/i)
+    await scene.expectSettled()
+    const codes = scene
+      .hubEvents('runner.gone')
+      .map(({ template, code }) => `${String(template)} ${String(code)}`)
+    expect(codes).toContain('hog out-of-memory')
+    expect(codes.filter((code) => code === 'other exited')).toHaveLength(2)
+  }, 180_000)
+})
