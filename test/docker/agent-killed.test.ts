@@ -24,7 +24,7 @@ describe.concurrent('an agent that is killed with SIGKILL', () => {
     { at: 'reporting and removing', steps: ENDING },
   ])(
     'K17: at every call of $at runners: one end for each job, nothing left',
-    { timeout: 180_000 },
+    { timeout: 240_000 },
     async ({ steps }, test) => {
       const kinds = steps.map(([kind]) => kind)
       const scene = await Scene.begin(test, { kinds: ['other', ...kinds] })

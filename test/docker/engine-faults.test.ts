@@ -3,7 +3,7 @@ import { ENGINE, nameIn } from './support/engine-gate.ts'
 import { Scene } from './support/scene.ts'
 
 /** The agent's bound of one call, and time for what it does then. */
-const CALL_ENDS_MS = 75_000
+const CALL_ENDS_MS = 100_000
 
 describe.concurrent('an engine that misbehaves', () => {
   it('K1, K2, K4, R3: calls that hang hold up their own container and no other job', async (test) => {
@@ -94,7 +94,7 @@ describe.concurrent('an engine that misbehaves', () => {
     } finally {
       await phantom.remove({ force: true })
     }
-  }, 180_000)
+  }, 240_000)
 
   it('K6, K7: with the events cut, an exit in the gap is noticed; with the socket gone, the host stands back', async (test) => {
     const scene = await Scene.begin(test, { kinds: ['gap', 'away', 'other'] })
@@ -127,5 +127,5 @@ describe.concurrent('an engine that misbehaves', () => {
     expect(await scene.ended(waiting)).toEqual(['finished'])
     await scene.expectSettled()
     expect(scene.hubEvents('runner.gone').every(({ outcome }) => outcome === 'finished')).toBe(true)
-  }, 180_000)
+  }, 240_000)
 })

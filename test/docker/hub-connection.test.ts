@@ -5,7 +5,7 @@ import { mintOf } from './support/api.ts'
 import { Scene } from './support/scene.ts'
 
 /** The agent waits 15 s for an ack or a welcome, and up to a few seconds before it dials again. */
-const RECONNECT_MS = 60_000
+const RECONNECT_MS = 90_000
 
 describe.concurrent('a connection between hub and agent', () => {
   it('W4, W5, W13: that breaks before a launch is posted costs a unit nothing but time', async (test) => {
@@ -31,7 +31,7 @@ describe.concurrent('a connection between hub and agent', () => {
     scene.link.heal()
     expect(await scene.ended([...minted, ...waiting], RECONNECT_MS)).toEqual(['finished', 'finished'])
     await scene.expectSettled()
-  }, 180_000)
+  }, 240_000)
 
   it('W9: that is half open is left for want of an ack; what was posted into it is launched anew', async (test) => {
     const scene = await Scene.begin(test, { kinds: ['ending', 'posted'] })
@@ -45,7 +45,7 @@ describe.concurrent('a connection between hub and agent', () => {
     expect(await scene.ended([...ending, ...posted], RECONNECT_MS)).toEqual(['finished', 'finished'])
     expect(scene.agentEvents('agent.disconnected')[0]?.['reason']).toContain('no ack')
     await scene.expectSettled()
-  }, 180_000)
+  }, 240_000)
 
   it('W14: that carries nothing to the agent keeps its jobs and brings it none', async (test) => {
     const scene = await Scene.begin(test, { kinds: ['running', 'waiting'] })
@@ -64,7 +64,7 @@ describe.concurrent('a connection between hub and agent', () => {
     scene.link.heal()
     expect(await scene.ended(waiting, RECONNECT_MS)).toEqual(['finished'])
     await scene.expectSettled()
-  }, 180_000)
+  }, 240_000)
 
   it('W6: the late news of its end leaves the new connection alone', async (test) => {
     const scene = await Scene.begin(test, { kinds: ['running', 'next'] })
@@ -78,7 +78,7 @@ describe.concurrent('a connection between hub and agent', () => {
     expect(scene.hubEvents('host.offline')).toEqual([])
     expect(await scene.ended(running)).toEqual(['finished'])
     await scene.expectSettled()
-  }, 180_000)
+  }, 240_000)
 
   it('W5, W7, W8, W12: that flaps ten times amid a burst, its agent restarted in between, starts nothing twice', async (test) => {
     const scene = await Scene.begin(test, { kinds: ['burst'] })
@@ -98,7 +98,7 @@ describe.concurrent('a connection between hub and agent', () => {
     }
     expect(await scene.ended(burst, RECONNECT_MS)).toEqual(burst.map(() => 'finished'))
     await scene.expectSettled()
-  }, 180_000)
+  }, 240_000)
 })
 
 describe.concurrent('a second agent of one host', () => {
@@ -112,7 +112,7 @@ describe.concurrent('a second agent of one host', () => {
     expect(await scene.ended(jobs)).toEqual(['finished'])
     expect(scene.hubEvents('host.connected')).toHaveLength(1)
     await scene.expectSettled()
-  }, 180_000)
+  }, 240_000)
 
   it('K18, W12: on a cloned disk is another installation, and gets nowhere while the first one lives', async (test) => {
     const scene = await Scene.begin(test, { kinds: ['job'] })
@@ -140,7 +140,7 @@ describe.concurrent('a second agent of one host', () => {
     second.signal('SIGKILL')
     await second.end()
     await scene.expectSettled()
-  }, 180_000)
+  }, 240_000)
 
   it('K18, W12: in a copy of its data folder takes turns with it, and no job is harmed', async (test) => {
     const scene = await Scene.begin(test, { kinds: ['job'] })
@@ -155,7 +155,7 @@ describe.concurrent('a second agent of one host', () => {
     second.signal('SIGKILL')
     await second.end()
     await scene.expectSettled()
-  }, 180_000)
+  }, 240_000)
 })
 
 /** The agent's files as another disk would have them, without the socket that locks them. */

@@ -17,7 +17,7 @@ describe.concurrent('a hub that is killed with SIGKILL', () => {
     await scene.startHub()
     expect(await scene.ended([...jobs, ...others])).toEqual(['finished', 'finished'])
     await scene.expectSettled()
-  }, 180_000)
+  }, 240_000)
 
   it('L4, R4: between claim, mint and dispatch: no token is lost for good, none is used twice', async (test) => {
     const scene = await Scene.begin(test, { kinds: ['unminted', 'minted', 'other'], env: SHORT_RESERVATIONS })
@@ -31,7 +31,7 @@ describe.concurrent('a hub that is killed with SIGKILL', () => {
     await scene.startHub()
     expect(await scene.ended([...jobs, ...others])).toEqual(['finished', 'finished', 'finished'])
     await scene.expectSettled({ unlearned: 1 })
-  }, 180_000)
+  }, 240_000)
 
   it('L4, W4, R4: after dispatch: what the agent got runs on without a hub, what it never got is launched anew', async (test) => {
     const scene = await Scene.begin(test, { kinds: ['creating', 'running', 'undelivered'] })
@@ -55,7 +55,7 @@ describe.concurrent('a hub that is killed with SIGKILL', () => {
     await scene.expectSettled()
     // One launch each, but for the one that was lost on its way.
     expect(scene.gate.made).toBe(3)
-  }, 180_000)
+  }, 240_000)
 })
 
 describe.concurrent('a source that misbehaves', () => {
@@ -76,7 +76,7 @@ describe.concurrent('a source that misbehaves', () => {
     outage.release()
     expect(await scene.ended(jobs)).toEqual(['finished', 'finished', 'finished'])
     await scene.expectSettled({ unlearned: 1 })
-  }, 180_000)
+  }, 240_000)
 
   it('L2: a second hub in the same state folder is refused, and the first one works on', async (test) => {
     const scene = await Scene.begin(test, { kinds: ['job'] })
@@ -85,5 +85,5 @@ describe.concurrent('a source that misbehaves', () => {
     expect(second.stderr).toContain('Another hub uses the folder')
     expect(await scene.ended(await scene.queue(['job']))).toEqual(['finished'])
     await scene.expectSettled()
-  }, 180_000)
+  }, 240_000)
 })

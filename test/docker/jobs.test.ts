@@ -7,7 +7,9 @@ describe.concurrent('a job that misbehaves', () => {
   it('K15, K22: eats its memory, or all of its processes: it fails, and the jobs beside it do not', async (test) => {
     const image = await demoImage()
     const bomb = templateLine('bomb', image, ', memory: 2GiB').replace('cpu: 0.1', 'cpu: 1')
-    const scene = await Scene.begin(test, { kinds: ['hog', 'other'], templates: bomb })
+    // Enough that the job is larger than the runner beside it, which the kernel then leaves alone.
+    const hogs = templateLine('hog', image, ', memory: 192MiB')
+    const scene = await Scene.begin(test, { kinds: ['other'], templates: `${bomb}\n${hogs}` })
     const others = await scene.queue(['other', 'other'], 'sleep 8')
     const hog = await scene.queue(['hog'], 'tail /dev/zero')
     const bombs = await scene.queue(['bomb'], 'while :; do sleep 300 & done')
@@ -23,5 +25,5 @@ describe.concurrent('a job that misbehaves', () => {
       .map(({ template, code }) => `${String(template)} ${String(code)}`)
     expect(codes).toContain('hog out-of-memory')
     expect(codes.filter((code) => code === 'other exited')).toHaveLength(2)
-  }, 180_000)
+  }, 240_000)
 })

@@ -92,7 +92,7 @@ describe.concurrent('an engine of its own', () => {
       scene.hubEvents('demand.waiting').some(({ jobs }) => jobs === 1),
     )
     engine.thaw()
-    expect(await scene.ended(waiting, CALL_ENDS_MS)).toEqual(['finished'])
+    expect(await scene.ended(waiting)).toEqual(['finished'])
     await scene.expectSettled()
     expect(endings(scene, 'running')).toEqual(['finished exited'])
     expect(endings(scene, 'waiting')).toEqual(['finished exited'])

@@ -13,8 +13,8 @@ import { templatesFile } from './templates.ts'
 
 const AGENT_TOKEN = 'an-agent-token-for-this-scene-alone'
 const MAIN_ENGINE = '/var/run/docker.sock'
-/** Long enough for two starts and a backoff on a busy machine. */
-export const SOON_MS = 60_000
+/** Longer than a reservation: a unit that was granted just as its host went away comes back only after that. */
+export const SOON_MS = 90_000
 /** A unit whose runner is lost on its way to its host comes back after this time. */
 export const SHORT_RESERVATIONS: Env = { SHIPFOX_PROVISIONER_REGISTRATION_DEADLINE_MS: '12000' }
 
