@@ -125,7 +125,7 @@ export class Images {
     const changed = first || holding.present !== (found !== null)
     holding.checkedAtMs = this.#deps.clock.monotonicMs()
     holding.present = found !== null
-    if (found !== null) holding.failure = null
+    if (found !== null) Object.assign(holding, { failures: 0, failure: null })
     if (found !== null && found.pulledAt !== null && holding.pulledAtMs === null) {
       holding.pulledAtMs =
         this.#deps.clock.monotonicMs() - Math.max(0, this.#deps.clock.now() - found.pulledAt)
@@ -170,7 +170,11 @@ export class Images {
     const holding = this.#holdingOf(image)
     const now = this.#deps.clock.monotonicMs()
     if (holding.pulling !== null) return null
-    if (holding.failure !== null) return holding.failure.retryAtMs <= now ? 'pull' : null
+    if (holding.failure !== null) {
+      // Whoever reads of the failure may load the image by hand, which mends it at once.
+      if (!holding.present && now - (holding.checkedAtMs ?? 0) >= LOOP_EVERY_MS) return 'check'
+      return holding.failure.retryAtMs <= now ? 'pull' : null
+    }
     if (holding.checkedAtMs === null || now - holding.checkedAtMs > CHECK_EVERY_MS) return 'check'
     if (!holding.present) return 'pull'
     const stale =

@@ -255,6 +255,22 @@ describe('endings and surprises of the engine', () => {
     await eventually('told again in the next session', () => world.hub.of('images').length > before)
   })
 
+  it('K12: an image that could not be pulled is taken as present once somebody has loaded it by hand', async () => {
+    world.engine.around = async (call, effect) => {
+      if (call.method === 'pull') throw new EngineError('registry-unavailable', 'no such registry')
+      return effect()
+    }
+    await world.started()
+    const pull = { kind: 'if-not-present' } as const
+    const images = [{ image: 'loaded:1', pull }]
+    world.hub.send({ type: 'prefetch', command: 'p1', epoch: 1 as never, images })
+    const states = (): readonly string[] =>
+      world.hub.of('images').flatMap((told) => told.images.map(({ status }) => status.state))
+    await eventually('its failure is told', () => states().at(-1) === 'failed')
+    world.engine.images.add('loaded:1')
+    await eventually('it is told as present', () => states().at(-1) === 'present')
+  })
+
   it('an image with a time to live is refreshed in the background, without holding up launches', async () => {
     await world.started()
     const pull = { kind: 'ttl', ttlMs: 20_000 } as const
