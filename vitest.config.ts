@@ -1,9 +1,16 @@
 import { defineConfig } from 'vitest/config'
 
 /** Tests whose files share the machine's Docker Engine, fixed ports or the whole CPU. */
-const MACHINE_TESTS = ['test/docker/engine-docker.test.ts', 'test/e2e/**/*.test.ts']
+const MACHINE_TESTS = [
+  'test/docker/engine-docker.test.ts',
+  'test/e2e/**/*.test.ts',
+  'test/upgrade/**/*.test.ts',
+  'test/assembly/demo*.test.ts',
+]
 /** Faults on a real engine, minutes of them: `npm run test:faults`, apart from `npm test`. */
 const FAULT_TESTS = ['test/docker/**/*.test.ts']
+/** Ten minutes of jobs and faults: `npm run test:soak`. */
+const SOAK_TESTS = ['test/soak/**/*.test.ts']
 
 export default defineConfig({
   test: {
@@ -17,7 +24,11 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: [...MACHINE_TESTS, ...FAULT_TESTS] },
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: [...MACHINE_TESTS, ...FAULT_TESTS, ...SOAK_TESTS],
+        },
       },
       {
         extends: true,
@@ -38,6 +49,10 @@ export default defineConfig({
           fileParallelism: false,
           sequence: { groupOrder: 2 },
         },
+      },
+      {
+        extends: true,
+        test: { name: 'soak', include: SOAK_TESTS, sequence: { groupOrder: 3 } },
       },
     ],
   },

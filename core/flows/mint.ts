@@ -7,7 +7,7 @@ import type { SourceDesk } from './source-desk.ts'
 import { forEachLimited, WRITES_AT_ONCE } from './tasks.ts'
 
 /** Batches on their way at once: one waits for the source while another is written and posted. */
-export const MINTS_AT_ONCE = 3
+export const MINTS_AT_ONCE = 2
 /** Pause after a source that surely did nothing; a batch is given up when its reservation ends. */
 const RETRY_MS = 1_000
 const IDLE_MS = 60_000

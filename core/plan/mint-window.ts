@@ -1,8 +1,8 @@
 import type { EpochMs } from '../model/index.ts'
 import type { SourceLimits } from '../ports.ts'
 
-/** Small, so that a crash between a mint and its dispatch burns few tokens. */
-const BATCH_USUAL = 10
+/** Small, so that a crash between mints and their dispatch burns few tokens: ten, with two batches on their way. */
+const BATCH_USUAL = 5
 /** Calls of a window that are left to whoever else uses the token; while twice as many are left, batches grow. */
 const CALLS_IN_RESERVE = 20
 /** Of a small window no more than this share is kept in reserve. */

@@ -11,7 +11,7 @@ describe.concurrent('a job that misbehaves', () => {
     const hogs = templateLine('hog', image, ', memory: 192MiB')
     const scene = await Scene.begin(test, { kinds: ['other'], templates: `${bomb}\n${hogs}` })
     const others = await scene.queue(['other', 'other'], 'sleep 8')
-    const hog = await scene.queue(['hog'], 'tail /dev/zero')
+    const hog = await scene.queue(['hog'], 'tail /dev/zero || exit 1')
     const bombs = await scene.queue(['bomb'], 'while :; do sleep 300 & done')
     expect(await scene.ended(others)).toEqual(['finished', 'finished'])
     // Where the kernel takes the runner along with its job, the source hears nothing of it any more.

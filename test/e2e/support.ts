@@ -61,6 +61,10 @@ export class Run {
     })
   }
 
+  get pid(): number | undefined {
+    return this.#child.pid
+  }
+
   get output(): string {
     return this.stdout + this.stderr
   }

@@ -27,9 +27,9 @@ const after = (calls: number, now = NOW + 1_000, max = 120): MintAllowance =>
 
 describe(`mint calls (seed ${seed})`, () => {
   it('are small, so that a crash burns few tokens', () => {
-    expect(mintAllowance(limits(), undefined, NOW)).toEqual({ batch: 10 })
-    expect(after(1)).toEqual({ batch: 10 })
-    expect(after(79)).toEqual({ batch: 10 })
+    expect(mintAllowance(limits(), undefined, NOW)).toEqual({ batch: 5 })
+    expect(after(1)).toEqual({ batch: 5 })
+    expect(after(79)).toEqual({ batch: 5 })
   })
 
   it('grow when the limit is near, and keep 20 calls in reserve', () => {
@@ -41,7 +41,7 @@ describe(`mint calls (seed ${seed})`, () => {
 
   it('go on as soon as the window is over', () => {
     expect(after(100, NOW + WINDOW_MS - 1)).toEqual({ waitMs: 1 })
-    expect(after(100, NOW + WINDOW_MS)).toEqual({ batch: 10 })
+    expect(after(100, NOW + WINDOW_MS)).toEqual({ batch: 5 })
     expect(countMint(limits(), { startedAt: NOW, calls: 100 }, NOW + WINDOW_MS)).toEqual({
       startedAt: NOW + WINDOW_MS,
       calls: 1,
@@ -55,20 +55,20 @@ describe(`mint calls (seed ${seed})`, () => {
 
   it('are not counted against a source without a limit', () => {
     const window = countMint(limits(null), { startedAt: NOW, calls: 1_000 }, NOW + 1)
-    expect(mintAllowance(limits(null), window, NOW + 1)).toEqual({ batch: 10 })
+    expect(mintAllowance(limits(null), window, NOW + 1)).toEqual({ batch: 5 })
   })
 
   it('13: do not wait for a window that another clock put into the future', () => {
     const window = { startedAt: NOW + 3_600_000, calls: 120 }
-    expect(mintAllowance(limits(), window, NOW)).toEqual({ batch: 10 })
+    expect(mintAllowance(limits(), window, NOW)).toEqual({ batch: 5 })
     expect(countMint(limits(), window, NOW)).toEqual({ startedAt: NOW, calls: 1 })
   })
 
   it('use most of a small window too', () => {
-    expect(after(1, NOW, 8)).toEqual({ batch: 10 })
+    expect(after(1, NOW, 8)).toEqual({ batch: 5 })
     expect(after(4, NOW, 8)).toEqual({ batch: 250 })
     expect(after(6, NOW, 8)).toEqual({ waitMs: WINDOW_MS })
-    expect(after(1, NOW, 2)).toEqual({ batch: 10 })
+    expect(after(1, NOW, 2)).toEqual({ batch: 5 })
     expect(after(2, NOW, 2)).toEqual({ waitMs: WINDOW_MS })
   })
 
@@ -86,7 +86,7 @@ describe(`mint calls (seed ${seed})`, () => {
             expect(allowance.waitMs).toBeGreaterThan(0)
             expect(allowance.waitMs).toBeLessThanOrEqual(WINDOW_MS)
             now += allowance.waitMs
-            expect(mintAllowance(limits(max), window, now)).toEqual({ batch: 10 })
+            expect(mintAllowance(limits(max), window, now)).toEqual({ batch: 5 })
           }
           window = countMint(limits(max), window, now)
           calls.push(window.startedAt)
