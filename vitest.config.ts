@@ -7,7 +7,7 @@ const MACHINE_TESTS = [
   'test/upgrade/**/*.test.ts',
   'test/assembly/demo*.test.ts',
 ]
-/** Faults on a real engine, minutes of them: `npm run test:faults`, apart from `npm test`. */
+/** Faults on a real engine. They mostly wait, so two files run side by side. */
 const FAULT_TESTS = ['test/docker/**/*.test.ts']
 /** Ten minutes of jobs and faults: `npm run test:soak`. */
 const SOAK_TESTS = ['test/soak/**/*.test.ts']
@@ -46,7 +46,6 @@ export default defineConfig({
           name: 'faults',
           include: FAULT_TESTS,
           exclude: MACHINE_TESTS,
-          fileParallelism: false,
           sequence: { groupOrder: 2 },
         },
       },

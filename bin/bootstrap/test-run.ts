@@ -17,8 +17,8 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 const packages = join(root, 'node_modules')
 const countFile = join(root, 'test', 'expected-tests.json')
 const UPDATE_COUNT = '--update-count'
-/** What a full run runs; other projects have commands of their own. */
-const FULL_RUN = ['--project=unit', '--project=machine']
+/** What a full run runs; the soak has a command of its own. */
+const FULL_RUN = ['--project=unit', '--project=machine', '--project=faults']
 
 type Step = { name: string; run: () => Promise<string | undefined> }
 
