@@ -65,6 +65,7 @@ export class Session {
   readonly #acked
   readonly #reports
   readonly #beats
+  readonly #beatHeard
   #end: SessionEnd = { kind: 'closed', reason: 'the agent stopped' }
   #welcome: Welcome | null = null
   /** From its last part on, no launch can be older than the snapshot. */
@@ -80,6 +81,7 @@ export class Session {
     this.#acked = createWakeup(deps.clock)
     this.#reports = createWakeup(deps.clock)
     this.#beats = createWakeup(deps.clock)
+    this.#beatHeard = createWakeup(deps.clock)
   }
 
   /** The snapshot is acknowledged: reports flow. */
@@ -163,6 +165,7 @@ export class Session {
   #takeAck(seq: number): void {
     const cargo = this.#deps.outbox.ack(seq)
     if (cargo?.kind === 'runners') this.#noteSettled(cargo.versions)
+    if (cargo?.kind === 'heartbeat') this.#beatHeard.wake()
     this.#acked.wake()
     this.#reports.wake()
   }
@@ -247,15 +250,16 @@ export class Session {
       const startsPerMinute = this.#deps.startsPerMinute()
       this.#toldRate = startsPerMinute
       const nextInMs = this.#busy ? heartbeatBusyMs : heartbeatIdleMs
-      this.#post({ kind: 'heartbeat' }, (numbers) => ({
-        type: 'heartbeat',
-        ...numbers,
-        accepting,
-        notAcceptingReason,
-        startsPerMinute,
-        nextInMs,
-      }))
+      const beat = { type: 'heartbeat', accepting, notAcceptingReason, startsPerMinute, nextInMs } as const
+      const seq = this.#post({ kind: 'heartbeat' }, (numbers) => ({ ...beat, ...numbers }))
+      await this.#untilHeard(seq)
     }
+  }
+
+  /** W7: two heartbeats on their way could be taken in the wrong order, and the older one would stand. */
+  async #untilHeard(seq: number): Promise<void> {
+    while (this.#deps.outbox.isInFlight(seq) && !this.#over.signal.aborted)
+      await this.#beatHeard.wait(ACK_MAX_MS, this.#over.signal)
   }
 
   /** Half-open connections and deaf hubs show by missing acks. */

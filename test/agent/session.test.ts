@@ -170,6 +170,23 @@ describe('a session with the hub', () => {
     )
   })
 
+  it('W7: a heartbeat waits for the ack of the one before, so that the newest is the last one taken', async () => {
+    await world.started()
+    await eventually('a first one', () => world.hub.of('heartbeat').length === 1)
+    world.hub.acks = (message) => message.type !== 'heartbeat'
+    await world.launched()
+    await eventually('one without an ack', () => world.hub.of('heartbeat').length === 2)
+    world.engine.reachable = false
+    world.engine.endStreams(new Error('gone'))
+    const refused = order()
+    world.hub.launch([refused])
+    await world.phase(refused.runner, 'refused')
+    expect(world.hub.of('heartbeat').map(({ accepting }) => accepting)).toEqual([true, true])
+    const [, { epoch, seq } = { epoch: 0 as never, seq: 0 }] = world.hub.of('heartbeat')
+    world.hub.send({ type: 'ack', epoch, seq })
+    await eventually('the next one', () => world.hub.of('heartbeat').at(-1)?.accepting === false)
+  })
+
   it('W1: it renews its connection after 80 to 110 minutes', async () => {
     const { clock } = world
     const long: number[] = []
