@@ -69,6 +69,8 @@ const FAULTS: readonly Fault[] = [
   }),
 ]
 
+/** A heap that may grow is cleaned late and looks like a leak; one that leaks dies of this. */
+const SMALL_HEAPS = { NODE_OPTIONS: '--max-old-space-size=160' }
 const STILL_MS = 3_000
 /** Mints whose answers were lost, and those that a killed hub had in hand. */
 const UNLEARNED_MAX_PER_FAULT = 10
@@ -89,7 +91,7 @@ export interface Soaked {
 
 /** Jobs and faults side by side. Nothing is left afterwards, or it throws. */
 export async function soak(test: TestContext, { jobs, overMs, faultEveryMs }: SoakPlan): Promise<Soaked> {
-  const scene = await Scene.begin(test, { kinds: ['soak'] })
+  const scene = await Scene.begin(test, { kinds: ['soak'], env: SMALL_HEAPS })
   const over = new AbortController()
   const memory: Memory = { hub: [], agent: [] }
   const sampling = sampleMemory(scene, memory, over.signal)

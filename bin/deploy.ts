@@ -1,0 +1,31 @@
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { readSettings, SettingsError } from '../lib/settings.ts'
+import { DEFAULT_STAGE, STAGES } from '../lib/stages.ts'
+import { endLike, runChild } from './bootstrap/child.mjs'
+import { deployCommands, isPrepared, targetOf } from './deploy-plan.ts'
+
+/** `npm run deploy`: prepares the account for CDK where that was never done, then deploys one stage. */
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const cdk = join(root, 'node_modules', 'aws-cdk', 'bin', 'cdk')
+
+try {
+  await deploy(process.argv.slice(2))
+} catch (thrown) {
+  if (!(thrown instanceof SettingsError)) throw thrown
+  console.error(thrown.message)
+  process.exitCode = 1
+}
+
+async function deploy(args: readonly string[]): Promise<void> {
+  const { context, profile } = targetOf(args)
+  const { region } = readSettings({ stages: STAGES, defaultStage: DEFAULT_STAGE, context })
+  if (profile !== undefined) process.env['AWS_PROFILE'] = profile
+  const prepared = await isPrepared({ region })
+  if (!prepared) console.error('slipway: this account and region see CDK for the first time; preparing them')
+  for (const command of deployCommands(args, { isPrepared: prepared })) {
+    const { code, signal } = await runChild(process.execPath, [cdk, ...command], { cwd: root })
+    if (code !== 0) return endLike({ code, signal })
+  }
+}

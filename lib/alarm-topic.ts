@@ -1,0 +1,55 @@
+import { RemovalPolicy, Stack } from 'aws-cdk-lib'
+import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
+import { Key } from 'aws-cdk-lib/aws-kms'
+import { Topic } from 'aws-cdk-lib/aws-sns'
+import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions'
+import { Construct } from 'constructs'
+import type { HubSettings } from './settings.ts'
+
+const CLOUDWATCH = new ServicePrincipal('cloudwatch.amazonaws.com')
+
+/** Where alarms tell: this account's alarms alone may publish, and only over TLS. */
+export class AlarmTopic extends Construct {
+  readonly topic: Topic
+
+  constructor(
+    scope: Construct,
+    id: string,
+    { alarmEmail, encryptAlarms }: Pick<HubSettings, 'alarmEmail' | 'encryptAlarms'>,
+  ) {
+    super(scope, id)
+    const { account } = Stack.of(this)
+    this.topic = new Topic(this, 'Topic', {
+      enforceSSL: true,
+      ...(encryptAlarms && { masterKey: this.#key(account) }),
+    })
+    // A policy of our own replaces SNS's default one, so it has to let the alarms in.
+    this.topic.addToResourcePolicy(
+      new PolicyStatement({
+        principals: [CLOUDWATCH],
+        actions: ['sns:Publish'],
+        resources: [this.topic.topicArn],
+        conditions: { StringEquals: { 'aws:SourceAccount': account } },
+      }),
+    )
+    if (alarmEmail !== undefined) this.topic.addSubscription(new EmailSubscription(alarmEmail))
+  }
+
+  /** Alarms can't use the key that AWS keeps for SNS, so an encrypted topic needs one of its own. */
+  #key(account: string): Key {
+    const key = new Key(this, 'Key', {
+      description: 'What alarms tell, at rest',
+      enableKeyRotation: true,
+      removalPolicy: RemovalPolicy.DESTROY,
+    })
+    key.addToResourcePolicy(
+      new PolicyStatement({
+        principals: [CLOUDWATCH],
+        actions: ['kms:Decrypt', 'kms:GenerateDataKey*'],
+        resources: ['*'],
+        conditions: { StringEquals: { 'aws:SourceAccount': account } },
+      }),
+    )
+    return key
+  }
+}

@@ -1,0 +1,77 @@
+import { RemovalPolicy } from 'aws-cdk-lib'
+import { AttributeType, BillingMode, ProjectionType, Table } from 'aws-cdk-lib/aws-dynamodb'
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam'
+import { Construct } from 'constructs'
+import { acknowledge } from './acknowledge.ts'
+
+export const CHANGES_INDEX = 'changes'
+
+/** Actions on single items and on the table as a whole that the store's adapter knows. */
+export type TableAction =
+  | 'BatchGetItem'
+  | 'DeleteItem'
+  | 'GetItem'
+  | 'PutItem'
+  | 'Query'
+  | 'Scan'
+  | 'UpdateItem'
+
+/** The one table of a fleet, as the store's adapter declares it. */
+export class FleetTable extends Construct {
+  readonly table: Table
+
+  constructor(scope: Construct, id: string, { production }: { production: boolean }) {
+    super(scope, id)
+    this.table = new Table(this, 'Table', {
+      partitionKey: { name: 'pk', type: AttributeType.STRING },
+      sortKey: { name: 'sk', type: AttributeType.STRING },
+      billingMode: BillingMode.PAY_PER_REQUEST,
+      pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: production },
+      deletionProtection: production,
+      removalPolicy: production ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+    })
+    this.table.addGlobalSecondaryIndex({
+      indexName: CHANGES_INDEX,
+      partitionKey: { name: 'changed', type: AttributeType.STRING },
+      sortKey: { name: 'changedAt', type: AttributeType.STRING },
+      projectionType: ProjectionType.KEYS_ONLY,
+    })
+    if (!production) {
+      acknowledge(this.table, {
+        'AwsSolutions-DDB3':
+          'A stage that is not marked as production keeps nothing that must survive: hosts and templates are added ' +
+          'again by command, and everything else is rebuilt from what runs. Production stages have recovery on.',
+      })
+    }
+  }
+
+  get name(): string {
+    return this.table.tableName
+  }
+
+  /** Exactly these actions on the table itself. */
+  allow(...actions: readonly TableAction[]): PolicyStatement {
+    return new PolicyStatement({ actions: prefixed(actions), resources: [this.table.tableArn] })
+  }
+
+  /** Exactly these actions, and only on items of hosts. */
+  allowHosts(...actions: readonly TableAction[]): PolicyStatement {
+    return new PolicyStatement({
+      actions: prefixed(actions),
+      resources: [this.table.tableArn],
+      conditions: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['HOST#*'] } },
+    })
+  }
+
+  /** Reading the index of changes. */
+  allowChanges(): PolicyStatement {
+    return new PolicyStatement({
+      actions: prefixed(['Query']),
+      resources: [`${this.table.tableArn}/index/${CHANGES_INDEX}`],
+    })
+  }
+}
+
+function prefixed(actions: readonly TableAction[]): string[] {
+  return actions.map((action) => `dynamodb:${action}`)
+}

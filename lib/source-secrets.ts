@@ -1,0 +1,45 @@
+import { Stack } from 'aws-cdk-lib'
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam'
+import { Construct } from 'constructs'
+import type { SourceEnv } from '../lambdas/env.ts'
+import type { HubSettings } from './settings.ts'
+
+/**
+ * The names of the secrets that sources are asked with. CloudFormation can't create a SecureString, so the stack
+ * has the names and the permission, and `slipway secret set` writes the values.
+ */
+export class SourceSecrets extends Construct {
+  /** The sources as functions get them: with the name of the secret, never with the secret. */
+  readonly sources: readonly SourceEnv[]
+
+  constructor(scope: Construct, id: string, { sources }: Pick<HubSettings, 'sources'>) {
+    super(scope, id)
+    const { stackName } = Stack.of(this)
+    this.sources = sources.map(({ id: source, apiUrl, runnerApiUrl = apiUrl }) => ({
+      id: source,
+      kind: 'shipfox',
+      apiUrl,
+      runnerApiUrl,
+      tokenParameter: `/slipway/${stackName}/${source}-token`,
+    }))
+  }
+
+  /** For environments. */
+  get asText(): string {
+    return JSON.stringify(this.sources)
+  }
+
+  /** Reading exactly these secrets. Their key is AWS's own for Parameter Store, which lets in who may read them. */
+  allowReading(): PolicyStatement[] {
+    if (this.sources.length === 0) return []
+    const stack = Stack.of(this)
+    return [
+      new PolicyStatement({
+        actions: ['ssm:GetParameter'],
+        resources: this.sources.map(({ tokenParameter }) =>
+          stack.formatArn({ service: 'ssm', resource: 'parameter', resourceName: tokenParameter.slice(1) }),
+        ),
+      }),
+    ]
+  }
+}

@@ -1,0 +1,34 @@
+import { Duration } from 'aws-cdk-lib'
+import { Construct } from 'constructs'
+import { SweepEnv } from '../lambdas/sweep/env.ts'
+import type { AgentSocketApi } from './agent-socket-api.ts'
+import { EveryMinute, TICK_AGE_MAX } from './every-minute.ts'
+import type { FleetTable } from './fleet-table.ts'
+import { type HubContext, HubFunction } from './hub-function.ts'
+
+/** Finds every minute what nobody reports: silent hosts, records past their time, broken invariants. */
+export class Sweep extends Construct {
+  readonly sweep: HubFunction
+
+  constructor(
+    scope: Construct,
+    id: string,
+    { hub, table, agents }: { hub: HubContext; table: FleetTable; agents: AgentSocketApi },
+  ) {
+    super(scope, id)
+    this.sweep = new HubFunction(this, 'Sweep', {
+      hub,
+      folder: 'sweep',
+      description: 'Finds silent hosts and expired records, and audits the state',
+      timeout: Duration.minutes(2),
+      maxEventAge: TICK_AGE_MAX,
+      env: SweepEnv,
+      environment: { SLIPWAY_TABLE: table.name, SLIPWAY_SOCKET_ENDPOINT: agents.endpoint },
+      allowed: [
+        table.allow('DeleteItem', 'GetItem', 'PutItem', 'Query', 'Scan', 'UpdateItem'),
+        table.allowChanges(),
+      ],
+    })
+    new EveryMinute(this, 'Ticks', { target: this.sweep.function })
+  }
+}
