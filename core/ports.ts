@@ -18,6 +18,7 @@ import type {
   Lease,
   LeaseNotes,
   LiveRunner,
+  LiveRunners,
   Moved,
   ObservedRunner,
   PollRequest,
@@ -29,9 +30,12 @@ import type {
   Slot,
   SlotClaim,
   SourceId,
+  SourceStatus,
   StopOrder,
   Template,
   TemplateKey,
+  TemplateVersion,
+  TemplateVersionFacts,
 } from './model/index.ts'
 
 /* ── Time, randomness, log ─────────────────────────────────────────────────────────────────────────────────── */
@@ -58,37 +62,25 @@ export interface Log {
   error(event: string, fields?: Readonly<Record<string, unknown>>): void
 }
 
+/** One event as whoever writes it down gets it. */
+export interface LogEntry {
+  /** By the wall clock, milliseconds since 1970. */
+  readonly at: number
+  readonly level: keyof Log
+  readonly event: string
+  readonly fields: Readonly<Record<string, unknown>>
+}
+
+/* ── Secrets ───────────────────────────────────────────────────────────────────────────────────────────────── */
+
+export interface SecretReader {
+  /** Null: there surely is none of that name. Throws when nobody can tell. */
+  readSecret(name: string): Promise<Secret | null>
+}
+
 /* ── Demand source ─────────────────────────────────────────────────────────────────────────────────────────── */
 
-/** How a call to a source failed, which is all that the core decides on. */
-export type SourceFailureKind =
-  /** The token is missing, refused, expired or revoked: a person has to act; stop claiming. */
-  | 'unauthorized'
-  /** Wait `retryAfterMs` and try again. */
-  | 'rate-limited'
-  /** The call surely had no effect; may be tried again with backoff. */
-  | 'unavailable'
-  /** The call may or may not have had its effect; never repeat it blindly. */
-  | 'unknown-outcome'
-  /** The source answered something that this adapter can't parse, or refused what we asked as invalid. */
-  | 'protocol'
-
-/** Thrown by every method of a source; nothing else is. */
-export class SourceError extends Error {
-  readonly kind: SourceFailureKind
-  readonly retryAfterMs: number | null
-
-  constructor(
-    kind: SourceFailureKind,
-    message: string,
-    options: { retryAfterMs?: number; cause?: unknown } = {},
-  ) {
-    super(message, { cause: options.cause })
-    this.name = 'SourceError'
-    this.kind = kind
-    this.retryAfterMs = options.retryAfterMs ?? null
-  }
-}
+export { SecretMissing, SourceError, type SourceFailureKind } from './model/source-error.ts'
 
 export interface MintRequest {
   readonly reservation: Reservation['id'] | null
@@ -165,7 +157,13 @@ export interface FleetStore {
   /* the lease: one planner for the fleet */
   readLease(): Promise<Lease | null>
   /** Takes a lease that is free, over (`now` past its end) or already this holder's; the fence rises. Null: held by another. */
-  takeLease(request: { holder: string; build: string; now: EpochMs; ttlMs: number }): Promise<Lease | null>
+  takeLease(request: {
+    holder: string
+    build: string
+    now: EpochMs
+    ttlMs: number
+    handOverAt: EpochMs | null
+  }): Promise<Lease | null>
   /** Null: lost (another fence, or another holder). */
   renewLease(request: {
     holder: string
@@ -238,7 +236,7 @@ export interface FleetStore {
   putRunner(runner: Runner, now: EpochMs): Promise<Runner | null>
   getRunner(host: HostId, id: RunnerId): Promise<Runner | null>
   /** Every runner of a host that is not gone: complete, or it throws. */
-  listLiveRunners(host: HostId): Promise<readonly LiveRunner[]>
+  listLiveRunners(host: HostId): Promise<LiveRunners>
   /** Moves a runner along one edge of the state machine, if it stands at the edge's start. Otherwise says what is there. */
   dispatchRunner(request: { host: HostId; id: RunnerId; epoch: Epoch; now: EpochMs }): Promise<Moved>
   /** From `reserved` or `dispatched`. */
@@ -256,6 +254,24 @@ export interface FleetStore {
   confirmRunner(request: { host: HostId; id: RunnerId; epoch: Epoch; now: EpochMs }): Promise<Moved>
   /** Writes the order once; a runner that is gone keeps none. */
   orderStop(request: { host: HostId; id: RunnerId; stop: StopOrder; now: EpochMs }): Promise<Moved>
+
+  /* templates */
+  /** The number of the current version; 0 = none was ever stored. A cheap read. */
+  readTemplatesVersion(): Promise<number>
+  /** The current version; null = none was ever stored. */
+  readTemplates(): Promise<TemplateVersion | null>
+  /** Null: there never was such a version, or it is no longer kept. */
+  getTemplateVersion(version: number): Promise<TemplateVersion | null>
+  /** Newest first, up to `limit`. */
+  listTemplateVersions(limit: number): Promise<readonly TemplateVersionFacts[]>
+  /** Makes it the current version, number `after + 1`. False: the current one isn't `after` any more (0 = none yet). */
+  putTemplateVersion(version: TemplateVersion, after: number): Promise<boolean>
+
+  /* sources */
+  /** Replaces what was known of that source. */
+  putSourceStatus(status: SourceStatus): Promise<void>
+  /** Sorted by source. One that can't be read is left out: it is written anew within seconds of the next pass. */
+  readSourceStatuses(): Promise<readonly SourceStatus[]>
 
   /* reading it all */
   /** Strongly consistent and complete (every page), or it throws. Tombstones included. */

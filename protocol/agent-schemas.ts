@@ -45,6 +45,7 @@ const END_CODES = {
   'max-lifetime': 'max-lifetime',
   'never-registered': 'never-registered',
   'never-arrived': 'never-arrived',
+  'launch-too-large': 'launch-too-large',
   'never-started': 'never-started',
   'reservation-expired': 'reservation-expired',
   'mint-refused': 'mint-refused',

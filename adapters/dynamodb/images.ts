@@ -44,7 +44,8 @@ async function mergeSome(rows: Rows, host: HostId, entries: Entries, now: EpochM
   assertFits('images', key, images)
   for (let round = 0; round < ROUNDS_MAX; round += 1) {
     if (await addTo(rows, host, images, now)) return
-    const first = { ...key, host, images, revision: 1, ...told(now) }
+    // As a host's: above what readers may know of a host of this name that was removed.
+    const first = { ...key, host, images, revision: Math.floor(now), ...told(now) }
     if (await rows.put(first, { condition: 'attribute_not_exists(#pk)' })) return
     await forgetOldest(rows, host)
   }

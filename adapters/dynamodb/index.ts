@@ -11,6 +11,8 @@ import { Rows } from './rows.ts'
 import { runnerMethods } from './runners.ts'
 import { sessionMethods } from './sessions.ts'
 import { slotMethods } from './slots.ts'
+import { statusMethods } from './statuses.ts'
+import { templateMethods } from './templates.ts'
 
 export { ensureTable, tableDefinition } from './table.ts'
 
@@ -36,5 +38,7 @@ export function createDynamoStore({ client, table }: { client: DynamoDBClient; t
     ...fleetMethods(rows),
     ...changeMethods(rows),
     ...recordMethods(rows),
+    ...statusMethods(rows),
+    ...templateMethods(rows),
   }
 }

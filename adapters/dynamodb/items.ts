@@ -8,7 +8,9 @@ import {
   type LeaseNotes,
   type Outcome,
   type Runner,
+  NO_NOTES,
   SlipwayError,
+  type SourceStatus,
   type StopReason,
   connectionId,
   epoch,
@@ -64,6 +66,7 @@ const END_CODES = words<EndCode>({
   'max-lifetime': true,
   'never-registered': true,
   'never-arrived': true,
+  'launch-too-large': true,
   'never-started': true,
   'reservation-expired': true,
   'mint-refused': true,
@@ -169,16 +172,41 @@ export const RunnerItem = z.discriminatedUnion('state', [
 export const NotesItem = z.object({
   mintWindows: z.record(z.string(), z.object({ startedAt: time, calls: count })),
   reportedUpTo: z.record(z.string(), time),
+  // Builds before these two wrote notes without them.
+  lastWorkAt: time.default(NO_NOTES.lastWorkAt),
+  workLeft: z.boolean().default(NO_NOTES.workLeft),
 }) satisfies z.ZodType<LeaseNotes>
 
 export const LeaseItem = z.object({
   holder: z.string(),
   build: z.string(),
   fence: FenceNumber,
+  takenAt: time.default(0),
   expiresAt: time,
+  handOverAt: time.nullable().default(null),
   yieldTo: z.string().nullable(),
-  notes: NotesItem,
+  // L14: notes only save work; a holder without them looks for himself.
+  notes: NotesItem.catch({ ...NO_NOTES }),
 }) satisfies z.ZodType<Lease>
+
+export const StatusItem = z.object({
+  source: checked(z.string(), sourceId),
+  checkedAt: time,
+  state: z.discriminatedUnion('kind', [
+    z.object({ kind: z.literal('ok') }),
+    z.object({ kind: z.literal('secret-missing'), parameter: z.string() }),
+    z.object({ kind: z.literal('failing'), code: z.string(), message: z.string() }),
+  ]),
+  waiting: z.array(
+    z.object({
+      labels: z.array(z.string()),
+      queued: count,
+      reserved: count,
+      oldestQueuedAt: time.nullable(),
+    }),
+  ),
+  refusals: z.array(z.object({ labels: z.array(z.string()), count, text: z.string() })),
+}) satisfies z.ZodType<SourceStatus>
 
 export const BoxItem = z.object({
   part: count,

@@ -7,7 +7,12 @@ export interface Key {
 }
 
 export const LEASE_KEY: Key = { pk: 'FLEET', sk: 'LEASE' }
+/** One item per source in it, named by the source. */
+export const SOURCES_PARTITION = 'SOURCES'
 export const RUNNER_PREFIX = 'RUNNER#'
+/** The current version of the templates, whole; earlier ones have keys of their own in its partition. */
+export const TEMPLATES_KEY: Key = { pk: 'TEMPLATES', sk: 'CURRENT' }
+export const TEMPLATE_VERSION_PREFIX = 'VERSION#'
 
 export function hostKey(id: HostId): Key {
   return { pk: hostPartition(id), sk: 'HOST' }
@@ -31,6 +36,10 @@ export function boxKey(host: HostId, runner: RunnerId, part: number): Key {
 
 export function boxPrefix(runner: RunnerId): string {
   return `BOX#${runner}#`
+}
+
+export function templateVersionKey(version: number): Key {
+  return { pk: TEMPLATES_KEY.pk, sk: `${TEMPLATE_VERSION_PREFIX}${String(version).padStart(9, '0')}` }
 }
 
 export function hostPartition(id: HostId): string {

@@ -1,4 +1,4 @@
-import { type Lease, type LeaseNotes, firstFence } from '../../core/model/index.ts'
+import { type Lease, type LeaseNotes, NO_NOTES, RELEASED_AT, firstFence } from '../../core/model/index.ts'
 import type { FleetStore } from '../../core/ports.ts'
 import { LeaseItem, NotesItem, parseItem } from './items.ts'
 import { LEASE_KEY } from './keys.ts'
@@ -10,10 +10,6 @@ type LeaseMethods = Pick<
   'readLease' | 'takeLease' | 'renewLease' | 'releaseLease' | 'requestYield'
 >
 
-const NO_NOTES: LeaseNotes = { mintWindows: {}, reportedUpTo: {} }
-/** The end of a lease that was released: before every time, so it is over by every clock, and can't be renewed. */
-const RELEASED_AT = 0
-
 const IS_MINE = '#holder = :holder AND #fence = :fence AND #expiresAt <> :released'
 
 export function leaseMethods(rows: Rows): LeaseMethods {
@@ -24,16 +20,18 @@ export function leaseMethods(rows: Rows): LeaseMethods {
     },
 
     /** A repeat takes the lease once more: the holder is the same, and only the fence has risen further. */
-    async takeLease({ holder, build, now, ttlMs }) {
+    async takeLease({ holder, build, now, ttlMs, handOverAt }) {
       const row = await rows.update(LEASE_KEY, {
         update:
-          'SET #holder = :holder, #build = :build, #expiresAt = :expiresAt, #yieldTo = :null, ' +
+          'SET #holder = :holder, #build = :build, #takenAt = :now, #expiresAt = :expiresAt, ' +
+          '#handOverAt = :handOverAt, #yieldTo = :null, ' +
           '#notes = if_not_exists(#notes, :notes), #fence = if_not_exists(#fence, :first) + :one',
         condition: 'attribute_not_exists(#pk) OR #expiresAt <= :now OR #holder = :holder',
         values: {
           ':holder': holder,
           ':build': build,
           ':expiresAt': now + ttlMs,
+          ':handOverAt': handOverAt,
           ':null': null,
           ':notes': NO_NOTES,
           ':first': firstFence(now),

@@ -1,5 +1,6 @@
 import type { EpochMs, HostId, LiveRunner, Moved, Runner, RunnerId } from '../../core/model/index.ts'
 import type { FleetStore } from '../../core/ports.ts'
+import { fleetOf } from './fleet.ts'
 import { parseItem, RunnerItem } from './items.ts'
 import { hostPartition, RUNNER_PREFIX, runnerKey } from './keys.ts'
 import { confirming, dispatching, ending, type Move, starting, stopping } from './moves.ts'
@@ -39,15 +40,17 @@ export function runnerMethods(rows: Rows): RunnerMethods {
     getRunner: (host, id) => readRunner(rows, host, id),
 
     async listLiveRunners(host) {
-      const runners: LiveRunner[] = []
+      const found: Row[] = []
       const pages = rows.query({
         condition: '#pk = :pk AND begins_with(#sk, :prefix)',
         values: { ':pk': hostPartition(host), ':prefix': RUNNER_PREFIX },
       })
-      for await (const page of pages) {
-        for (const runner of page.map(runnerOf)) if (runner.state !== 'gone') runners.push(runner)
+      for await (const page of pages) found.push(...page)
+      const { runners, unreadable } = fleetOf(found)
+      return {
+        runners: runners.filter((runner): runner is LiveRunner => runner.state !== 'gone'),
+        unreadable,
       }
-      return runners
     },
 
     dispatchRunner: (request) => move(rows, request, dispatching(request)),

@@ -15,8 +15,12 @@ export const BYTES_MAX = {
   images: 64_000,
   /** Labels, and a reason that may fill one frame of 30 KB. */
   runner: 48_000,
+  /** Labels, and reasons in words, of a bounded number of waiting label sets. */
+  status: 128_000,
   /** Text of one part, packed: it came in one frame of 30 KB. */
   box: 64_000,
+  /** One version of the templates, text and expansion, packed: a hundred templates take about 10 KB. */
+  templates: 380_000,
 } as const
 
 /** Throws `store-item-too-large` (nothing was written) where `value` is larger than its kind may be. */

@@ -8,6 +8,8 @@ import { runnerMethods } from './runners.ts'
 import { sessionMethods } from './sessions.ts'
 import { slotMethods } from './slots.ts'
 import { emptyState } from './state.ts'
+import { statusMethods } from './statuses.ts'
+import { templateMethods } from './templates.ts'
 
 /** The hub's state in the memory of one process: what every other store is measured against. Forgets all at its end. */
 export function createMemoryStore(): FleetStore {
@@ -21,5 +23,7 @@ export function createMemoryStore(): FleetStore {
     ...runnerMethods(state),
     ...readingMethods(state),
     ...recordMethods(state),
+    ...statusMethods(state),
+    ...templateMethods(state),
   }
 }

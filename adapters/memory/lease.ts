@@ -1,4 +1,4 @@
-import { type Lease, fence, firstFence } from '../../core/model/index.ts'
+import { type Lease, NO_NOTES, RELEASED_AT, fence, firstFence } from '../../core/model/index.ts'
 import type { FleetStore } from '../../core/ports.ts'
 import { copy, type State } from './state.ts'
 
@@ -7,25 +7,24 @@ type LeaseMethods = Pick<
   'readLease' | 'takeLease' | 'renewLease' | 'releaseLease' | 'requestYield'
 >
 
-/** The end of a lease that was released: over by every clock, and beyond renewal. */
-const RELEASED_AT = 0
-
 export function leaseMethods(state: State): LeaseMethods {
   return {
     async readLease() {
       return copy(state.lease)
     },
 
-    async takeLease({ holder, build, now, ttlMs }) {
+    async takeLease({ holder, build, now, ttlMs, handOverAt }) {
       const { lease } = state
       if (lease !== null && lease.expiresAt > now && lease.holder !== holder) return null
       state.lease = {
         holder,
         build,
         fence: fence((lease?.fence ?? firstFence(now)) + 1),
+        takenAt: now,
         expiresAt: now + ttlMs,
+        handOverAt,
         yieldTo: null,
-        notes: lease?.notes ?? { mintWindows: {}, reportedUpTo: {} },
+        notes: lease?.notes ?? NO_NOTES,
       }
       return copy(state.lease)
     },

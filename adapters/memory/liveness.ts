@@ -22,7 +22,7 @@ export function livenessMethods(state: State): LivenessMethods {
 
     async mergeImages({ host, images, now }) {
       if (images.size === 0) return
-      const found = state.images.get(host)?.value ?? { images: new Map(), revision: 0 }
+      const found = state.images.get(host)?.value ?? { images: new Map(), revision: Math.floor(now) - 1 }
       const value = {
         host,
         images: new Map([...found.images, ...copy(images)]),

@@ -36,7 +36,8 @@ export function runnerMethods(state: State): RunnerMethods {
 
     async listLiveRunners(host) {
       const runners = [...state.runners.values()].map(({ value }) => value)
-      return copy(runners.filter((runner): runner is LiveRunner => runner.host === host && isLive(runner)))
+      const isMine = (runner: Runner): runner is LiveRunner => runner.host === host && isLive(runner)
+      return { runners: copy(runners.filter(isMine)), unreadable: [] }
     },
 
     async dispatchRunner({ host, id, epoch, now }) {

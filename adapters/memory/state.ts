@@ -7,6 +7,9 @@ import type {
   Lease,
   Runner,
   RunnerId,
+  SourceId,
+  SourceStatus,
+  TemplateVersion,
 } from '../../core/model/index.ts'
 
 /** One record, and when it was last written, by the `now` of that write. */
@@ -33,6 +36,9 @@ export interface State {
   readonly runners: Map<`${HostId}/${RunnerId}`, Kept<Runner>>
   /** By host, runner and part. */
   readonly boxes: Map<string, Kept<BoxPart>>
+  /** Newest first. */
+  templates: readonly TemplateVersion[]
+  readonly statuses: Map<SourceId, SourceStatus>
 }
 
 export function emptyState(): State {
@@ -43,6 +49,8 @@ export function emptyState(): State {
     images: new Map(),
     runners: new Map(),
     boxes: new Map(),
+    templates: [],
+    statuses: new Map(),
   }
 }
 

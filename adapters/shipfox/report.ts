@@ -1,10 +1,13 @@
 import type { RunnerReport } from '../../core/model/index.ts'
 import type { Call } from './api.ts'
+import { type Refusal, refusalError } from './failures.ts'
 import type { Session } from './session.ts'
 import { BODY_MAX_BYTES, REASON_MAX_CHARS, REPORT_EVENTS_MAX, ReportAnswer, ReportEvent } from './wire.ts'
 import type * as z from 'zod'
 
 const TERMINAL: ReadonlySet<RunnerReport['state']> = new Set(['stopped', 'failed', 'terminated'])
+/** Calls spent on finding invalid events among those of one report: enough for five or so among a thousand. */
+const REFUSALS_MAX = 64
 /** The database behind the server stores no NUL, and other control characters only spoil a line. */
 const CONTROL = /\p{Cc}+/gu
 
@@ -30,7 +33,8 @@ export async function report(
     })
     return []
   })
-  for (const batch of batchEvents(events)) await sendBatch(session, batch, signal)
+  const budget = { refusals: REFUSALS_MAX }
+  for (const batch of batchEvents(events)) await sendBatch(session, batch, budget, signal)
 }
 
 /** The event of a report, not yet checked. */
@@ -91,6 +95,7 @@ export function batchEvents(events: readonly ReportEvent[]): readonly (readonly 
 async function sendBatch(
   session: Session,
   events: readonly ReportEvent[],
+  budget: { refusals: number },
   signal: AbortSignal,
 ): Promise<void> {
   const call: Call<z.infer<typeof ReportAnswer>> = {
@@ -103,11 +108,45 @@ async function sendBatch(
   }
   let surelyKept = false
   try {
-    const { value, repeated } = await session.api.ask(call, signal)
-    surelyKept = value.reservations_released === 0 && !repeated
+    const result = await session.api.tryAsk(call, signal)
+    if ('refusal' in result) {
+      mayIsolate(session, call, result.refusal, budget)
+      await sendByHalves(session, events, result.refusal, budget, signal)
+    } else surelyKept = result.answered.value.reservations_released === 0 && !result.answered.repeated
   } finally {
     if (!surelyKept) forgetUnits(session, events)
   }
+}
+
+/** Throws the refusal unless it is about single events, which can be told apart. */
+function mayIsolate(
+  { api }: Session,
+  call: Call<unknown>,
+  refusal: Refusal,
+  budget: { refusals: number },
+): void {
+  budget.refusals -= 1
+  const isAboutEvents = refusal.status === 400 && refusal.code === 'validation-error'
+  if (!isAboutEvents || budget.refusals <= 0) throw refusalError(refusal, call, api.url)
+}
+
+/** L14: an event that the server finds invalid is looked for by halves and left out; the others must not wait for it. */
+async function sendByHalves(
+  session: Session,
+  events: readonly ReportEvent[],
+  refusal: Refusal,
+  budget: { refusals: number },
+  signal: AbortSignal,
+): Promise<void> {
+  const [first] = events
+  if (events.length === 1 && first !== undefined) {
+    const { provider_runner_id: runner, state } = first
+    session.log.error('source.report.unsendable', { source: session.id, runner, state, why: refusal.message })
+    return
+  }
+  const middle = Math.ceil(events.length / 2)
+  await sendBatch(session, events.slice(0, middle), budget, signal)
+  await sendBatch(session, events.slice(middle), budget, signal)
 }
 
 /** The server gives the unit of a runner back that ended before it registered; after others it keeps the unit. */

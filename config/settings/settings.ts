@@ -47,7 +47,7 @@ interface CommonSettings {
 /** What a hub on one machine needs. URLs have no slash at their end. */
 export interface Settings extends CommonSettings {
   readonly source: SourceSettings
-  /** Null = the built-in demo templates, only with the sandbox. */
+  /** Null = the built-in demo templates with the sandbox; otherwise those that the hub stores. */
   readonly templatesFile: string | null
   /** What runners are told; null with the sandbox, which knows its own address. */
   readonly runnerApiUrl: string | null
@@ -77,11 +77,19 @@ export interface Parsed<S> {
   readonly warnings: readonly string[]
 }
 
+export interface SettingsOptions {
+  /** Whether a hub with a source of its own may do without a templates file, and run by what is stored. */
+  readonly mayStoreTemplates?: boolean
+}
+
 /** The environment of a hub on one machine. Throws ConfigError with every mistake at once. */
-export function parseSettings(env: Env): Parsed<Settings> {
+export function parseSettings(
+  env: Env,
+  { mayStoreTemplates = false }: SettingsOptions = {},
+): Parsed<Settings> {
   const reader = new EnvReader(env)
   const settings: Settings = {
-    source: readSource(reader),
+    source: readSource(reader, mayStoreTemplates),
     templatesFile: reader.read(SETTINGS.templatesFile),
     runnerApiUrl: reader.read(SETTINGS.runnerApiUrl) ?? reader.read(SETTINGS.apiUrl),
     maxReservations: reader.read(SETTINGS.maxReservations),
@@ -112,7 +120,7 @@ export function parseAgentSettings(env: Env): Parsed<AgentSettings> {
   return { settings: { ...common, hubUrl, agentToken }, warnings: unknownVariables(env) }
 }
 
-function readSource(reader: EnvReader): SourceSettings {
+function readSource(reader: EnvReader, mayStoreTemplates: boolean): SourceSettings {
   const protocol = reader.read(SETTINGS.protocol)
   if (!reader.isSet(SETTINGS.apiUrl)) {
     reader.read(SETTINGS.token)
@@ -120,7 +128,8 @@ function readSource(reader: EnvReader): SourceSettings {
   }
   const apiUrl = reader.read(SETTINGS.apiUrl)
   const token = reader.require(SETTINGS.token, 'a provisioner token, sf_pt_…, with SHIPFOX_API_URL')
-  reader.require(SETTINGS.templatesFile, 'the path of the templates file, with SHIPFOX_API_URL')
+  if (!mayStoreTemplates)
+    reader.require(SETTINGS.templatesFile, 'the path of the templates file, with SHIPFOX_API_URL')
   return apiUrl === null || token === null
     ? { kind: 'sandbox' }
     : { kind: 'shipfox', apiUrl, token, protocol }

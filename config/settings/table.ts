@@ -56,7 +56,7 @@ const SHIPFOX_SETTINGS = {
     meaning: 'Generation of the server: v1 has registration tokens, v2 runner instances; auto asks it.',
   },
   templatesFile: optional('SHIPFOX_PROVISIONER_TEMPLATES_FILE', kinds.text, {
-    default: 'demo templates with the sandbox; required with an API URL',
+    default: 'demo templates with the sandbox; "slipway hub" runs by those that are stored',
     meaning: 'Path of the templates file (YAML).',
   }),
   runnerApiUrl: optional('SHIPFOX_RUNNER_API_URL', kinds.httpUrl, {
@@ -208,6 +208,10 @@ const SLIPWAY_SETTINGS = {
   hubUrl: optional('SLIPWAY_HUB_URL', kinds.hubUrl, {
     default: 'required by "slipway agent"',
     meaning: 'Address of the hub that the agent dials: wss://… or https://….',
+  }),
+  hubApiUrl: optional('SLIPWAY_API_URL', kinds.httpUrl, {
+    default: 'the hub on this machine',
+    meaning: "URL of a deployed hub's API (stack output ApiUrl), for the commands that ask a hub.",
   }),
   agentToken: optional('SLIPWAY_AGENT_TOKEN', kinds.agentToken, {
     default: 'required by "slipway agent"',

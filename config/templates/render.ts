@@ -46,11 +46,11 @@ function widthOf(cell = ''): number {
   return Array.from(cell).length
 }
 
-function formatHosts(hosts: Assignment): string {
+export function formatHosts(hosts: Assignment): string {
   return hosts.kind === 'named' ? hosts.namesOrTags.join(',') : hosts.kind
 }
 
-function formatPull(pull: PullPolicy): string {
+export function formatPull(pull: PullPolicy): string {
   return pull.kind === 'ttl' ? `ttl ${formatDuration(pull.ttlMs)}` : pull.kind
 }
 

@@ -1,13 +1,16 @@
 import type { Host, HostCapacity, HostImages, HostLiveness, Slot } from './host.ts'
 import type { EpochMs, Fence, HostId, RunnerId } from './ids.ts'
-import type { Runner } from './runner.ts'
+import type { LiveRunner, Runner } from './runner.ts'
 
 export interface Lease {
   readonly holder: string
   readonly build: string
   readonly fence: Fence
+  readonly takenAt: EpochMs
   /** By the hub's clock. */
   readonly expiresAt: EpochMs
+  /** When its holder means to hand over; null = never by itself. */
+  readonly handOverAt: EpochMs | null
   /** A newer build asks the holder to hand over at its next renewal. */
   readonly yieldTo: string | null
   readonly notes: LeaseNotes
@@ -19,7 +22,17 @@ export interface LeaseNotes {
   readonly mintWindows: Readonly<Record<string, { readonly startedAt: EpochMs; readonly calls: number }>>
   /** Ends of runners up to this time have reached their source. */
   readonly reportedUpTo: Readonly<Record<string, EpochMs>>
+  /** When work was last seen: a job that waited, or a runner that moved. */
+  readonly lastWorkAt: EpochMs
+  /** False once nothing lives, nothing waits, and everything was told: nobody needs to look after anything. */
+  readonly workLeft: boolean
 }
+
+/** Notes that know of nothing: their reader has to look for himself. */
+export const NO_NOTES: LeaseNotes = { mintWindows: {}, reportedUpTo: {}, lastWorkAt: 0, workLeft: true }
+
+/** The end of a lease that was released: before every time, so it is over by every clock, and beyond renewal. */
+export const RELEASED_AT: EpochMs = 0
 
 export interface HelloFacts {
   readonly install: string
@@ -55,6 +68,13 @@ export interface UnreadableItem {
   readonly runner: RunnerId | null
   /** Which item, and what is wrong with it, in words. */
   readonly problem: string
+}
+
+/** Runners of one host that are not gone. */
+export interface LiveRunners {
+  readonly runners: readonly LiveRunner[]
+  /** Stored, but in no state to be read: live or gone. */
+  readonly unreadable: readonly UnreadableItem[]
 }
 
 export interface FleetChanges extends Fleet {

@@ -26,6 +26,7 @@ export type EndCode =
   | 'max-lifetime'
   | 'never-registered'
   | 'never-arrived'
+  | 'launch-too-large'
   | 'never-started'
   | 'reservation-expired'
   | 'mint-refused'

@@ -6,9 +6,11 @@ const TTL = 20 * SECOND
 const NOTES: LeaseNotes = {
   mintWindows: { shipfox: { startedAt: T0, calls: 7 } },
   reportedUpTo: { shipfox: T0 - SECOND },
+  lastWorkAt: T0 - SECOND,
+  workLeft: true,
 }
-const ann = { holder: 'ann', build: 'b1', now: T0, ttlMs: TTL }
-const bob = { holder: 'bob', build: 'b1', now: T0, ttlMs: TTL }
+const ann = { holder: 'ann', build: 'b1', now: T0, ttlMs: TTL, handOverAt: T0 + 840 * SECOND }
+const bob = { holder: 'bob', build: 'b1', now: T0, ttlMs: TTL, handOverAt: null }
 
 export function describeLease(open: Open): void {
   describe('the lease', () => {
@@ -26,9 +28,11 @@ export function describeLease(open: Open): void {
         holder: 'ann',
         build: 'b1',
         fence: FENCE_1,
+        takenAt: T0,
         expiresAt: T0 + TTL,
+        handOverAt: T0 + 840 * SECOND,
         yieldTo: null,
-        notes: { mintWindows: {}, reportedUpTo: {} },
+        notes: { mintWindows: {}, reportedUpTo: {}, lastWorkAt: 0, workLeft: true },
       })
       expect(await store.readLease()).toEqual(taken)
       expect(await store.takeLease({ ...bob, now: T0 + TTL - 1 })).toBeNull()

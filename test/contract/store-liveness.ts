@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { epoch, type HostLiveness, type ImageState } from '../../core/model/index.ts'
-import { H1, type Open, type OpenStore, SECOND, T0 } from './store-fixtures.ts'
+import { addHost, H1, type Open, type OpenStore, SECOND, T0 } from './store-fixtures.ts'
 
 export function describeLiveness(open: Open): void {
   describe('what a host says of itself', () => {
@@ -63,6 +63,20 @@ export function describeLiveness(open: Open): void {
       expect(images!.images).toEqual(new Map([...many, ...news]))
     })
 
+    it('starts the revision of images above that of a removed host of the same name', async () => {
+      const { store } = opened
+      await addHost(store)
+      const tell = (now: number) =>
+        store.mergeImages({ host: H1, images: new Map([['x', { state: 'present' }]]), now })
+      for (let n = 0; n < 5; n += 1) await tell(T0)
+      const [before] = (await store.readFleet()).images
+      await store.removeHost(H1)
+      await addHost(store)
+      await tell(T0 + 30 * SECOND)
+      const [after] = (await store.readFleet()).images
+      expect(after!.revision).toBeGreaterThan(before!.revision)
+    })
+
     it('loses no image when several messages are merged at once', async () => {
       const { store } = opened
       const merging = Array.from({ length: 10 }, (_, n) =>
@@ -71,7 +85,7 @@ export function describeLiveness(open: Open): void {
       await Promise.all(merging)
       const [images] = (await store.readFleet()).images
       expect(images!.images.size).toBe(10)
-      expect(images!.revision).toBe(10)
+      expect(images!.revision).toBe(T0 + 9)
     })
   })
 }

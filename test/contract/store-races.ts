@@ -21,7 +21,7 @@ import {
 import { inOrder } from './store-reading.ts'
 
 const TTL = 20 * SECOND
-const NOTES = { mintWindows: {}, reportedUpTo: { shipfox: T0 } }
+const NOTES = { mintWindows: {}, reportedUpTo: { shipfox: T0 }, lastWorkAt: T0, workLeft: true }
 
 /** One runner's life as the hub writes it, a step per write. Each step may be the last one that a process does. */
 const LIFE: readonly (readonly [name: string, write: (store: FleetStore, host: Host) => Promise<unknown>])[] =
@@ -76,7 +76,13 @@ export function describeRaces(open: Open): void {
     it.each(Array.from({ length: launch.length + 1 }, (_, step) => step))(
       'L2: a holder paused before step %i of a launch, that wakes after a take-over, revives nothing',
       async (pausedBefore) => {
-        const mine = (await store.takeLease({ holder: 'ann', build: 'b1', now: T0, ttlMs: TTL }))!
+        const mine = (await store.takeLease({
+          holder: 'ann',
+          build: 'b1',
+          now: T0,
+          ttlMs: TTL,
+          handOverAt: null,
+        }))!
         const host = await onlineHost(store, { under: mine.fence })
         for (const [, write] of launch.slice(0, pausedBefore)) await write(store, host)
 
@@ -152,7 +158,13 @@ export function describeRaces(open: Open): void {
 
 /** Takes the lease, writes its fence into the host, and reads what is there. */
 async function takeOver(store: FleetStore): Promise<{ fence: Fence }> {
-  const lease = (await store.takeLease({ holder: 'bob', build: 'b1', now: T0 + TTL, ttlMs: TTL }))!
+  const lease = (await store.takeLease({
+    holder: 'bob',
+    build: 'b1',
+    now: T0 + TTL,
+    ttlMs: TTL,
+    handOverAt: null,
+  }))!
   await store.raiseFence(H1, lease.fence)
   await store.renewLease({ holder: 'bob', fence: lease.fence, now: T0 + TTL, ttlMs: TTL, notes: NOTES })
   return lease

@@ -39,7 +39,7 @@ export function describeReading(open: Open): void {
     })
 
     it('tells the whole fleet, tombstones included, and none of the records', async () => {
-      await store.takeLease({ holder: 'ann', build: 'b1', now: T0, ttlMs: SECOND })
+      await store.takeLease({ holder: 'ann', build: 'b1', now: T0, ttlMs: SECOND, handOverAt: null })
       const host = await onlineHost(store)
       const liveness = {
         host: H1,
@@ -56,7 +56,7 @@ export function describeReading(open: Open): void {
       const fleet = await store.readFleet()
       expect(fleet).toMatchObject({ hosts: [host], liveness: [liveness], unreadable: [] })
       expect(fleet.images).toEqual([
-        { host: H1, images: new Map([['x', { state: 'present' }]]), revision: 1 },
+        { host: H1, images: new Map([['x', { state: 'present' }]]), revision: T0 },
       ])
       expect(inOrder(fleet).runners).toEqual([reserved(1), tombstone(2)])
       const { cursor, ...changes } = await store.readChanges(T0 - SECOND)

@@ -219,7 +219,7 @@ export function describeRunners(open: Open): void {
       await store.dispatchRunner({ ...key, id: rid(2), epoch: E1 })
       await store.startRunner({ ...key, id: rid(3), startedAt: T0 })
       await store.endRunner({ ...key, id: rid(4), ending: NEVER })
-      const live = await store.listLiveRunners(H1)
+      const live = (await store.listLiveRunners(H1)).runners
       expect(statesOf(live)).toEqual(['1 reserved', '2 dispatched', '3 running', '5 reserved', '6 reserved'])
     })
 

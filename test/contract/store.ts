@@ -7,6 +7,8 @@ import { describeRaces } from './store-races.ts'
 import { describeReading } from './store-reading.ts'
 import { describeRunners } from './store-runners.ts'
 import { describeSlots } from './store-slots.ts'
+import { describeStatuses } from './store-statuses.ts'
+import { describeTemplates } from './store-templates.ts'
 
 /** What `FleetStore` promises, for any store: `open` gives each test an empty one of its own. */
 export function describeStore(name: string, open: Open): void {
@@ -15,8 +17,10 @@ export function describeStore(name: string, open: Open): void {
     describeHosts(open)
     describeLiveness(open)
     describeSlots(open)
+    describeStatuses(open)
     describeRunners(open)
     describeReading(open)
+    describeTemplates(open)
     describeRaces(open)
   })
 }

@@ -1,4 +1,4 @@
-import { epoch, type Host, type ImageState } from '../../../core/model/index.ts'
+import { epoch, type Host, type ImageState, sourceId, type SourceStatus } from '../../../core/model/index.ts'
 import type { FleetStore } from '../../../core/ports.ts'
 import {
   addHost,
@@ -25,10 +25,23 @@ export interface Call {
   run(store: FleetStore, host: Host): Promise<unknown>
 }
 
-const NOTES = { mintWindows: { shipfox: { startedAt: T0, calls: 3 } }, reportedUpTo: {} }
+const NOTES = {
+  mintWindows: { shipfox: { startedAt: T0, calls: 3 } },
+  reportedUpTo: {},
+  lastWorkAt: T0,
+  workLeft: true,
+}
 const IMAGES = new Map<string, ImageState>([['x', { state: 'present' }]])
 const key = { host: H1, now: T0 + SECOND }
 const connection = 'fresh' as NonNullable<Host['connection']>
+
+const STATUS: SourceStatus = {
+  source: sourceId('shipfox'),
+  checkedAt: T0,
+  state: { kind: 'ok' },
+  waiting: [],
+  refusals: [],
+}
 
 export const CALLS: readonly Call[] = [
   {
@@ -36,6 +49,12 @@ export const CALLS: readonly Call[] = [
     run: (store) => store.renewLease({ ...mine(1), now: T0, ttlMs: SECOND, notes: NOTES }),
   },
   { name: 'releaseLease', run: (store) => store.releaseLease({ ...mine(1), now: T0, notes: NOTES }) },
+  {
+    name: 'putTemplateVersion',
+    run: (store) =>
+      store.putTemplateVersion({ version: 1, storedAt: T0, storedBy: 'ann', text: 'a: 1', templates: [] }, 0),
+  },
+  { name: 'putSourceStatus', run: (store) => store.putSourceStatus(STATUS) },
   { name: 'requestYield', run: (store) => store.requestYield('b2') },
   { name: 'addHost', run: (store) => store.addHost({ id: H2, tags: ['a'], tokenHash: 'h', now: T0 }) },
   { name: 'replaceToken', run: (store) => store.replaceToken({ ...key, tokenHash: 'other' }) },
@@ -85,7 +104,7 @@ const H4 = 'h4' as Host['id']
 
 /** H1 online with a slot, H3 syncing, H4 offline, runners 1 reserved, 2 dispatched, 3 running. */
 export async function prepare(store: FleetStore): Promise<Host> {
-  await store.takeLease({ holder: 'ann', build: 'b1', now: T0, ttlMs: 20 * SECOND })
+  await store.takeLease({ holder: 'ann', build: 'b1', now: T0, ttlMs: 20 * SECOND, handOverAt: null })
   const host = await onlineHost(store)
   await addHost(store, H3)
   await store.beginSession({ host: H3, connection: 'c3' as typeof connection, facts: facts(), now: T0 })

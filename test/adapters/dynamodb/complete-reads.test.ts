@@ -33,7 +33,7 @@ describe('reading more than one page', () => {
     expect(new Set(fleet.runners.map(({ id }) => id)).size).toBe(RUNNERS)
     expect(fleet.hosts).toHaveLength(1)
     expect(calls.filter((name) => name === 'Scan').length).toBeGreaterThan(2)
-    expect(await bench.store.listLiveRunners(H1)).toHaveLength(RUNNERS)
+    expect((await bench.store.listLiveRunners(H1)).runners).toHaveLength(RUNNERS)
     expect(calls.filter((name) => name === 'Query').length).toBeGreaterThan(2)
     expect((await bench.store.readChanges(T0)).runners).toHaveLength(RUNNERS)
   })

@@ -49,7 +49,12 @@ const slot = fc.record({
   cpuMillis: fc.constantFrom(500, 1_000),
   memoryMib: fc.constant(SLOT.memoryMib),
 })
-const notes = fc.nat(3).map((calls) => ({ mintWindows: { s: { startedAt: T0, calls } }, reportedUpTo: {} }))
+const notes = fc.nat(3).map((calls) => ({
+  mintWindows: { s: { startedAt: T0, calls } },
+  reportedUpTo: {},
+  lastWorkAt: T0,
+  workLeft: true,
+}))
 const ending = fc.constantFrom(EXITED, NEVER)
 const image = fc.constantFrom<ImageState>(
   { state: 'present' },
@@ -94,7 +99,7 @@ const removals = fc.oneof(
 
 const calls: readonly fc.Arbitrary<Command>[] = [
   command('takeLease', fc.record({ holder, build: fc.constantFrom('b1', 'b2') }), (store, given, now) =>
-    store.takeLease({ ...given, now, ttlMs: 30 * SECOND }),
+    store.takeLease({ ...given, now, ttlMs: 30 * SECOND, handOverAt: null }),
   ),
   command('renewLease', fc.record({ holder, fence: lowFence, notes }), (store, given, now) =>
     store.renewLease({ ...given, now, ttlMs: 30 * SECOND }),
@@ -197,7 +202,7 @@ const calls: readonly fc.Arbitrary<Command>[] = [
     store.orderStop({ ...given, stop: CANCEL, now }),
   ),
   command('listLiveRunners', host, async (store, id) => {
-    const live = await store.listLiveRunners(id)
+    const live = (await store.listLiveRunners(id)).runners
     return live.toSorted((left, right) => (left.id < right.id ? -1 : 1))
   }),
   command('readChanges', fc.nat(40), async (store, seconds) => {

@@ -16,6 +16,11 @@ const READS_AND_REST = [
   'getRunner',
   'listLiveRunners',
   'readFleet',
+  'readSourceStatuses',
+  'readTemplates',
+  'readTemplatesVersion',
+  'getTemplateVersion',
+  'listTemplateVersions',
   'readChanges',
   'getBlackBox',
   'removeExpired',
@@ -59,7 +64,13 @@ describe('a lost answer', () => {
   it('D1: of a take-over leaves the lease with its holder, under a higher fence', async () => {
     const { store, client } = await open()
     interfere(client, onceOn(WRITES, 'lose-answer'))
-    const taken = await store.takeLease({ holder: 'ann', build: 'b1', now: 0, ttlMs: 20_000 })
+    const taken = await store.takeLease({
+      holder: 'ann',
+      build: 'b1',
+      now: 0,
+      ttlMs: 20_000,
+      handOverAt: null,
+    })
     expect(taken).toMatchObject({ holder: 'ann', fence: 2 })
     expect(await store.readLease()).toEqual(taken)
   })

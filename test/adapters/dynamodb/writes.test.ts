@@ -53,7 +53,7 @@ describe('the budget of calls', () => {
     const { store } = bench
     const capacity = { runners: 500, cpuMillis: 500_000, memoryMib: 600_000 }
     const host = await onlineHost(store, { facts: { capacity } })
-    await store.takeLease({ holder: 'a', build: 'b', now: T0, ttlMs: 1 })
+    await store.takeLease({ holder: 'a', build: 'b', now: T0, ttlMs: 1, handOverAt: null })
     const calls = interfere(bench.client, () => 'none')
     await claim(store, host, claimsOf(...Array.from({ length: 100 }, (_, n) => n)))
     await store.putLiveness({
@@ -63,7 +63,7 @@ describe('the budget of calls', () => {
       expectedBy: T0,
       startsPerMinute: 1,
     })
-    const notes = { mintWindows: {}, reportedUpTo: {} }
+    const notes = { mintWindows: {}, reportedUpTo: {}, lastWorkAt: T0, workLeft: true }
     await store.renewLease({ holder: 'a', fence: FENCE_1, now: T0, ttlMs: 1, notes })
     await store.readChanges(T0 + 60 * SECOND)
     expect(calls).toEqual(['UpdateItem', 'PutItem', 'UpdateItem', 'Query'])

@@ -159,14 +159,44 @@ describe('reports', () => {
     expect(batches.flat().map(({ provider_runner_id: id }) => id)).toEqual([first.id, last.id])
   })
 
+  it('L14: one that the server finds invalid is left out and told in the log, and all others reach it', async () => {
+    const reports = Array.from({ length: 40 }, () => makeReport())
+    const bad = new Set([reports[7]!.id, reports[31]!.id] as string[])
+    const taken: string[] = []
+    let calls = 0
+    const { server } = await serveReports(({ body }, response) => {
+      calls += 1
+      const ids = body.events.map(({ provider_runner_id: id }: { provider_runner_id: string }) => id)
+      if (ids.some((id: string) => bad.has(id)))
+        return json(response, 400, { code: 'validation-error', message: '[body] events' })
+      taken.push(...ids)
+      return json(response, 200, { accepted: ids.length, reservations_released: 0 })
+    })
+    const log = recordingLog()
+    const source = await ready(server, { log })
+    await source.report(reports, NEVER)
+    expect(taken).toEqual(reports.map(({ id }) => id).filter((id) => !bad.has(id)))
+    const told = log.lines.filter(({ event }) => event === 'source.report.unsendable')
+    expect(told.map(({ fields }) => fields['runner'])).toEqual([...bad])
+    expect(calls).toBeLessThan(30)
+  })
+
+  it('inv. 20: a server that finds all of them invalid is not asked about each of a thousand', async () => {
+    let calls = 0
+    const { server } = await serveReports((_, response) => {
+      calls += 1
+      json(response, 400, { code: 'validation-error', message: '[body] events' })
+    })
+    const source = await ready(server)
+    const reports = Array.from({ length: 1000 }, () => makeReport())
+    expect((await failureOf(source.report(reports, NEVER))).kind).toBe('protocol')
+    expect(calls).toBeLessThan(100)
+  })
+
   it.each<[string, Handler, string]>([
     ['500', (_, response) => json(response, 500, { code: 'server-error' }), 'unavailable'],
     ['no answer', ({ socket }) => void socket.destroy(), 'unavailable'],
-    [
-      '400',
-      (_, response) => json(response, 400, { code: 'validation-error', message: '[body] events' }),
-      'protocol',
-    ],
+    ['400', (_, response) => json(response, 400, { code: 'invalid-json-body' }), 'protocol'],
     ['401', (_, response) => json(response, 401, { code: 'unauthorized' }), 'unauthorized'],
     ['an answer that is none', (_, response) => json(response, 200, {}), 'protocol'],
   ])('fail as a whole with %s, so that the core sends them again', async (_, answer, kind) => {

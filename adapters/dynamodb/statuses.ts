@@ -1,0 +1,34 @@
+import { SlipwayError, type SourceStatus } from '../../core/model/index.ts'
+import type { FleetStore } from '../../core/ports.ts'
+import { parseItem, StatusItem } from './items.ts'
+import { SOURCES_PARTITION } from './keys.ts'
+import type { Row, Rows } from './rows.ts'
+import { assertFits } from './sizes.ts'
+
+export function statusMethods(rows: Rows): Pick<FleetStore, 'putSourceStatus' | 'readSourceStatuses'> {
+  return {
+    async putSourceStatus(status) {
+      const key = { pk: SOURCES_PARTITION, sk: status.source }
+      const item = StatusItem.parse(status)
+      assertFits('status', key, item)
+      await rows.put({ ...key, ...item })
+    },
+
+    async readSourceStatuses() {
+      const statuses: SourceStatus[] = []
+      const pages = rows.query({ condition: '#pk = :pk', values: { ':pk': SOURCES_PARTITION } })
+      for await (const page of pages) statuses.push(...page.flatMap(statusOf))
+      return statuses
+    },
+  }
+}
+
+/** L14: nothing is decided on a status, and the next one replaces a damaged one. */
+function statusOf(row: Row): readonly SourceStatus[] {
+  try {
+    return [parseItem(StatusItem, row)]
+  } catch (thrown) {
+    if (thrown instanceof SlipwayError && thrown.code === 'store-item-corrupt') return []
+    throw thrown
+  }
+}

@@ -1,0 +1,16 @@
+import type { FleetStore } from '../../core/ports.ts'
+import { copy, type State } from './state.ts'
+
+export function statusMethods({
+  statuses,
+}: State): Pick<FleetStore, 'putSourceStatus' | 'readSourceStatuses'> {
+  return {
+    async putSourceStatus(status) {
+      statuses.set(status.source, copy(status))
+    },
+
+    async readSourceStatuses() {
+      return [...statuses.keys()].toSorted().flatMap((source) => copy(statuses.get(source)) ?? [])
+    },
+  }
+}

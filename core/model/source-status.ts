@@ -1,0 +1,29 @@
+import type { WaitingJobs } from './demand.ts'
+import type { EpochMs, SourceId } from './ids.ts'
+
+/** How one source stands, as the control loop last saw it. */
+export interface SourceStatus {
+  readonly source: SourceId
+  /** When the loop last heard from the source, or tried to. */
+  readonly checkedAt: EpochMs
+  readonly state: SourceState
+  /** Jobs that wait there, oldest label sets first; at most `STATUS_ENTRIES_MAX`. */
+  readonly waiting: readonly WaitingJobs[]
+  /** Why jobs wait, in words; at most `STATUS_ENTRIES_MAX`. */
+  readonly refusals: readonly StatusRefusal[]
+}
+
+export type SourceState =
+  | { readonly kind: 'ok' }
+  /** Nobody has stored its token yet. */
+  | { readonly kind: 'secret-missing'; readonly parameter: string }
+  | { readonly kind: 'failing'; readonly code: string; readonly message: string }
+
+export interface StatusRefusal {
+  readonly labels: readonly string[]
+  readonly count: number
+  readonly text: string
+}
+
+/** More label sets than a person reads at a glance; the item stays small. */
+export const STATUS_ENTRIES_MAX = 20

@@ -1,0 +1,265 @@
+import * as z from 'zod'
+import { TemplateSchema } from './template.ts'
+
+/**
+ * The hub's JSON API as bytes: what `slipway` and other clients send, and what the hub answers. Every body and every
+ * good answer carries the version of this page as `v`; errors read the same in every version. Times are epoch ms by
+ * the hub's clock. Unknown fields are dropped: a newer peer may send more.
+ */
+export const HUB_API_VERSION = 1
+
+const v = z.literal(HUB_API_VERSION)
+const Whole = z.int().min(0)
+const Time = z.number()
+const Text = z.string()
+
+/* ── Errors ────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+export const MistakeSchema = z.object({
+  file: Text,
+  line: z.int().nullable(),
+  column: z.int().nullable(),
+  path: Text,
+  message: Text,
+  expected: Text.nullable(),
+  nearest: Text.nullable(),
+})
+
+export const ErrorAnswer = z.object({
+  /** Stable; may be matched on. */
+  code: Text,
+  /** What happened, and what to do about it. */
+  message: Text,
+  /** Every mistake of a templates file, each with its place. */
+  mistakes: z.array(MistakeSchema).optional(),
+})
+export type ErrorAnswer = z.infer<typeof ErrorAnswer>
+
+/* ── GET /health ───────────────────────────────────────────────────────────────────────────────────────────── */
+
+export const HealthAnswer = z.object({
+  v,
+  /** Nothing needs a person. */
+  ok: z.boolean(),
+  build: Text,
+  loop: z.object({
+    state: z.enum(['working', 'idle', 'stopped', 'never-started']),
+    build: Text.nullable(),
+    takenAt: Time.nullable(),
+  }),
+  sources: z.array(
+    z.object({
+      source: Text,
+      state: z.enum(['ok', 'secret-missing', 'failing', 'unknown']),
+      parameter: Text.nullable(),
+      code: Text.nullable(),
+      checkedAt: Time.nullable(),
+    }),
+  ),
+})
+export type HealthAnswer = z.infer<typeof HealthAnswer>
+
+/* ── GET /api/templates, GET /api/templates/versions ───────────────────────────────────────────────────────── */
+
+const Facts = { version: Whole, storedAt: Time, storedBy: Text }
+
+export const TemplatesAnswer = z.object({
+  v,
+  /** 0 = none was ever stored; then what is in force, if anything, is fixed. */
+  version: Whole,
+  storedAt: Time.nullable(),
+  storedBy: Text.nullable(),
+  text: Text.nullable(),
+  templates: z.array(TemplateSchema),
+  /** Where templates come from that this API can't change; null = it can. */
+  fixedBy: Text.nullable(),
+})
+export type TemplatesAnswer = z.infer<typeof TemplatesAnswer>
+
+export const TemplateVersionsAnswer = z.object({ v, versions: z.array(z.object(Facts)) })
+export type TemplateVersionsAnswer = z.infer<typeof TemplateVersionsAnswer>
+
+/* ── POST /api/templates/apply, POST /api/templates/undo ───────────────────────────────────────────────────── */
+
+export const ApplyRequest = z.object({
+  v,
+  /** The templates file, YAML. */
+  text: Text,
+  /** Its name, for messages about it. */
+  file: Text.min(1).max(500),
+  /** The version that is to be replaced; null = only say what would change. */
+  basedOn: Whole.nullable(),
+})
+export type ApplyRequest = z.infer<typeof ApplyRequest>
+
+export const UndoRequest = z.object({
+  v,
+  /** The version to bring back; null = the one before the current. */
+  to: z.int().min(1).nullable(),
+  basedOn: Whole.nullable(),
+})
+export type UndoRequest = z.infer<typeof UndoRequest>
+
+export const ChangeAnswer = z.object({
+  v,
+  /** The current version: the new one if it was stored. */
+  version: Whole,
+  stored: z.boolean(),
+  /** What is different from what was in force, in words. */
+  difference: z.array(Text),
+  warnings: z.array(Text),
+  templates: Whole,
+})
+export type ChangeAnswer = z.infer<typeof ChangeAnswer>
+
+/* ── /api/hosts ────────────────────────────────────────────────────────────────────────────────────────────── */
+
+const Size = { runners: Whole, cpuMillis: Whole, memoryMib: Whole }
+
+export const HostSchema = z.object({
+  host: Text,
+  tags: z.array(Text),
+  state: z.enum(['new', 'syncing', 'online', 'offline', 'dead']),
+  stateSince: Time,
+  lastSeenAt: Time.nullable(),
+  accepting: z.boolean(),
+  notAcceptingReason: Text.nullable(),
+  capacity: z.object(Size),
+  used: z.object(Size),
+  startsPerMinute: z.number().nullable(),
+  backoffs: z.array(z.object({ template: Text, failures: Whole, until: Time })),
+  images: z.array(
+    z.object({
+      image: Text,
+      state: z.enum(['present', 'pulling', 'failed']),
+      reason: Text.nullable(),
+    }),
+  ),
+})
+export type HostJson = z.infer<typeof HostSchema>
+
+export const HostsAnswer = z.object({ v, hosts: z.array(HostSchema) })
+export type HostsAnswer = z.infer<typeof HostsAnswer>
+
+/** The form of a host's name, and of a tag. */
+const Name = Text.regex(
+  /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/,
+  '1 to 63 of a-z, 0-9 and "-", not at the ends',
+)
+const TAGS_MAX = 20
+
+export const AddHostRequest = z.object({ v, host: Name, tags: z.array(Name).max(TAGS_MAX) })
+export type AddHostRequest = z.infer<typeof AddHostRequest>
+
+export const AddHostAnswer = z.object({
+  v,
+  host: Text,
+  /** Told this once: the hub keeps only its hash. */
+  token: Text,
+  /** Where the agent dials in. */
+  hubUrl: Text,
+})
+export type AddHostAnswer = z.infer<typeof AddHostAnswer>
+
+export const RemoveHostAnswer = z.object({
+  v,
+  host: Text,
+  /** Runners that it held: the sweep writes them off. */
+  runners: Whole,
+})
+export type RemoveHostAnswer = z.infer<typeof RemoveHostAnswer>
+
+/* ── /api/runners ──────────────────────────────────────────────────────────────────────────────────────────── */
+
+export const RUNNER_STATES = ['reserved', 'dispatched', 'running', 'gone'] as const
+export const RUNNERS_PAGE_MAX = 200
+export const RUNNERS_PAGE_USUAL = 50
+
+export const RunnersQuery = z.object({
+  state: z.enum([...RUNNER_STATES, 'live']).optional(),
+  host: Name.optional(),
+  template: Text.optional(),
+  limit: z.coerce.number().pipe(z.int().min(1).max(RUNNERS_PAGE_MAX)).default(RUNNERS_PAGE_USUAL),
+  /** As `next` of the page before. */
+  after: Text.optional(),
+})
+
+export const RunnerSchema = z.object({
+  runner: Text,
+  state: z.enum(RUNNER_STATES),
+  template: Text,
+  host: Text,
+  source: Text,
+  labels: z.array(Text),
+  cpuMillis: Whole,
+  memoryMib: Whole,
+  reservedAt: Time,
+  startedAt: Time.nullable(),
+  goneAt: Time.nullable(),
+  stop: Text.nullable(),
+  outcome: z.enum(['finished', 'failed', 'lost']).nullable(),
+  code: Text.nullable(),
+  reason: Text.nullable(),
+  exitCode: z.int().nullable(),
+})
+export type RunnerJson = z.infer<typeof RunnerSchema>
+
+export const RunnersAnswer = z.object({
+  v,
+  /** Newest first. */
+  runners: z.array(RunnerSchema),
+  total: Whole,
+  /** Pass it as `after` for the next page; null = this is the last. */
+  next: Text.nullable(),
+})
+export type RunnersAnswer = z.infer<typeof RunnersAnswer>
+
+export const RunnerAnswer = z.object({
+  v,
+  runner: RunnerSchema,
+  timeline: z.array(z.object({ at: Time, what: Text })),
+  /** What its agent recorded of a bad end; its texts come from the job. */
+  blackBox: z.json().nullable(),
+})
+export type RunnerAnswer = z.infer<typeof RunnerAnswer>
+
+/* ── GET /api/why?labels=a,b ───────────────────────────────────────────────────────────────────────────────── */
+
+export const WhyQuery = z.object({ labels: Text.min(1) })
+
+export const WhyAnswer = z.object({
+  v,
+  labels: z.array(Text),
+  sources: z.array(
+    z.object({
+      source: Text,
+      /** Jobs of exactly these labels that wait ungranted. */
+      waiting: Whole,
+      checkedAt: Time.nullable(),
+      /** Where a job would start at once. */
+      start: z.object({ template: Text, host: Text }).nullable(),
+      /** Why it would not; a stable word. */
+      code: Text.nullable(),
+      text: Text,
+    }),
+  ),
+})
+export type WhyAnswer = z.infer<typeof WhyAnswer>
+
+/* ── GET /api/secrets ──────────────────────────────────────────────────────────────────────────────────────── */
+
+export const SecretsAnswer = z.object({
+  v,
+  /** Values are never told, to nobody. */
+  secrets: z.array(
+    z.object({
+      source: Text,
+      /** Name of the SecureString; null = this hub takes the token from elsewhere. */
+      parameter: Text.nullable(),
+      state: z.enum(['stored', 'missing', 'unknown']),
+      /** Why the source can't be used with it, in words; null = it can, as far as is known. */
+      problem: Text.nullable(),
+    }),
+  ),
+})
+export type SecretsAnswer = z.infer<typeof SecretsAnswer>

@@ -1,0 +1,148 @@
+import { describe, expect, it } from 'vitest'
+import { type SessionPorts, sweep, takeAgentMessage, TemplateShelf } from '../../../core/flows/index.ts'
+import { connectionId, fence, NO_NOTES, sourceId } from '../../../core/model/index.ts'
+import type { FleetStore } from '../../../core/ports.ts'
+import {
+  addHost,
+  claim,
+  claimsOf,
+  H1,
+  H2,
+  onlineHost,
+  reserved,
+  rid,
+  SECOND,
+  T0,
+} from '../../contract/store-fixtures.ts'
+import { template } from '../../sim/sim-world.ts'
+import { type RawTable, useBenches } from './bench.ts'
+
+/*
+ * L14: one damaged item of each kind. It is told, nothing is done about it, and everything else has its turn.
+ */
+
+const open = useBenches()
+
+interface Told {
+  readonly event: string
+  readonly fields: Readonly<Record<string, unknown>>
+}
+
+function portsOf(store: FleetStore, now: number) {
+  const told: Told[] = []
+  const log = (event: string, fields: Told['fields'] = {}): void => void told.push({ event, fields })
+  const ports: SessionPorts = {
+    store,
+    gateway: { post: async () => 'posted', close: async () => {} },
+    templates: () => [],
+    clock: { now: () => now, monotonicMs: () => now, sleep: async () => {} },
+    log: { info: log, warn: log, error: log },
+  }
+  return { ports, told }
+}
+
+async function spoil(raw: RawTable, pk: string, sk: string, change: Record<string, unknown>): Promise<void> {
+  await raw.put({ ...(await raw.get(pk, sk)), pk, sk, ...change })
+}
+
+describe('L14: a damaged', () => {
+  it.each<[string, string, Record<string, unknown>]>([
+    ['host', 'HOST', { slots: 'none' }],
+    ['sign of life', 'LIVE', { epoch: 'yesterday' }],
+    ['list of images', 'IMAGES', { images: 7 }],
+    ['runner', `RUNNER#${rid(1)}`, { state: 'hibernating' }],
+  ])('%s of one host keeps no other from being swept, and is an alarm', async (_, sk, change) => {
+    const { store, raw } = await open()
+    await onlineHost(store)
+    await store.putRunner(reserved(1), T0)
+    await addHost(store, H2)
+    const facts = { install: 'i2', capacity: { runners: 1, cpuMillis: 1, memoryMib: 1 } }
+    const session = { host: H2, connection: connectionId('c2'), now: T0 }
+    await store.beginSession({ ...session, facts: { ...facts, accepting: true, notAcceptingReason: null } })
+    await spoil(raw, 'HOST#h1', sk, change)
+    const { ports, told } = portsOf(store, T0 + 3_600 * SECOND)
+    await sweep(ports)
+    expect((await store.getHost(H2))?.state).toBe('offline')
+    expect(told.find(({ event }) => event === 'sweep.done')?.fields['violations']).toBe(1)
+    expect(told.some(({ event }) => event === 'store.item-unreadable')).toBe(true)
+  })
+
+  it('sign of life does not make its host silent', async () => {
+    const { store, raw } = await open()
+    await onlineHost(store)
+    await spoil(raw, 'HOST#h1', 'LIVE', { epoch: 'yesterday' })
+    await sweep(portsOf(store, T0 + 3_600 * SECOND).ports)
+    expect((await store.getHost(H1))?.state).toBe('online')
+  })
+
+  it('runner does not keep its host in syncing: its slot is kept, the others are settled', async () => {
+    const { store, raw } = await open()
+    const host = await onlineHost(store)
+    await claim(store, host, claimsOf(1, 2))
+    for (const n of [1, 2]) {
+      await store.putRunner(reserved(n), T0)
+      await store.dispatchRunner({ host: H1, id: rid(n), epoch: host.epoch, now: T0 })
+    }
+    await spoil(raw, 'HOST#h1', `RUNNER#${rid(1)}`, { state: 'hibernating' })
+    const { ports, told } = portsOf(store, T0 + SECOND)
+    const from = { host: H1, connection: connectionId('c9') }
+    await takeAgentMessage(ports, from, {
+      type: 'hello',
+      agentVersion: '1',
+      install: 'install-1',
+      engine: { kind: 'docker', version: '1', bootId: 'boot' },
+      capacity: host.capacity,
+      accepting: true,
+      notAcceptingReason: null,
+      fence: fence(0),
+    })
+    const { epoch } = (await store.getHost(H1))!
+    await takeAgentMessage(ports, from, { type: 'snapshot', epoch, seq: 1, entries: [], complete: [] })
+    const after = (await store.getHost(H1))!
+    expect(after.state).toBe('online')
+    expect([...after.slots.keys()]).toContain(rid(1))
+    expect(await store.getRunner(H1, rid(2))).toMatchObject({ state: 'gone', code: 'never-arrived' })
+    expect(told.filter(({ event }) => event === 'store.item-unreadable').length).toBeGreaterThan(0)
+    const runners = [{ runner: rid(1), sighting: { phase: 'running' as const, agoMs: 0 }, cleared: false }]
+    await takeAgentMessage(ports, from, { type: 'report', epoch, seq: 2, runners })
+  })
+
+  it('version of the templates stops planning, and says so; the next one is taken up', async () => {
+    const { store, raw } = await open()
+    const facts = { storedAt: T0, storedBy: 'ann', text: '', templates: [template('small')] }
+    await store.putTemplateVersion({ ...facts, version: 1 }, 0)
+    const { ports } = portsOf(store, T0)
+    const shelf = new TemplateShelf(ports)
+    expect(await shelf.refresh()).toBe(true)
+    expect(shelf.templates).toHaveLength(1)
+    const whole = await raw.get('TEMPLATES', 'CURRENT')
+    await raw.put({ ...whole, version: 'two' })
+    expect(await shelf.refresh()).toBe(true)
+    expect(shelf.templates).toEqual([])
+    expect(shelf.problem).toMatchObject({ code: 'templates-unreadable' })
+    expect(await shelf.refresh()).toBe(false)
+    await raw.put(whole)
+    expect(await shelf.refresh()).toBe(true)
+    expect(shelf.problem).toBeNull()
+  })
+
+  it('status of a source hides no other, and is replaced by the next', async () => {
+    const { store, raw } = await open()
+    const status = { checkedAt: T0, state: { kind: 'ok' as const }, waiting: [], refusals: [] }
+    for (const name of ['one', 'two']) await store.putSourceStatus({ ...status, source: sourceId(name) })
+    await spoil(raw, 'SOURCES', 'one', { state: 'fine' })
+    expect((await store.readSourceStatuses()).map(({ source }) => source)).toEqual(['two'])
+    await store.putSourceStatus({ ...status, source: sourceId('one') })
+    expect(await store.readSourceStatuses()).toHaveLength(2)
+  })
+
+  it('note of the last planner is no reason not to plan: its successor looks for itself', async () => {
+    const { store, raw } = await open()
+    const request = { holder: 'ann', build: 'b1', now: T0, ttlMs: 20_000, handOverAt: null }
+    await store.takeLease(request)
+    await spoil(raw, 'FLEET', 'LEASE', { notes: { mintWindows: 'many' } })
+    expect(await store.readLease()).toMatchObject({ holder: 'ann', notes: NO_NOTES })
+    const next = await store.takeLease({ ...request, holder: 'bob', now: T0 + 60 * SECOND })
+    expect(next).toMatchObject({ holder: 'bob', notes: NO_NOTES })
+  })
+})
