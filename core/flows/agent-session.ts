@@ -13,6 +13,7 @@ import type { AgentGateway, Clock, FleetStore, Log } from '../ports.ts'
 import { applySighting } from './sightings.ts'
 import { takeSnapshot } from './snapshot.ts'
 import { forEachLimited, WRITES_AT_ONCE } from './tasks.ts'
+import { unlessUnreadable } from './unreadable.ts'
 
 /** How often an agent speaks while nothing runs, well inside the ten minutes after which idle connections are cut. */
 const HEARTBEAT_IDLE_MS = 240_000
@@ -24,7 +25,8 @@ const HEARTBEAT_GRACE_MS = 30_000
 export interface SessionPorts {
   readonly store: FleetStore
   readonly gateway: AgentGateway
-  readonly templates: () => readonly Template[]
+  /** The templates in force now. */
+  readonly templates: () => readonly Template[] | Promise<readonly Template[]>
   readonly clock: Clock
   readonly log: Log
 }
@@ -74,7 +76,7 @@ async function takeInSession(
       return
     case 'report':
       await forEachLimited(message.runners, WRITES_AT_ONCE, (seen: RunnerSighting) =>
-        applySighting(ports, host, seen),
+        unlessUnreadable(ports.log, () => applySighting(ports, host, seen)),
       )
       return
     case 'heartbeat':
@@ -181,17 +183,21 @@ async function opened(ports: SessionPorts, from: AgentConnection, host: Host): P
   await sendPrefetch(ports, from, host)
 }
 
-/** The images that a host has to have, told when its session opens. */
-async function sendPrefetch(ports: SessionPorts, to: AgentConnection, host: Host): Promise<void> {
+/** The images that a host has to have: told when its session opens, and when the templates change. */
+export async function sendPrefetch(ports: SessionPorts, to: AgentConnection, host: Host): Promise<void> {
   const wanted = new Map(
-    ports
-      .templates()
+    (await ports.templates())
       .filter((template) => isAssigned(template, host))
       .map((template) => [template.image, template.pull]),
   )
   const images = [...wanted].map(([image, pull]) => ({ image, pull }))
   if (images.length === 0) return
-  await send(ports, to, { type: 'prefetch', command: `prefetch-${host.epoch}`, epoch: host.epoch, images })
+  await send(ports, to, {
+    type: 'prefetch',
+    command: `prefetch-${host.epoch}-${ports.clock.now()}`,
+    epoch: host.epoch,
+    images,
+  })
 }
 
 async function takeHeartbeat(ports: SessionPorts, host: Host, beat: Of<'heartbeat'>): Promise<void> {

@@ -9,6 +9,7 @@ import {
   type Refusal,
   type Reservation,
   type ReservedRunner,
+  SlipwayError,
   type Template,
   newRunnerId,
 } from '../model/index.ts'
@@ -94,7 +95,11 @@ async function claimOnHost(
     return false
   }
   loop.view.applyHost(host)
-  for (const runner of runners) loop.advance(runner)
+  for (const [index, runner] of runners.entries()) {
+    const queuedAt = desk.oldestQueuedAt(planned[index]?.reservation?.labels ?? [])
+    if (queuedAt !== null) loop.queuedAt.set(runner.id, queuedAt)
+    loop.advance(runner)
+  }
   onClaimed()
   await forEachLimited(runners, WRITES_AT_ONCE, async (runner) => {
     const there = await store.putRunner(runner, loop.now)
@@ -175,6 +180,10 @@ async function post(loop: Loop, { host, connection, launches }: Batch): Promise<
     })
     if (posted === 'posted') return
   } catch (cause) {
+    if (isTooLarge(cause)) {
+      await refuseTooLarge(loop, { host, connection, launches }, cause.message)
+      return
+    }
     // It may have arrived: only the agent can tell, and upkeep asks it.
     log.warn('launch.delivery-unknown', { host: id, launches: launches.length, cause })
     return
@@ -182,6 +191,22 @@ async function post(loop: Loop, { host, connection, launches }: Batch): Promise<
   await loop.connectionGone({ host: id, connection })
   await forEachLimited(launches, WRITES_AT_ONCE, ({ runner }) =>
     loop.endUnlaunched(runner, 'never-arrived', `Host ${id} had just disconnected when the launch was sent.`),
+  )
+}
+
+function isTooLarge(thrown: unknown): thrown is SlipwayError {
+  return thrown instanceof SlipwayError && thrown.code === 'message-too-large'
+}
+
+/** Nothing of the batch was sent. What fits goes alone; what doesn't would not fit tomorrow either. */
+async function refuseTooLarge(loop: Loop, batch: Batch, reason: string): Promise<void> {
+  const [only, ...others] = batch.launches
+  if (only !== undefined && others.length === 0) {
+    await loop.endUnlaunched(only.runner, 'launch-too-large', `${reason} Make the template's env smaller.`)
+    return
+  }
+  await forEachLimited(batch.launches, WRITES_AT_ONCE, (launch) =>
+    post(loop, { ...batch, launches: [launch] }),
   )
 }
 

@@ -7,9 +7,6 @@ const RENEW_EVERY_MS = 5_000
 /** A call to a source ends this long before the lease does. */
 const CALL_MARGIN_MS = 2_000
 
-/** Why a holder stopped being one. */
-export type LeaseEnd = 'lost' | 'yielded'
-
 /**
  * Holds the fleet lease by renewing it. What counts is the monotonic clock from before each request was sent: a
  * holder that was paused notices by itself that its time is over.
@@ -23,8 +20,9 @@ export class LeaseKeeper {
   readonly #build: string
   readonly #notes: () => LeaseNotes
   #endsAtMs: number
-  #ended: LeaseEnd | null = null
+  #lost = false
   readonly #over = new AbortController()
+  readonly #asked = new AbortController()
 
   constructor(
     ports: { store: FleetStore; clock: Clock; log: Log },
@@ -47,8 +45,13 @@ export class LeaseKeeper {
     return this.#over.signal
   }
 
-  get ended(): LeaseEnd | null {
-    return this.#ended
+  get isLost(): boolean {
+    return this.#lost
+  }
+
+  /** Aborts when another build asks for the lease; it is still held, and renewed until it is released. */
+  get yielding(): AbortSignal {
+    return this.#asked.signal
   }
 
   /** Time that a call to the outside may still take. */
@@ -71,8 +74,8 @@ export class LeaseKeeper {
 
   /** True while writes and effects are still ours to make. */
   holds(): boolean {
-    if (this.#ended === null && this.#clock.monotonicMs() >= this.#endsAtMs) this.#end('lost')
-    return this.#ended === null
+    if (!this.#lost && this.#clock.monotonicMs() >= this.#endsAtMs) this.#lose()
+    return !this.#lost
   }
 
   /** Renews until `signal` aborts or the lease is lost. */
@@ -102,10 +105,10 @@ export class LeaseKeeper {
     const request = { holder: this.#holder, fence: this.fence, now: this.#clock.now(), ttlMs: LEASE_TTL_MS }
     try {
       const lease = await this.#store.renewLease({ ...request, notes: this.#notes() })
-      if (lease === null) this.#end('lost')
+      if (lease === null) this.#lose()
       else {
         this.#endsAtMs = sentAtMs + LEASE_TTL_MS
-        if (lease.yieldTo !== null && lease.yieldTo !== this.#build) this.#end('yielded')
+        if (lease.yieldTo !== null && lease.yieldTo !== this.#build) this.#asked.abort()
       }
     } catch (cause) {
       this.#log.warn('lease.renewal-failed', { cause })
@@ -113,10 +116,10 @@ export class LeaseKeeper {
     }
   }
 
-  #end(how: LeaseEnd): void {
-    if (this.#ended !== null) return
-    this.#ended = how
-    this.#log.warn('lease.ended', { how, fence: this.fence })
+  #lose(): void {
+    if (this.#lost) return
+    this.#lost = true
+    this.#log.warn('lease.lost', { fence: this.fence })
     this.#over.abort()
   }
 }

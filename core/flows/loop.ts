@@ -8,6 +8,7 @@ import type {
   LeaseNotes,
   ReservedRunner,
   Runner,
+  RunnerId,
   SourceId,
 } from '../model/index.ts'
 import {
@@ -26,6 +27,14 @@ import type { LeaseKeeper } from './lease-keeper.ts'
 import type { SourceDesk } from './source-desk.ts'
 import { Bell, type TaskGroup } from './tasks.ts'
 
+/** For a planner whose time is bounded: when it must hand over, and when it may go because nothing is to do. */
+export interface Turn {
+  /** By the monotonic clock. */
+  readonly handOverAtMs: number
+  /** Asked only while nothing lives and nothing waits. */
+  readonly staysInQuiet: (lastWorkAt: EpochMs, now: EpochMs) => boolean
+}
+
 /** One run of the control loop: what its tasks share. */
 export class Loop {
   readonly hub: Hub
@@ -38,22 +47,34 @@ export class Loop {
   readonly claiming = new Set<Hold>()
   readonly watchBell = new Bell()
   readonly startedAt: EpochMs
+  readonly turn: Turn | null
+  /** Set: no new poll and no new mint; what is under way is brought to its end. */
+  isLeaving = false
+  /** When the fleet was last looked at, by the monotonic clock. */
+  lookedAtMs: number
+  /** Since when the oldest job of the label set waited for which a runner was reserved. */
+  readonly queuedAt = new Map<RunnerId, EpochMs>()
   #lastWorkAtMs: number
 
+  /** `lastWorkAt`: as the last holder noted it. */
   constructor(parts: {
     hub: Hub
     lease: LeaseKeeper
     desks: readonly SourceDesk[]
     view: FleetView
     tasks: TaskGroup
+    turn: Turn | null
+    lastWorkAt: EpochMs
   }) {
     this.hub = parts.hub
     this.lease = parts.lease
     this.desks = parts.desks
     this.view = parts.view
     this.tasks = parts.tasks
+    this.turn = parts.turn
     this.startedAt = parts.hub.clock.now()
-    this.#lastWorkAtMs = parts.hub.clock.monotonicMs()
+    this.lookedAtMs = parts.hub.clock.monotonicMs()
+    this.#lastWorkAtMs = this.lookedAtMs - Math.max(0, this.startedAt - parts.lastWorkAt)
   }
 
   get now(): EpochMs {
@@ -62,6 +83,27 @@ export class Loop {
 
   get msSinceWork(): number {
     return this.hub.clock.monotonicMs() - this.#lastWorkAtMs
+  }
+
+  get lastWorkAt(): EpochMs {
+    return this.now - this.msSinceWork
+  }
+
+  /** Somebody has to look after something: a runner, a job that waits, or an end that its source has not heard of. */
+  get workLeft(): boolean {
+    if (this.view.liveRunnerCount > 0 || this.claiming.size > 0) return true
+    return this.desks.some((desk) => desk.waiting.length > 0 || desk.unreportedEnds.size > 0)
+  }
+
+  /** Time until this planner must have handed over. */
+  get msToHandOver(): number {
+    return this.turn === null ? Infinity : this.turn.handOverAtMs - this.hub.clock.monotonicMs()
+  }
+
+  /** Nothing is to do, and the time of day asks for no more than one look. */
+  get mayLeave(): boolean {
+    if (this.turn === null || this.workLeft) return false
+    return !this.turn.staysInQuiet(this.lastWorkAt, this.now)
   }
 
   sawWork(): void {
@@ -103,7 +145,8 @@ export class Loop {
     if (before === null && after.state === 'gone') return
     this.sawWork()
     this.report(after)
-    this.hub.log.info(`runner.${after.state}`, eventFields(after))
+    this.hub.log.info(`runner.${after.state}`, { ...eventFields(after), ...this.#timesOf(after) })
+    if (after.state !== 'reserved' && after.state !== 'dispatched') this.queuedAt.delete(after.id)
     if (after.state === 'gone') this.#learnFromEnd(after)
   }
 
@@ -160,6 +203,21 @@ export class Loop {
         this.desks.flatMap((desk) => (desk.mintWindow === undefined ? [] : [[desk.id, desk.mintWindow]])),
       ),
       reportedUpTo: Object.fromEntries(this.desks.map((desk) => [desk.id, desk.reportedUpTo(this.now)])),
+      lastWorkAt: Math.floor(this.lastWorkAt),
+      workLeft: this.workLeft,
+    }
+  }
+
+  /**
+   * How long a start took. `queuedMs` counts from when the oldest job of the runner's labels was queued, since which job
+   * a runner will take is not known: an upper bound. Absent for a runner that an earlier holder reserved.
+   */
+  #timesOf(runner: Runner): Readonly<Record<string, number>> {
+    if (runner.state !== 'running') return {}
+    const queuedAt = this.queuedAt.get(runner.id)
+    return {
+      reservedMs: Math.max(0, runner.startedAt - runner.reservedAt),
+      ...(queuedAt !== undefined && { queuedMs: Math.max(0, runner.startedAt - queuedAt) }),
     }
   }
 

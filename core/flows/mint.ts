@@ -15,13 +15,16 @@ const IDLE_MS = 60_000
 /** Mints waiting runners of one source in small batches and dispatches them, until the signal aborts. */
 export async function mintAndDispatch(loop: Loop, desk: SourceDesk, signal: AbortSignal): Promise<void> {
   const { clock } = loop.hub
-  while (!signal.aborted && loop.lease.holds()) {
+  while (!signal.aborted && loop.lease.holds() && !loop.isLeaving) {
     const allowance = mintAllowance(desk.limits, desk.mintWindow, loop.now)
     const pauseMs = desk.mintAfterMs - clock.monotonicMs()
     if (desk.mintQueue.length === 0) await desk.mintBell.wait(clock, IDLE_MS, signal)
     else if (pauseMs > 0) await clock.sleep(pauseMs, signal)
     else if ('waitMs' in allowance) await clock.sleep(allowance.waitMs, signal)
-    else await mintBatch(loop, desk, takeBatch(desk, allowance.batch), signal)
+    else {
+      desk.minting += 1
+      await mintBatch(loop, desk, takeBatch(desk, allowance.batch), signal).finally(() => (desk.minting -= 1))
+    }
   }
 }
 

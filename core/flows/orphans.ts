@@ -15,6 +15,7 @@ const UNLAUNCHED_CODES: ReadonlySet<GoneRunner['code']> = new Set([
   'mint-refused',
   'mint-unknown',
   'never-arrived',
+  'launch-too-large',
   'hub-restarted',
   'orphaned-slot',
   'host-dead',

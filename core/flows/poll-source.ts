@@ -13,11 +13,14 @@ import { SourceError } from '../ports.ts'
 import { launchGranted, launchWarm } from './launch.ts'
 import type { Loop } from './loop.ts'
 import type { SourceDesk } from './source-desk.ts'
+import { failing, stateAfter } from './source-status.ts'
 
 /** Polls woken by freed room keep this distance, so that a hundred exits don't make a hundred polls. */
 const WOKEN_SPACING_MS = 100
 /** Below this there is no use in starting a poll: the lease has to be renewed first. */
 const CALL_MIN_MS = 3_000
+/** A poll that is under way at the hand-over would hold it up. */
+const POLL_MIN_MS = 1_000
 
 /** Paces the first call, while the source's own limits are not known yet. */
 const OPENING_PACE = { pollWaitSecondsMax: 0, pollIntervalMs: 1_000, pollIntervalMaxMs: 5_000 }
@@ -42,9 +45,9 @@ export async function openSource(loop: Loop, desk: SourceDesk, signal: AbortSign
 /** Polls one source until the signal aborts. A failing source delays nobody else. */
 export async function pollSource(loop: Loop, desk: SourceDesk, signal: AbortSignal): Promise<void> {
   const { clock, random } = loop.hub
-  while (!signal.aborted && loop.lease.holds()) {
+  while (!signal.aborted && loop.lease.holds() && !loop.isLeaving) {
     const startedMs = clock.monotonicMs()
-    await pollOnce(loop, desk, signal)
+    if (hasTemplates(loop, desk)) await pollOnce(loop, desk, signal)
     const spacingMs = pollSpacingMs(desk.last, desk.limits, loop.msSinceWork, random.unit())
     const restMs = spacingMs - (clock.monotonicMs() - startedMs)
     // Room is not what a failing source is waited for.
@@ -53,9 +56,19 @@ export async function pollSource(loop: Loop, desk: SourceDesk, signal: AbortSign
   }
 }
 
+/** Without templates nothing is asked for: what was granted could not be launched. */
+function hasTemplates(loop: Loop, desk: SourceDesk): boolean {
+  const { problem } = loop.hub.templatesInForce
+  if (problem === null) return true
+  desk.state = failing(problem.code, problem.message)
+  desk.waiting = []
+  desk.last = { kind: 'empty', inRow: 0 }
+  return false
+}
+
 async function pollOnce(loop: Loop, desk: SourceDesk, signal: AbortSignal): Promise<void> {
   const { lease } = loop
-  if (lease.msForCalls() < CALL_MIN_MS) {
+  if (lease.msForCalls() < CALL_MIN_MS || loop.msToHandOver < POLL_MIN_MS) {
     await loop.hub.clock.sleep(WOKEN_SPACING_MS, signal)
     return
   }
@@ -65,10 +78,12 @@ async function pollOnce(loop: Loop, desk: SourceDesk, signal: AbortSignal): Prom
     ask.total < desk.waiting.reduce((jobs, waiting) => jobs + ungranted(waiting), 0) || ask.total === 0
   desk.holds = ask.holds
   const waitSeconds = Math.min(
-    holdSeconds(desk.limits, loop.msSinceWork),
+    loop.mayLeave ? 0 : holdSeconds(desk.limits, loop.msSinceWork),
     Math.floor(lease.msForCalls() / 1000) - 2,
+    Math.floor(loop.msToHandOver / 1000) - 1,
   )
   const request = { capacity: ask.capacity, maxReservations: ask.total, waitSeconds }
+  desk.polling = true
   try {
     const answer = await lease.call(signal, (guarded) => desk.source.poll(request, guarded))
     desk.holds = []
@@ -76,6 +91,8 @@ async function pollOnce(loop: Loop, desk: SourceDesk, signal: AbortSignal): Prom
   } catch (thrown) {
     desk.holds = []
     if (!signal.aborted) notePollFailure(loop, desk, thrown)
+  } finally {
+    desk.polling = false
   }
 }
 
@@ -83,6 +100,7 @@ async function pollOnce(loop: Loop, desk: SourceDesk, signal: AbortSignal): Prom
 function takeAnswer(loop: Loop, desk: SourceDesk, answer: DemandAnswer, promised: readonly Hold[]): void {
   const before = { last: desk.last, waiting: desk.waiting }
   desk.waiting = answer.waiting
+  desk.state = { kind: 'ok' }
   desk.last =
     answer.reservations.length > 0
       ? { kind: 'granted' }
@@ -129,7 +147,8 @@ export async function orderStop(loop: Loop, id: RunnerId, reason: StopReason): P
 }
 
 function sayRefusals(loop: Loop, desk: SourceDesk): void {
-  sayOnce(loop, desk, explainWaiting(loop.world(), desk.id, desk.waiting, loop.holdsBeside(desk)))
+  desk.refusals = explainWaiting(loop.world(), desk.id, desk.waiting, loop.holdsBeside(desk))
+  sayOnce(loop, desk, desk.refusals)
 }
 
 function sayOnce(loop: Loop, desk: SourceDesk, refusals: readonly Refusal[]): void {
@@ -142,7 +161,8 @@ function sayOnce(loop: Loop, desk: SourceDesk, refusals: readonly Refusal[]): vo
 }
 
 function notePollFailure(loop: Loop, desk: SourceDesk, thrown: unknown): void {
-  if (!(thrown instanceof SourceError)) throw thrown
+  desk.state = stateAfter(thrown)
+  if (!(thrown instanceof SourceError)) return
   const { kind, message, retryAfterMs } = thrown
   if (kind === 'unauthorized') {
     noteUnauthorized(loop, desk, message)

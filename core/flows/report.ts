@@ -23,23 +23,26 @@ export async function reportToSource(loop: Loop, desk: SourceDesk, signal: Abort
       repeatLive(loop, desk)
       repeatAtMs = clock.monotonicMs() + REPEAT_EVERY_MS
     }
-    failures = (await flushReports(loop, desk, signal)) === 'told' ? 0 : failures + 1
+    const flushed = await flushReports(loop, desk, signal)
+    failures = flushed.kind === 'told' ? 0 : failures + 1
     const pauseMs =
       failures === 0
         ? desk.limits.reportIntervalMs
         : Math.min(RETRY_FIRST_MS * 2 ** (failures - 1), RETRY_MAX_MS)
-    await clock.sleep(pauseMs, signal)
+    await clock.sleep(Math.max(pauseMs, flushed.retryAfterMs), signal)
   }
 }
 
-/** `told`: everything that was on the desk has reached the source. `refused`: it will not listen to our token. */
-export async function flushReports(
-  loop: Loop,
-  desk: SourceDesk,
-  signal: AbortSignal,
-): Promise<'told' | 'later' | 'refused'> {
+export interface Flushed {
+  /** `told`: everything that was on the desk has reached the source. `refused`: it will not listen to our token. */
+  readonly kind: 'told' | 'later' | 'refused'
+  /** As long as the source asks to be left alone. */
+  readonly retryAfterMs: number
+}
+
+export async function flushReports(loop: Loop, desk: SourceDesk, signal: AbortSignal): Promise<Flushed> {
   const batch = [...desk.reports.values()]
-  if (batch.length === 0) return 'told'
+  if (batch.length === 0) return { kind: 'told', retryAfterMs: 0 }
   try {
     await loop.lease.call(signal, (guarded) => desk.source.report(batch, guarded))
   } catch (thrown) {
@@ -50,10 +53,13 @@ export async function flushReports(
         kind: thrown.kind,
         message: thrown.message,
       })
-    return thrown.kind === 'unauthorized' ? 'refused' : 'later'
+    return {
+      kind: thrown.kind === 'unauthorized' ? 'refused' : 'later',
+      retryAfterMs: thrown.retryAfterMs ?? 0,
+    }
   }
   for (const report of batch) settleReport(desk, report)
-  return 'told'
+  return { kind: 'told', retryAfterMs: 0 }
 }
 
 function settleReport(desk: SourceDesk, report: RunnerReport): void {

@@ -10,6 +10,7 @@ import {
 } from '../model/index.ts'
 import { applySighting, type SightingPorts } from './sightings.ts'
 import { forEachLimited, WRITES_AT_ONCE } from './tasks.ts'
+import { unlessUnreadable } from './unreadable.ts'
 
 type Snapshot = Extract<AgentMessage, { type: 'snapshot' }>
 
@@ -27,7 +28,8 @@ export async function takeSnapshot(
   await forEachLimited(entries, WRITES_AT_ONCE, (entry) => takeEntry(ports, host, entry))
   if (complete === null) return false
   const present = new Set(complete)
-  const live = await ports.store.listLiveRunners(host.id)
+  const { runners: live, unreadable } = await ports.store.listLiveRunners(host.id)
+  for (const item of unreadable) ports.log.error('store.item-unreadable', { ...item })
   // Nothing is claimed on a host that syncs: if it still does, all that was listed is older than the snapshot.
   const after = await ports.store.getHost(host.id)
   if (after?.epoch !== host.epoch || after.state !== 'syncing') return false
@@ -37,9 +39,11 @@ export async function takeSnapshot(
 }
 
 async function takeEntry(ports: SightingPorts, host: Host, entry: SnapshotEntry): Promise<void> {
-  const known = await ports.store.getRunner(host.id, entry.runner)
-  if (known === null && entry.sighting.phase !== 'refused') await rebuild(ports, host, entry)
-  await applySighting(ports, host, entry)
+  await unlessUnreadable(ports.log, async () => {
+    const known = await ports.store.getRunner(host.id, entry.runner)
+    if (known === null && entry.sighting.phase !== 'refused') await rebuild(ports, host, entry)
+    await applySighting(ports, host, entry)
+  })
   if (!entry.cleared && entry.sighting.phase !== 'refused') await holdSlot(ports, host, entry)
 }
 
@@ -122,15 +126,16 @@ function endingOfAbsent(runner: LiveRunner, host: Host): Ending {
 
 /** Slots whose container is gone. A slot without a record may belong to a claim under way: the control loop looks after it. */
 async function freeAbsent(
-  { store, clock }: SightingPorts,
+  { store, clock, log }: SightingPorts,
   host: Host,
   live: readonly LiveRunner[],
   present: ReadonlySet<RunnerId>,
 ): Promise<void> {
   const reserved = new Set(live.filter((runner) => runner.state === 'reserved').map((runner) => runner.id))
   const absent = [...host.slots.keys()].filter((id) => !present.has(id) && !reserved.has(id))
-  await forEachLimited(absent, WRITES_AT_ONCE, async (id) => {
+  const free = async (id: RunnerId): Promise<void> => {
     const runner: Runner | null = await store.getRunner(host.id, id)
     if (runner?.state === 'gone') await store.freeSlot({ host: host.id, runner: id, now: clock.now() })
-  })
+  }
+  await forEachLimited(absent, WRITES_AT_ONCE, (id) => unlessUnreadable(log, () => free(id)))
 }

@@ -1,11 +1,13 @@
 import {
   type Backoff,
   type EpochMs,
+  type Refusal,
   type ReservedRunner,
   type RunnerId,
   type RunnerReport,
   SlipwayError,
   type SourceId,
+  type SourceState,
   type WaitingJobs,
 } from '../model/index.ts'
 import type { Hold, LastPoll, MintWindow, SourceDemand } from '../plan/index.ts'
@@ -18,6 +20,14 @@ export class SourceDesk {
   #limits: SourceLimits | null = null
   last: LastPoll = { kind: 'none' }
   waiting: readonly WaitingJobs[] = []
+  /** Why jobs wait, as of the last answer. */
+  refusals: readonly Refusal[] = []
+  /** How the last call that asks for jobs went; null = none has ended yet. */
+  state: SourceState | null = null
+  /** A poll is open, or its answer is being taken in. */
+  polling = false
+  /** Mints under way: their tokens are in no store. */
+  minting = 0
   /** Room promised to the poll in flight. */
   holds: readonly Hold[] = []
   /** The last ask left known jobs unasked: room that comes free is worth a poll at once. */
@@ -71,6 +81,12 @@ export class SourceDesk {
 
   demand(): Omit<SourceDemand, 'live'> {
     return { source: this.id, waiting: this.waiting, holds: this.holds }
+  }
+
+  /** Since when the oldest job of these labels waits, as far as the source has told. */
+  oldestQueuedAt(labels: readonly string[]): EpochMs | null {
+    const name = labels.join()
+    return this.waiting.find((jobs) => jobs.labels.join() === name)?.oldestQueuedAt ?? null
   }
 
   /** Every end up to this time has reached the source. */

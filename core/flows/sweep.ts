@@ -1,7 +1,8 @@
-import { type Fleet, type Host, type HostLiveness, TOMBSTONE_MS } from '../model/index.ts'
+import { type Fleet, type Host, type HostLiveness, type RunnerId, TOMBSTONE_MS } from '../model/index.ts'
 import { endAgentSession, type SessionPorts } from './agent-session.ts'
 import { freeOrphan } from './orphans.ts'
 import { forEachLimited, WRITES_AT_ONCE } from './tasks.ts'
+import { unlessUnreadable } from './unreadable.ts'
 
 /** A host offline for longer than most outages is gone for good; its runners are written off. */
 export const HOST_DEAD_AFTER_MS = 30 * 60_000
@@ -20,11 +21,22 @@ export async function sweep(ports: SessionPorts): Promise<void> {
   const attempt = async (work: Promise<void>): Promise<void> => {
     await work.catch((thrown: unknown) => failures.push(thrown))
   }
-  for (const host of fleet.hosts) await attempt(sweepHost(ports, host, liveness.get(host.id), now))
+  // Whose sign of life can't be read has not fallen silent for that.
+  const unknown = new Set(fleet.unreadable.filter(({ runner }) => runner === null).map(({ host }) => host))
+  for (const host of fleet.hosts)
+    if (!unknown.has(host.id)) await attempt(sweepHost(ports, host, liveness.get(host.id), now))
   await attempt(writeOffHomeless(ports, fleet, now))
-  for (const violation of audit(fleet.hosts)) log.error('audit.violation', violation)
+  const violations = [...audit(fleet.hosts)]
+  for (const violation of violations) log.error('audit.violation', violation)
+  for (const item of fleet.unreadable) log.error('store.item-unreadable', { ...item })
   const removed = await store.removeExpired({ before: now - TOMBSTONE_MS, limit: REMOVALS_PER_SWEEP })
-  if (removed > 0) log.info('sweep.expired', { removed })
+  log.info('sweep.done', {
+    hostsOnline: fleet.hosts.filter(({ state }) => state === 'online' || state === 'syncing').length,
+    hostsOffline: fleet.hosts.filter(({ state }) => state === 'offline').length,
+    violations: violations.length + fleet.unreadable.length,
+    removed,
+    failures: failures.length,
+  })
   // L14: what went wrong with one host has held up nothing else.
   if (failures.length > 0) throw failures[0]
 }
@@ -61,13 +73,14 @@ async function writeOff(ports: SessionPorts, host: Host, now: number): Promise<v
   if ((await store.getHost(host.id))?.state !== 'dead') return
   const reason = `Host ${host.id} was declared dead.`
   const ending = { outcome: 'lost', code: 'host-dead', reason, exitCode: null } as const
-  await forEachLimited(await store.listLiveRunners(host.id), WRITES_AT_ONCE, async ({ id }) => {
+  await forEachLimited((await store.listLiveRunners(host.id)).runners, WRITES_AT_ONCE, async ({ id }) => {
     await store.endRunner({ host: host.id, id, ending, now })
   })
-  await forEachLimited(host.slots.keys(), WRITES_AT_ONCE, async (id) => {
+  const free = async (id: RunnerId): Promise<void> => {
     const there = await freeOrphan(ports, host, id)
     if (there?.state === 'gone') await store.freeSlot({ host: host.id, runner: id, now })
-  })
+  }
+  await forEachLimited(host.slots.keys(), WRITES_AT_ONCE, (id) => unlessUnreadable(ports.log, () => free(id)))
 }
 
 /** H8: runners of a host that was removed, which nobody else looks after any more. */

@@ -1,10 +1,14 @@
+import { sendPrefetch } from './agent-session.ts'
 import type { Loop } from './loop.ts'
+import { forEachLimited, WRITES_AT_ONCE } from './tasks.ts'
 
 /** About twice a second while work lives. */
 const BUSY_INTERVAL_MS = 400
 const IDLE_INTERVAL_MS = 5_000
 /** The slow repair: whatever a hint missed is found here. */
 const FULL_READ_EVERY_MS = 60_000
+/** Whoever stores new templates sees them in force soon after. */
+const TEMPLATES_EVERY_MS = 10_000
 /** The change feed repeats itself for some seconds; an end must be remembered for longer than that. */
 const GONE_MEMORY_MS = 5 * 60_000
 
@@ -20,11 +24,28 @@ export async function watchFleet(loop: Loop, since: number, signal: AbortSignal)
     cursor = changes.cursor
     const isNews = loop.view.isNews(changes)
     for (const advance of loop.view.apply(changes)) loop.follow(advance)
+    loop.lookedAtMs = clock.monotonicMs()
     if (isNews) loop.roomChanged()
     if (clock.monotonicMs() >= fullReadAtMs) {
       await readEverything(loop)
       fullReadAtMs = clock.monotonicMs() + FULL_READ_EVERY_MS
     }
+  }
+}
+
+/** Takes up new templates, and has the hosts fetch their images. */
+export async function followTemplates(loop: Loop, signal: AbortSignal): Promise<void> {
+  const { clock, templatesInForce } = loop.hub
+  while (!signal.aborted && loop.lease.holds()) {
+    await clock.sleep(TEMPLATES_EVERY_MS, signal)
+    if (signal.aborted || !(await templatesInForce.refresh())) continue
+    loop.sawWork()
+    const online = [...loop.view.hosts].filter(({ state }) => state === 'online')
+    await forEachLimited(online, WRITES_AT_ONCE, async (host) => {
+      if (host.connection !== null)
+        await sendPrefetch(loop.hub, { host: host.id, connection: host.connection }, host)
+    })
+    for (const desk of loop.desks) desk.pollBell.ring()
   }
 }
 

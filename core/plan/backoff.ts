@@ -7,13 +7,14 @@ const BACKOFF_MAX_MS = 5 * 60_000
 /** A runner that fails this soon has not run a job: its image or its host is broken. */
 const FAST_EXIT_MS = 3_000
 
-/** Ends that say something about (template, host), not about the job, the source or a person. */
+/** Ends that would come again for (template, host): they say nothing of the job, the source or a person. */
 const HOST_FAULTS: ReadonlySet<EndCode> = new Set([
   'image-unavailable',
   'engine-failed',
   'engine-unreachable',
   'never-started',
   'never-registered',
+  'launch-too-large',
   'container-vanished',
   'host-rebooted',
 ])

@@ -5,7 +5,7 @@ import type {
 import { endAgentSession, type SessionPorts, takeAgentMessage } from '../../core/flows/index.ts'
 import { type AgentConnection, connectionId, hostId, SlipwayError } from '../../core/model/index.ts'
 import { decodeAgentMessage } from '../../protocol/agent.ts'
-import type { AgentAuthorizerContext } from './authorizer.ts'
+import type { AgentAuthorizerContext } from '../agent-authorizer/handler.ts'
 
 export type AgentSocketEvent = APIGatewayProxyWebsocketEventV2WithRequestContext<
   APIGatewayEventWebsocketRequestContextV2 & {

@@ -52,6 +52,7 @@ export class SimAgent {
   readonly #sources: readonly SimSource[]
   readonly #capacity: HostCapacity
   readonly #send: (from: AgentConnection, message: AgentMessage) => void
+  readonly #beatMs: () => number
 
   constructor(parts: {
     host: HostId
@@ -59,12 +60,15 @@ export class SimAgent {
     sources: readonly SimSource[]
     capacity: HostCapacity
     send: (from: AgentConnection, message: AgentMessage) => void
+    /** The time between two heartbeats, from the first on. */
+    beatMs?: () => number
   }) {
     this.host = parts.host
     this.#clock = parts.clock
     this.#sources = parts.sources
     this.#capacity = parts.capacity
     this.#send = parts.send
+    this.#beatMs = parts.beatMs ?? (() => BEAT_MS)
   }
 
   connect(): ConnectionId {
@@ -81,13 +85,14 @@ export class SimAgent {
       notAcceptingReason: null,
       fence: this.#fence,
     })
-    void this.#beat(this.connection)
+    void this.#beat(this.connection, BEAT_MS)
     return this.connection
   }
 
-  async #beat(connection: ConnectionId): Promise<void> {
-    await this.#clock.sleep(BEAT_MS)
+  async #beat(connection: ConnectionId, inMs: number): Promise<void> {
+    await this.#clock.sleep(inMs)
     if (this.connection !== connection) return
+    const nextInMs = this.#beatMs()
     if (this.online)
       this.#tell({
         type: 'heartbeat',
@@ -95,9 +100,9 @@ export class SimAgent {
         accepting: true,
         notAcceptingReason: null,
         startsPerMinute: null,
-        nextInMs: BEAT_MS,
+        nextInMs,
       })
-    await this.#beat(connection)
+    await this.#beat(connection, nextInMs)
   }
 
   /** What holds this host's room now. */

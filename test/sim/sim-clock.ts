@@ -13,6 +13,12 @@ export class SimClock implements Clock {
   #timers: Timer[] = []
   /** Where the wall clock starts; the two run alike. */
   readonly epochMs = 1_700_000_000_000
+  readonly #settled: () => Promise<void>
+
+  /** `settled` resolves once everything has gone on that can without time passing. */
+  constructor(settled: () => Promise<void> = settle) {
+    this.#settled = settled
+  }
 
   now(): number {
     return this.epochMs + Math.floor(this.#nowMs)
@@ -46,7 +52,7 @@ export class SimClock implements Clock {
   async runUntil(done: () => boolean, limitMs: number, what: () => string = () => ''): Promise<void> {
     const endMs = this.#nowMs + limitMs
     for (;;) {
-      await settle()
+      await this.#settled()
       if (done()) return
       const next = this.#timers.toSorted(
         (left, right) => left.atMs - right.atMs || left.order - right.order,
@@ -68,7 +74,7 @@ export class SimClock implements Clock {
 }
 
 /** Everything that can go on without time passing has gone on. */
-async function settle(): Promise<void> {
+export async function settle(): Promise<void> {
   await new Promise((resolve) => {
     setImmediate(resolve)
   })

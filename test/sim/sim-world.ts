@@ -142,6 +142,7 @@ export class SimWorld {
     gateway?: AgentGateway
     sources?: readonly DemandSource[]
     build?: string
+    refreshTemplates?: () => Promise<boolean>
   }): SimHub {
     const drain = new AbortController()
     const stop = new AbortController()
@@ -151,6 +152,7 @@ export class SimWorld {
       gateway: parts.gateway ?? this.gateway(),
       sources: parts.sources ?? this.sources,
       templates: () => this.templates,
+      templatesInForce: { problem: null, refresh: parts.refreshTemplates ?? (async () => false) },
       clock: this.clock,
       random: this.random,
       log: this.log,

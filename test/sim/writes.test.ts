@@ -52,5 +52,5 @@ it('a launch costs four writes until it runs, two at its end, and one message pe
     freeSlot: JOBS,
   })
   expect(launches).toBe(world.source.mintCalls)
-  expect(world.source.mintCalls).toBe(JOBS / 10)
+  expect(world.source.mintCalls).toBe(JOBS / 5)
 })

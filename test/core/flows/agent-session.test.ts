@@ -58,7 +58,7 @@ describe('an agent session', () => {
       log: { info() {}, warn() {}, error() {} },
     }
     await store.addHost({ id: ONE, tags: [], tokenHash: 'hash', now: clock.now() })
-    await store.takeLease({ holder: 'a', build: '1', now: clock.now(), ttlMs: 20_000 })
+    await store.takeLease({ holder: 'a', build: '1', now: clock.now(), ttlMs: 20_000, handOverAt: null })
   })
 
   const from = (name: string): AgentConnection => ({ host: ONE, connection: connectionId(name) })

@@ -31,7 +31,7 @@ describe('a snapshot that comes late, twice, or beside a launch', () => {
     store = createMemoryStore()
     ports = portsOf(store)
     await store.addHost({ id: ONE, tags: [], tokenHash: 'hash', now: clock.now() })
-    await store.takeLease({ holder: 'a', build: '1', now: clock.now(), ttlMs: 20_000 })
+    await store.takeLease({ holder: 'a', build: '1', now: clock.now(), ttlMs: 20_000, handOverAt: null })
   })
 
   function portsOf(through: FleetStore): SessionPorts {

@@ -23,7 +23,7 @@ it('W5: a host that falls silent is offline after its heartbeats are missed, and
   await world.clock.run(160_000)
   await world.sweep()
   expect((await world.store.getHost(agent.host))?.state).toBe('offline')
-  expect(await world.store.listLiveRunners(agent.host)).toHaveLength(2)
+  expect((await world.store.listLiveRunners(agent.host)).runners).toHaveLength(2)
 })
 
 it('E2: a host that stays away is declared dead; its runners are lost once and its slots are free', async () => {
@@ -80,7 +80,7 @@ it('H8: a host that was removed takes its runners with it, and its source hears 
   await world.disconnect(agent, { told: true })
   await world.store.removeHost(agent.host)
   await world.sweep()
-  expect(await world.store.listLiveRunners(agent.host)).toEqual([])
+  expect((await world.store.listLiveRunners(agent.host)).runners).toEqual([])
   await world.clock.run(5_000)
   const told = [...world.source.reports.values()]
   expect(told.map(({ state, reason }) => [state, reason])).toEqual([

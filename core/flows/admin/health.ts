@@ -1,0 +1,60 @@
+import { type EpochMs, type Lease, RELEASED_AT, type SourceId, type SourceStatus } from '../../model/index.ts'
+import type { AdminPorts } from './ports.ts'
+
+/** A loop that idles is woken every minute; three missed in a row are no coincidence. */
+const IDLE_MAX_MS = 3 * 60_000
+
+export interface Health {
+  /** Nothing needs a person. */
+  readonly ok: boolean
+  readonly loop: {
+    /** `idle`: nothing to do, and it looked lately. `stopped`: nobody looks any more. */
+    readonly state: 'working' | 'idle' | 'stopped' | 'never-started'
+    readonly build: string | null
+    readonly takenAt: EpochMs | null
+  }
+  readonly sources: readonly SourceHealth[]
+}
+
+export interface SourceHealth {
+  readonly source: SourceId
+  readonly state: 'ok' | 'secret-missing' | 'failing' | 'unknown'
+  /** Where the missing token belongs. */
+  readonly parameter: string | null
+  /** How it fails. */
+  readonly code: string | null
+  readonly checkedAt: EpochMs | null
+}
+
+/** Whether the hub does its work. Tells nothing of hosts, runners or jobs: everyone may ask. */
+export async function checkHealth({ store, clock, sources }: AdminPorts): Promise<Health> {
+  const [lease, statuses] = await Promise.all([store.readLease(), store.readSourceStatuses()])
+  const state = loopState(lease, clock.now())
+  const known = new Map(statuses.map((status) => [status.source, status]))
+  const ids = [...new Set([...sources.map(({ id }) => id), ...known.keys()])]
+  const told = ids.toSorted().map((id) => sourceHealth(id, known.get(id) ?? null))
+  const isAlive = state === 'working' || state === 'idle'
+  return {
+    ok: isAlive && told.every((source) => source.state === 'ok'),
+    loop: { state, build: lease?.build ?? null, takenAt: lease?.takenAt ?? null },
+    sources: told,
+  }
+}
+
+function loopState(lease: Lease | null, now: EpochMs): Health['loop']['state'] {
+  if (lease === null) return 'never-started'
+  if (lease.expiresAt > now) return 'working'
+  return lease.expiresAt === RELEASED_AT && now - lease.takenAt < IDLE_MAX_MS ? 'idle' : 'stopped'
+}
+
+function sourceHealth(source: SourceId, status: SourceStatus | null): SourceHealth {
+  if (status === null) return { source, state: 'unknown', parameter: null, code: null, checkedAt: null }
+  const { state, checkedAt } = status
+  return {
+    source,
+    state: state.kind,
+    parameter: state.kind === 'secret-missing' ? state.parameter : null,
+    code: state.kind === 'failing' ? state.code : null,
+    checkedAt,
+  }
+}

@@ -1,0 +1,70 @@
+import {
+  type Host,
+  type HostId,
+  type HostLiveness,
+  type ImageState,
+  messageOf,
+  SlipwayError,
+} from '../../model/index.ts'
+import type { AdminPorts } from './ports.ts'
+
+export interface HostReport {
+  readonly host: Host
+  readonly liveness: HostLiveness | null
+  readonly images: ReadonlyMap<string, ImageState>
+}
+
+/** Every host with what it said of itself, by name. */
+export async function reportHosts({ store }: AdminPorts): Promise<readonly HostReport[]> {
+  const fleet = await store.readFleet()
+  const liveness = new Map(fleet.liveness.map((entry) => [entry.host, entry]))
+  const images = new Map(fleet.images.map((entry) => [entry.host, entry.images]))
+  return fleet.hosts
+    .map((host) => ({
+      host,
+      liveness: liveness.get(host.id) ?? null,
+      images: images.get(host.id) ?? new Map<string, ImageState>(),
+    }))
+    .toSorted((left, right) => (left.host.id < right.host.id ? -1 : 1))
+}
+
+/** Lets a machine in that shows the token of this hash. Throws `host-exists`. */
+export async function addHost(
+  { store, clock, log }: AdminPorts,
+  by: string,
+  host: { readonly id: HostId; readonly tags: readonly string[]; readonly tokenHash: string },
+): Promise<void> {
+  if (!(await store.addHost({ ...host, now: clock.now() })))
+    throw new SlipwayError(
+      'host-exists',
+      `There is a host ${host.id} already. Choose another name; or remove it first, if its machine is gone or its token lost.`,
+    )
+  log.info('audit.host-added', { by, host: host.id, tags: host.tags })
+}
+
+/**
+ * Shuts a host out: its token is worth nothing from now on, and the sweep writes its runners off. Throws
+ * `host-unknown`.
+ */
+export async function removeHost(
+  { store, gateway, log }: AdminPorts,
+  by: string,
+  id: HostId,
+): Promise<{ readonly runners: number }> {
+  const host = await store.getHost(id)
+  if (host === null)
+    throw new SlipwayError(
+      'host-unknown',
+      `There is no host ${id}. \`slipway hosts list\` shows those there are.`,
+    )
+  // Removed before it is cut off: an agent that comes back at once is refused.
+  await store.removeHost(id)
+  log.info('audit.host-removed', { by, host: id, runners: host.slots.size })
+  if (host.connection !== null) {
+    // Left open, the connection tells its agent at the next message that the host is gone.
+    await gateway.close(host.connection).catch((thrown: unknown) => {
+      log.warn('host.connection-not-closed', { host: id, message: messageOf(thrown) })
+    })
+  }
+  return { runners: host.slots.size }
+}

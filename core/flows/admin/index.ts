@@ -1,0 +1,6 @@
+export * from './health.ts'
+export * from './hosts.ts'
+export type { AdminPorts } from './ports.ts'
+export * from './runners.ts'
+export * from './templates.ts'
+export * from './why.ts'

@@ -1,0 +1,75 @@
+import {
+  type EpochMs,
+  type HostId,
+  type Runner,
+  type RunnerId,
+  type RunnerState,
+  SlipwayError,
+  type TemplateKey,
+} from '../../model/index.ts'
+import type { AdminPorts } from './ports.ts'
+
+export interface RunnerQuery {
+  readonly state?: RunnerState | 'live' | undefined
+  readonly host?: HostId | undefined
+  readonly template?: TemplateKey | undefined
+  readonly limit: number
+  /** The last runner of the page before. */
+  readonly after?: RunnerId | undefined
+}
+
+export interface RunnerPage {
+  readonly runners: readonly Runner[]
+  /** How many there are on all pages. */
+  readonly total: number
+  readonly isLast: boolean
+}
+
+/** A page of runners, newest first: their ids sort by their time of birth. Ended ones are kept for a day. */
+export async function listRunners({ store }: AdminPorts, query: RunnerQuery): Promise<RunnerPage> {
+  const { state, host, template, limit, after } = query
+  const isWanted = (runner: Runner): boolean =>
+    (host === undefined || runner.host === host) &&
+    (template === undefined || runner.template === template) &&
+    (state === undefined || runner.state === state || (state === 'live' && runner.state !== 'gone'))
+  const wanted = (await store.readFleet()).runners
+    .filter(isWanted)
+    .toSorted((left, right) => (left.id < right.id ? 1 : -1))
+  const rest = after === undefined ? wanted : wanted.filter(({ id }) => id < after)
+  return { runners: rest.slice(0, limit), total: wanted.length, isLast: rest.length <= limit }
+}
+
+export interface Step {
+  readonly at: EpochMs
+  readonly what: string
+}
+
+export interface RunnerReport {
+  readonly runner: Runner
+  readonly timeline: readonly Step[]
+  /** What its agent recorded of a bad end, as JSON text; null = nothing, or not yet. */
+  readonly blackBox: string | null
+}
+
+/** All that the hub knows of one runner. Throws `runner-unknown`. */
+export async function showRunner({ store }: AdminPorts, id: RunnerId): Promise<RunnerReport> {
+  const runner = (await store.readFleet()).runners.find((one) => one.id === id)
+  if (runner === undefined)
+    throw new SlipwayError(
+      'runner-unknown',
+      `There is no runner ${id}; ended ones are kept for a day. \`slipway runners list\` shows those there are.`,
+    )
+  return { runner, timeline: timelineOf(runner), blackBox: await store.getBlackBox(runner.host, id) }
+}
+
+function timelineOf(runner: Runner): readonly Step[] {
+  const steps: Step[] = [{ at: runner.reservedAt, what: `a slot was claimed on host ${runner.host}` }]
+  if (runner.state === 'dispatched') steps.push({ at: runner.dispatchedAt, what: 'its launch was sent' })
+  if ('startedAt' in runner && runner.startedAt !== null)
+    steps.push({ at: runner.startedAt, what: 'its container ran' })
+  if (runner.stop !== null)
+    steps.push({ at: runner.stop.requestedAt, what: `it was told to stop: ${runner.stop.reason}` })
+  if (runner.state === 'gone')
+    steps.push({ at: runner.goneAt, what: `it was gone, ${runner.outcome}: ${runner.reason}` })
+  return steps.toSorted((left, right) => left.at - right.at)
+}

@@ -1,0 +1,86 @@
+import {
+  canonicalLabels,
+  type SourceId,
+  type SourceStatus,
+  type Template,
+  unreachable,
+} from '../../model/index.ts'
+import { foreseeJob, type Foresight, sayReason, ungranted } from '../../plan/index.ts'
+import { FleetView } from '../fleet-view.ts'
+import type { AdminPorts } from './ports.ts'
+
+/** What stands between one job and its container, at one source. */
+export interface WhyAnswer {
+  readonly source: SourceId
+  /** Jobs of exactly these labels that nobody has granted yet, as the source last told. */
+  readonly waiting: number
+  /** When the loop last heard of the source; null = never. */
+  readonly checkedAt: number | null
+  readonly foresight: Foresight
+  readonly text: string
+}
+
+/** Why a job of these labels waits, or where it would start at once: for each source that may hold one. */
+export async function explainLabels(
+  ports: AdminPorts,
+  templates: readonly Template[],
+  asked: readonly string[],
+): Promise<readonly WhyAnswer[]> {
+  const labels = canonicalLabels(asked)
+  const [fleet, statuses] = await Promise.all([ports.store.readFleet(), ports.store.readSourceStatuses()])
+  const view = new FleetView()
+  view.applyAll(fleet)
+  const world = view.world(ports.clock.now(), templates, [])
+  return idsOf(ports, statuses).map((source) => {
+    const status = statuses.find((one) => one.source === source) ?? null
+    const foresight = foreseeJob(world, statuses, source, labels)
+    const mine = status?.waiting.filter((jobs) => jobs.labels.join() === labels.join()) ?? []
+    const waiting = mine.reduce((sum, jobs) => sum + ungranted(jobs), 0)
+    const text = sayAnswer({ labels, waiting, source, status, foresight, isEmpty: templates.length === 0 })
+    return { source, waiting, checkedAt: status?.checkedAt ?? null, foresight, text }
+  })
+}
+
+/** Those that are configured, and those that a loop has told of. */
+function idsOf({ sources }: AdminPorts, statuses: readonly SourceStatus[]): readonly SourceId[] {
+  return [...new Set([...sources.map(({ id }) => id), ...statuses.map(({ source }) => source)])].toSorted()
+}
+
+interface Facts {
+  readonly labels: readonly string[]
+  readonly waiting: number
+  readonly source: SourceId
+  readonly status: SourceStatus | null
+  readonly foresight: Foresight
+  readonly isEmpty: boolean
+}
+
+function sayAnswer(facts: Facts): string {
+  return [saySource(facts), sayForesight(facts)].filter((sentence) => sentence !== '').join(' ')
+}
+
+function saySource({ source, status }: Facts): string {
+  if (status === null) return `The loop has not heard of source ${source} yet.`
+  const { state } = status
+  switch (state.kind) {
+    case 'ok':
+      return ''
+    case 'secret-missing':
+      return `No job of ${source} is taken: its token is missing. Store it with \`slipway secret set ${source}\` (${state.parameter}).`
+    case 'failing':
+      return `No job of ${source} is taken for now: ${state.message}`
+    default:
+      return unreachable(state)
+  }
+}
+
+function sayForesight({ labels, waiting, source, foresight, isEmpty }: Facts): string {
+  const jobs = waiting === 0 ? 'A job' : waiting === 1 ? '1 waiting job' : `${waiting} waiting jobs`
+  const what = `${jobs} [${labels.join(', ')}] of ${source}`
+  if (isEmpty)
+    return `${what}: no templates are in force; put some into force with \`slipway templates apply FILE\`.`
+  if (foresight.kind === 'waits') return `${what}: ${sayReason(foresight.reason)}.`
+  const { template, host } = foresight
+  const next = waiting > 1 ? ' The next one' : ''
+  return `${what}: nothing is in the way.${next || ' It'} would start at once, by template ${template} on host ${host}.`
+}

@@ -1,0 +1,20 @@
+import * as z from 'zod'
+import { Build, HttpsUrl, Name, Sources } from '../env.ts'
+
+/** How much the loop runs while nothing waits. */
+export const MODES = ['auto', 'continuous', 'economy'] as const
+
+/** `1-5 07:00-19:00`: days of the week (1 = Monday) and hours, UTC, in which `auto` runs without pause. */
+export const BUSY_HOURS = /^[1-7](?:-[1-7])? (?:[01]\d|2[0-3]):[0-5]\d-(?:(?:[01]\d|2[0-3]):[0-5]\d|24:00)$/
+
+export const ControlLoopEnv = z.object({
+  SLIPWAY_TABLE: Name,
+  SLIPWAY_BUILD: Build,
+  /** Where messages to agents are posted: the WebSocket API's stage, by https. */
+  SLIPWAY_SOCKET_ENDPOINT: HttpsUrl,
+  SLIPWAY_SOURCES: Sources,
+  SLIPWAY_MODE: z.enum(MODES),
+  /** Absent = none. */
+  SLIPWAY_BUSY_HOURS: z.string().regex(BUSY_HOURS).optional(),
+})
+export type ControlLoopEnv = z.infer<typeof ControlLoopEnv>

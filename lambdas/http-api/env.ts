@@ -1,0 +1,11 @@
+import * as z from 'zod'
+import { Build, HttpsUrl, Name, Sources } from '../env.ts'
+
+export const HttpApiEnv = z.object({
+  SLIPWAY_TABLE: Name,
+  SLIPWAY_BUILD: Build,
+  SLIPWAY_SOCKET_ENDPOINT: HttpsUrl,
+  /** Where agents dial in: told to whoever adds a host. */
+  SLIPWAY_AGENT_URL: z.url({ protocol: /^wss?$/ }),
+  SLIPWAY_SOURCES: Sources,
+})

@@ -1,0 +1,69 @@
+import type { EndCode } from '../core/model/index.ts'
+
+/*
+ * Metrics in CloudWatch's embedded format: fields of log lines. Each costs money for every hour in which it is sent,
+ * so an idle fleet sends one. Templates, hosts and runners are never dimensions.
+ */
+
+const NAMESPACE = 'Slipway'
+
+export type Unit = 'Count' | 'Milliseconds'
+export type Metric = readonly [name: string, unit: Unit, value: number | readonly number[]]
+
+/** The fields that make a log line carry metrics. `at`: milliseconds since 1970. */
+export function embedded(
+  hub: string,
+  at: number,
+  metrics: readonly Metric[],
+): Readonly<Record<string, unknown>> {
+  return {
+    _aws: {
+      Timestamp: at,
+      CloudWatchMetrics: [
+        {
+          Namespace: NAMESPACE,
+          Dimensions: [['Hub']],
+          Metrics: metrics.map(([Name, Unit]) => ({ Name, Unit })),
+        },
+      ],
+    },
+    Hub: hub,
+    ...Object.fromEntries(metrics.map(([name, , value]) => [name, value])),
+  }
+}
+
+/** Whose failure an end is; null = it is none. */
+export type Fault = 'Host' | 'Image' | 'Source' | 'Job'
+
+const FAULTS: Readonly<Record<EndCode, Fault | null>> = {
+  exited: null,
+  stopped: null,
+  'hub-restarted': null,
+  'orphaned-slot': null,
+  'host-removed': null,
+  'exited-with-error': 'Job',
+  'out-of-memory': 'Job',
+  'max-lifetime': 'Job',
+  'image-unavailable': 'Image',
+  'launch-too-large': 'Image',
+  'never-registered': 'Image',
+  'reservation-expired': 'Source',
+  'mint-refused': 'Source',
+  'mint-unknown': 'Source',
+  'never-arrived': 'Host',
+  'never-started': 'Host',
+  'engine-failed': 'Host',
+  'engine-unreachable': 'Host',
+  'refused-by-agent': 'Host',
+  'container-vanished': 'Host',
+  'host-rebooted': 'Host',
+  'host-dead': 'Host',
+}
+
+export function faultOf(code: EndCode): Fault | null {
+  return FAULTS[code]
+}
+
+export function isEndCode(code: unknown): code is EndCode {
+  return typeof code === 'string' && Object.hasOwn(FAULTS, code)
+}

@@ -1,0 +1,6 @@
+import { type SessionPorts, sweep } from '../../core/flows/index.ts'
+
+/** Once a minute. A part that fails has held up nothing else, and the alarm is raised by the error that escapes. */
+export function sweepHandler(ports: SessionPorts) {
+  return async (): Promise<void> => sweep(ports)
+}

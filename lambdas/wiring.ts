@@ -1,0 +1,182 @@
+import { ApiGatewayManagementApiClient } from '@aws-sdk/client-apigatewaymanagementapi'
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { createConnectionCloser, type SignedFetch } from '../adapters/api-gateway/closer.ts'
+import { createAgentGateway } from '../adapters/api-gateway/index.ts'
+import { createSignedFetch } from '../adapters/aws-request/index.ts'
+import { createDynamoStore } from '../adapters/dynamodb/index.ts'
+import { createLog, jsonLine, type LogSink } from '../adapters/log/index.ts'
+import { createShipfoxSource } from '../adapters/shipfox/index.ts'
+import { createSecretReader, type ParameterStore } from '../adapters/ssm/index.ts'
+import { systemClock, systemRandom } from '../adapters/system/index.ts'
+import { SecretCache, sourceWithSecret, TemplateShelf } from '../core/flows/index.ts'
+import { type Secret, sourceId } from '../core/model/index.ts'
+import type { AgentGateway, DemandSource, FleetStore, Log } from '../core/ports.ts'
+import type { ControlLoopEnv } from './control-loop/env.ts'
+import type { ControlLoopParts } from './control-loop/handler.ts'
+import type { SourceEnv } from './env.ts'
+import { Meter } from './meter.ts'
+
+/*
+ * The composition root of the hub on AWS: the only place here that chooses adapters. One function per need, so that
+ * a bundle carries what its handler uses and nothing else.
+ */
+
+/**
+ * L6, L7: every attempt has an end, and so has every call: a peer that died without a word is given up in seconds.
+ * Repeats are harmless, since each write is conditional and says the same when it is done twice.
+ */
+const CLIENT = {
+  maxAttempts: 3,
+  requestHandler: {
+    connectionTimeout: 1_000,
+    requestTimeout: 3_000,
+    throwOnRequestTimeout: true,
+    socketTimeout: 5_000,
+  },
+}
+
+/** What `shipfox` sources are asked with, as on one machine unless told otherwise. */
+const SOURCE_PACE = {
+  maxReservations: 250,
+  mintBatchMax: { v1: 250, v2: 250 },
+  pollWaitSecondsMax: 30,
+  pollIntervalMs: 1_000,
+  pollIntervalMaxMs: 5_000,
+  reportIntervalMs: 1_000,
+  registrationDeadlineMs: 120_000,
+  runnerPollMaxDurationMs: 300_000,
+}
+
+export function openStore(env: { readonly SLIPWAY_TABLE: string }): FleetStore {
+  return createDynamoStore({ client: new DynamoDBClient(CLIENT), table: env.SLIPWAY_TABLE })
+}
+
+export function openGateway(env: { readonly SLIPWAY_SOCKET_ENDPOINT: string }): AgentGateway {
+  return createAgentGateway(managementClient(env))
+}
+
+function managementClient(env: { readonly SLIPWAY_SOCKET_ENDPOINT: string }): ApiGatewayManagementApiClient {
+  return new ApiGatewayManagementApiClient({ ...CLIENT, endpoint: env.SLIPWAY_SOCKET_ENDPOINT })
+}
+
+/** JSON lines on stdout, past the console: the runtime would wrap its lines, and metrics would not be found. */
+export function openLog(): Log {
+  return createLog(writeLine)
+}
+
+/** As `openLog`, with the metrics that follow from the events. */
+export function openMeteredLog(env: { readonly SLIPWAY_TABLE: string }): Log {
+  return meteredLog(new Meter(env.SLIPWAY_TABLE))
+}
+
+function meteredLog(meter: Meter): Log {
+  return createLog((entry) => writeLine(meter.take(entry)))
+}
+
+const writeLine: LogSink = (entry) => {
+  process.stdout.write(`${jsonLine(entry)}\n`)
+}
+
+/** What the functions share that talk to agents. */
+export function openSession(env: {
+  readonly SLIPWAY_TABLE: string
+  readonly SLIPWAY_SOCKET_ENDPOINT: string
+}) {
+  const store = openStore(env)
+  const shelf = new TemplateShelf({ store, clock: systemClock, log: openLog() })
+  return {
+    store,
+    gateway: openGateway(env),
+    clock: systemClock,
+    templates: async () => {
+      await shelf.refresh(TEMPLATES_CACHE_MS)
+      return shelf.templates
+    },
+  }
+}
+
+/** What the HTTP API works with. */
+export function openHttpApi(env: {
+  readonly SLIPWAY_TABLE: string
+  readonly SLIPWAY_SOCKET_ENDPOINT: string
+}) {
+  return {
+    store: openStore(env),
+    gateway: openGateway(env),
+    clock: systemClock,
+    random: systemRandom,
+    log: openLog(),
+  }
+}
+
+/** What looking after the fleet by hand needs. */
+export function openAdmin(env: { readonly SLIPWAY_TABLE: string; readonly SLIPWAY_SOCKET_ENDPOINT: string }) {
+  const client = new DynamoDBClient(CLIENT)
+  const close: SignedFetch = async (request) => {
+    const region = await client.config.region()
+    const send = createSignedFetch({ service: 'execute-api', region, credentials: client.config.credentials })
+    return send(request)
+  }
+  return {
+    store: createDynamoStore({ client, table: env.SLIPWAY_TABLE }),
+    gateway: createConnectionCloser(env.SLIPWAY_SOCKET_ENDPOINT, close),
+    clock: systemClock,
+    log: openLog(),
+  }
+}
+
+/** A host that connects is told its images by templates that are this old at most; the control loop tells it changes. */
+const TEMPLATES_CACHE_MS = 60_000
+
+export function openControlLoop(env: ControlLoopEnv): ControlLoopParts {
+  const meter = new Meter(env.SLIPWAY_TABLE, { mode: env.SLIPWAY_MODE })
+  const client = new DynamoDBClient(CLIENT)
+  const management = managementClient(env)
+  client.middlewareStack.add((next) => (given) => next(meter.counting(given)), COUNTED)
+  management.middlewareStack.add((next) => (given) => next(meter.counting(given)), COUNTED)
+  const secrets = new SecretCache(
+    createSecretReader(() => parameterStore(client)),
+    systemClock,
+  )
+  const log = meteredLog(meter)
+  return {
+    store: createDynamoStore({ client, table: env.SLIPWAY_TABLE }),
+    gateway: createAgentGateway(management),
+    openSources: () => env.SLIPWAY_SOURCES.map((source) => openSource(source, secrets, log)),
+    clock: systemClock,
+    random: systemRandom,
+    log,
+    build: env.SLIPWAY_BUILD,
+    mode: env.SLIPWAY_MODE,
+    busyHours: env.SLIPWAY_BUSY_HOURS ?? null,
+  }
+}
+
+/** Every request that leaves, repeats included, is billed, so each is counted. */
+const COUNTED = { step: 'finalizeRequest', name: 'countCall', priority: 'low' } as const
+
+/** Region and credentials as the SDK finds them, and the endpoint as it would. */
+async function parameterStore({ config }: DynamoDBClient): Promise<ParameterStore> {
+  const region = await config.region()
+  const credentials = await config.credentials()
+  const domain = region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com'
+  const endpoint = process.env['AWS_ENDPOINT_URL_SSM'] ?? `https://ssm.${region}.${domain}`
+  return { endpoint, region, credentials }
+}
+
+function openSource(env: SourceEnv, secrets: SecretCache, log: Log): DemandSource {
+  const id = sourceId(env.id)
+  const { apiUrl, runnerApiUrl, tokenParameter: parameter } = env
+  const open = (token: Secret): DemandSource =>
+    createShipfoxSource({
+      ...SOURCE_PACE,
+      id,
+      apiUrl,
+      runnerApiUrl,
+      token,
+      protocol: 'auto',
+      clock: systemClock,
+      log,
+    })
+  return sourceWithSecret({ id, parameter, secrets, open })
+}

@@ -1,0 +1,105 @@
+import { describe, expect, it } from 'vitest'
+import { Meter } from '../../lambdas/meter.ts'
+
+const AT = 1_800_000_000_000
+
+function entry(event: string, fields: Readonly<Record<string, unknown>> = {}) {
+  return { at: AT, level: 'info' as const, event, fields }
+}
+
+/** What CloudWatch makes metrics of: their names with values, and the dimensions. */
+function metricsIn(fields: Readonly<Record<string, unknown>>) {
+  const parsed = JSON.parse(JSON.stringify(fields))
+  const [directive] = parsed['_aws']?.CloudWatchMetrics ?? []
+  const names: { Name: string }[] = directive?.Metrics ?? []
+  return Object.fromEntries(names.map(({ Name }) => [Name, parsed[Name]]))
+}
+
+const IDLE = {
+  working: false,
+  hostsOnline: 2,
+  hostsOffline: 1,
+  waiting: 0,
+  running: 0,
+  lagMs: 40,
+  sourcesFailing: 0,
+}
+const BUSY = {
+  ...IDLE,
+  working: true,
+  waiting: 5,
+  waitingNoRoom: 3,
+  waitingNoTemplate: 1,
+  waitingOther: 1,
+  oldestWaitingMs: 4_000,
+  running: 2,
+}
+
+describe('metrics', () => {
+  it('of an idle fleet are one, with everything else as plain fields', () => {
+    const { fields } = new Meter('hub', { mode: 'economy' }).take(entry('loop.alive', IDLE))
+    expect(metricsIn(fields)).toEqual({ LoopAlive: 1 })
+    expect(fields).toMatchObject({ hostsOnline: 2, lagMs: 40, mode: 'economy' })
+    expect(fields['_aws']).toEqual({
+      Timestamp: AT,
+      CloudWatchMetrics: [
+        { Namespace: 'Slipway', Dimensions: [['Hub']], Metrics: [{ Name: 'LoopAlive', Unit: 'Count' }] },
+      ],
+    })
+    expect(fields['Hub']).toBe('hub')
+  })
+
+  it('of a working fleet are sent together, zeros included, with what happened since the last ones', () => {
+    const meter = new Meter('hub')
+    for (let call = 0; call < 12; call += 1) meter.counting({})
+    meter.take(entry('runner.running', { reservedMs: 900, queuedMs: 1_400 }))
+    meter.take(entry('runner.running', { reservedMs: 1_100 }))
+    meter.take(entry('runner.gone', { code: 'engine-failed' }))
+    meter.take(entry('runner.gone', { code: 'exited' }))
+    expect(metricsIn(meter.take(entry('loop.alive', BUSY)).fields)).toEqual({
+      LoopAlive: 1,
+      Waiting: 5,
+      WaitingNoRoom: 3,
+      WaitingNoTemplate: 1,
+      WaitingOther: 1,
+      OldestWaiting: 4_000,
+      RunnersRunning: 2,
+      HostsOnline: 2,
+      LoopLag: 40,
+      Launches: 2,
+      CallsPerLaunch: 6,
+      QueuedToRunning: [1_400],
+      ReservedToRunning: [900, 1_100],
+      FailuresHost: 1,
+    })
+    const next = metricsIn(meter.take(entry('loop.alive', { ...BUSY, sourcesFailing: 1 })).fields)
+    expect(next).toMatchObject({ Launches: 0, SourceFailures: 1 })
+    expect(next).not.toHaveProperty('CallsPerLaunch')
+    expect(next).not.toHaveProperty('FailuresHost')
+  })
+
+  it('that were summed up are sent when the lease is released, without a sign of life', () => {
+    const meter = new Meter('hub')
+    meter.take(entry('runner.gone', { code: 'mint-refused' }))
+    expect(metricsIn(meter.take(entry('lease.released')).fields)).toEqual({ FailuresSource: 1 })
+    expect(meter.take(entry('lease.released')).fields).toEqual({})
+  })
+
+  it('of a sweep tell of hosts that are offline and of broken invariants, while there are any', () => {
+    const meter = new Meter('hub')
+    expect(metricsIn(meter.take(entry('sweep.done', { hostsOffline: 0, violations: 0 })).fields)).toEqual({})
+    const { fields } = meter.take(entry('sweep.done', { hostsOffline: 2, violations: 1 }))
+    expect(metricsIn(fields)).toEqual({ HostsOffline: 2, AuditViolations: 1 })
+  })
+
+  it('hold at most a hundred values of one kind in a line, which CloudWatch takes', () => {
+    const meter = new Meter('hub')
+    for (let n = 0; n < 150; n += 1) meter.take(entry('runner.running', { reservedMs: n }))
+    expect(metricsIn(meter.take(entry('loop.alive', BUSY)).fields)['ReservedToRunning']).toHaveLength(100)
+  })
+
+  it('leave every other line as it is', () => {
+    const line = entry('host.offline', { host: 'one', template: 'small' })
+    expect(new Meter('hub').take(line)).toBe(line)
+  })
+})

@@ -1,0 +1,149 @@
+import { controlLoopHandler, type ControlLoopParts } from '../../lambdas/control-loop/handler.ts'
+import { type DemandSource, SourceError } from '../../core/ports.ts'
+import type { SimWorld } from './sim-world.ts'
+
+/** The function's own limit, as its stack declares it. */
+export const TIMEOUT_MS = 900_000
+
+/** Something that an invocation did and that others can see. `fence`: under which it planned; null = none. */
+export interface Effect {
+  readonly atMs: number
+  readonly by: string
+  readonly what: 'poll' | 'ask' | 'mint' | 'report' | 'post' | 'claim' | 'dispatch'
+  readonly fence: number | null
+}
+
+/** One run of the real handler, which can be killed or paused between any two of its calls, and is watched. */
+export class Invocation {
+  readonly id: string
+  readonly startedAtMs: number
+  readonly effects: Effect[] = []
+  /** Calls to the store that were answered. */
+  storeCalls = 0
+  /** Calls made after the handler had returned: there must be none (L8). */
+  readonly late: string[] = []
+  fence: number | null = null
+  end: 'running' | 'returned' | 'threw' = 'running'
+  failure: unknown = null
+  readonly #world: SimWorld
+  #held: Promise<void> | null = null
+  #wake: () => void = () => {}
+
+  constructor(world: SimWorld, id: string) {
+    this.#world = world
+    this.id = id
+    this.startedAtMs = world.clock.monotonicMs()
+  }
+
+  /** From now on no call of it gets through, until `resume`. */
+  pause(): void {
+    this.#held ??= new Promise((resolve) => {
+      this.#wake = resolve
+    })
+  }
+
+  /** As a pause that nothing ends. */
+  kill(): void {
+    this.pause()
+  }
+
+  resume(): void {
+    this.#held = null
+    this.#wake()
+  }
+
+  /** The adapters of this invocation; `parts` is what its container was built with. */
+  parts(build: string, over: Partial<ControlLoopParts>): ControlLoopParts {
+    const { clock, random, sources, log } = this.#world
+    const store = over.store ?? this.#world.store
+    return {
+      gateway: this.#watched(this.#world.gateway(), (name) => this.#note(name === 'post' ? 'post' : null)),
+      openSources: () => sources.map((source) => this.#source(source)),
+      clock,
+      random,
+      log: this.#log(log),
+      build,
+      mode: 'auto',
+      busyHours: null,
+      ...over,
+      store: this.#watched(store, (name, answer) => this.#noteStore(name, answer)),
+    }
+  }
+
+  async run(parts: ControlLoopParts, event: unknown): Promise<void> {
+    try {
+      await controlLoopHandler(parts)(event, {
+        awsRequestId: this.id,
+        getRemainingTimeInMillis: () => TIMEOUT_MS - (this.#world.clock.monotonicMs() - this.startedAtMs),
+      })
+      this.end = 'returned'
+    } catch (thrown) {
+      this.end = 'threw'
+      this.failure = thrown
+    }
+  }
+
+  #source(source: DemandSource): DemandSource {
+    return this.#watched(source, (name, _, args) => {
+      if (name === 'mint' || name === 'report') this.#note(name)
+      if (name === 'poll') this.#note(maxOf(args[0]) > 0 ? 'ask' : 'poll')
+    })
+  }
+
+  #noteStore(name: string, answer: unknown): void {
+    this.storeCalls += 1
+    if (name === 'takeLease' && answer !== null) this.fence = Reflect.get(Object(answer), 'fence') as number
+    if (name === 'claimSlots' && answer !== null) this.#note('claim')
+    if (name === 'dispatchRunner' && Reflect.get(Object(answer), 'moved') === true) this.#note('dispatch')
+  }
+
+  #note(what: Effect['what'] | null): void {
+    if (what === null) return
+    this.effects.push({ atMs: this.#world.clock.monotonicMs(), by: this.id, what, fence: this.fence })
+  }
+
+  /** A poll is noted as it leaves, everything else once it is done. */
+  #watched<T extends object>(
+    port: T,
+    done: (name: string, answer: unknown, args: readonly unknown[]) => void,
+  ): T {
+    return new Proxy(port, {
+      get: (target, property) => {
+        const value: unknown = Reflect.get(target, property, target)
+        if (typeof value !== 'function') return value
+        const name = String(property)
+        return async (...args: unknown[]): Promise<unknown> => {
+          await this.#pass(name, args)
+          if (name === 'poll') done(name, null, args)
+          const answer: unknown = await Reflect.apply(value, target, args)
+          if (name !== 'poll') done(name, answer, args)
+          if (this.#held !== null) await this.#held
+          return answer
+        }
+      },
+    })
+  }
+
+  async #pass(name: string, args: readonly unknown[]): Promise<void> {
+    if (this.end !== 'running') this.late.push(name)
+    if (this.#held === null) return
+    await this.#held
+    // A process that wakes finds its timers due: the signal of a call that had a deadline is aborted by then.
+    await this.#world.clock.sleep(1)
+    if (args.some((arg) => arg instanceof AbortSignal && arg.aborted))
+      throw new SourceError('unknown-outcome', 'The call was given up.')
+  }
+
+  #log(log: ControlLoopParts['log']): ControlLoopParts['log'] {
+    const write =
+      (level: 'info' | 'warn' | 'error') =>
+      (event: string, fields: Readonly<Record<string, unknown>> = {}): void => {
+        if (this.#held === null) log[level](event, { ...fields, by: this.id })
+      }
+    return { info: write('info'), warn: write('warn'), error: write('error') }
+  }
+}
+
+function maxOf(request: unknown): number {
+  return Number(Reflect.get(Object(request), 'maxReservations'))
+}
