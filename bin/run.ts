@@ -1,7 +1,6 @@
 import { type CommandIo, describeFailure } from '../local/commands/io.ts'
 import { askOnTerminal } from './bootstrap/ask.ts'
 import { endLike } from './bootstrap/child.mjs'
-import { ensureDocker } from './bootstrap/docker.ts'
 import { BootstrapError } from './bootstrap/errors.mjs'
 
 /** Conventional: 128 and the number of the signal. */
@@ -36,12 +35,17 @@ export async function runCommand(command: (io: CommandIo) => Promise<number>): P
 
 function ioOf(shutdown: AbortSignal): CommandIo {
   const { env, stdout, stderr, stdin } = process
+  const isTTY = stdin.isTTY && stderr.isTTY
   return {
     env,
     stdout,
     stderr,
+    stdin,
+    confirm: isTTY ? askOnTerminal : null,
     shutdown,
-    findDocker: ({ assumeYes, say }) =>
-      ensureDocker({ env, isTTY: stdin.isTTY && stderr.isTTY, ask: askOnTerminal, print: say, assumeYes }),
+    async findDocker({ assumeYes, say }) {
+      const { ensureDocker } = await import('./bootstrap/docker.ts')
+      return ensureDocker({ env, isTTY, ask: askOnTerminal, print: say, assumeYes })
+    },
   }
 }

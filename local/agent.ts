@@ -4,7 +4,7 @@ import type { AgentSettings as AgentMainSettings, EngineSettings } from '../agen
 import type { AgentSettings, HostSettings, Settings } from '../config/index.ts'
 import { type HostId, messageOf, SlipwayError } from '../core/model/index.ts'
 import { demoRunnerProgram } from './demo/program.ts'
-import { readVersion } from './main.ts'
+import { readVersion } from './version.ts'
 
 /** What runs the containers of this machine, as it was found or asked for. */
 export type EngineChoice =

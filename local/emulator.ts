@@ -31,7 +31,7 @@ export async function startEmulator(folder: string): Promise<Emulator> {
     endpoint: 'http://localhost',
     region: 'local',
     credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
-    requestHandler: { httpAgent: agent, requestTimeout: REQUEST_MAX_MS },
+    requestHandler: { httpAgent: agent, requestTimeout: REQUEST_MAX_MS, throwOnRequestTimeout: true },
   })
   return {
     client,

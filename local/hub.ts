@@ -2,27 +2,41 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ApiGatewayManagementApiClient } from '@aws-sdk/client-apigatewaymanagementapi'
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb'
-import { type ControlLoopRun, runControlLoop, type SessionPorts, sweep } from '../core/flows/index.ts'
+import type { TemplateDefaults } from '../config/index.ts'
+import {
+  type ControlLoopRun,
+  fixedTemplates,
+  runControlLoop,
+  type SessionPorts,
+  sweep,
+  TemplateShelf,
+  type TemplatesInForce,
+} from '../core/flows/index.ts'
 import { type HostId, messageOf, type Secret, type Template } from '../core/model/index.ts'
 import type { AgentGateway, DemandSource, FleetStore, Log } from '../core/ports.ts'
-import { hashAgentToken } from '../lambdas/agent-socket/agent-token.ts'
+import { hashAgentToken } from '../lambdas/agent-authorizer/agent-token.ts'
 import { lockDataDir } from '../agent/lock.ts'
-import { agentAuthorizer } from '../lambdas/agent-socket/authorizer.ts'
+import { agentAuthorizer } from '../lambdas/agent-authorizer/handler.ts'
 import { agentSocketHandler } from '../lambdas/agent-socket/handler.ts'
-import { systemClock, systemRandom } from './clock.ts'
+import { systemClock, systemRandom } from '../adapters/system/index.ts'
+import { httpApiHandler } from '../lambdas/http-api/handler.ts'
 import { startEmulator } from './emulator.ts'
+import { startHttpApiGateway } from './gateway/http-api.ts'
+import { keepRunning } from './keep-running.ts'
 import { startGateway } from './gateway/index.ts'
 
 /** One name for every run in a state folder: a restarted hub takes its own lease over at once. */
 const HOLDER = 'local'
 const SWEEP_EVERY_MS = 60_000
-/** A control loop that failed is started again after this: its state says where to go on. */
-const RESTART_AFTER_MS = 1_000
 
 export interface LocalHubOptions {
   readonly stateDir: string
   readonly listenOn: { readonly host: string; readonly port: number }
-  readonly templates: readonly Template[]
+  /** Null: the stored ones, which the API can change. Otherwise these, and where they come from. */
+  readonly templates: readonly Template[] | null
+  readonly templatesFrom?: string
+  /** What stored templates that don't say get. */
+  readonly templateDefaults?: Partial<TemplateDefaults>
   readonly sources: readonly DemandSource[]
   /** Hosts that may connect, each with its agent's token. */
   readonly hosts: readonly { readonly id: HostId; readonly tags: readonly string[]; readonly token: Secret }[]
@@ -46,11 +60,13 @@ export interface LocalHub {
 
 /** The hub in one process: the flows and handlers of the AWS hub on an embedded database and a local gateway. */
 export async function openLocalHub(options: LocalHubOptions): Promise<LocalHub> {
-  const { log, templates } = options
+  const { log } = options
   await mkdir(options.stateDir, { recursive: true, mode: 0o700 })
   const lock = await lockDataDir(options.stateDir, 'hub')
   const emulator = await startEmulator(join(options.stateDir, 'db'))
   const store = await options.adapters.openStore(emulator.client)
+  const inForce = openTemplates(options, store)
+  await inForce.refresh()
   await endOldConnections(store)
   for (const host of options.hosts) await enrol(store, host)
   let agents: AgentGateway | null = null
@@ -61,7 +77,7 @@ export async function openLocalHub(options: LocalHubOptions): Promise<LocalHub> 
   const ports: SessionPorts = {
     store,
     gateway: lateGateway,
-    templates: () => templates,
+    templates: () => inForce.templates,
     clock: systemClock,
     log,
   }
@@ -73,23 +89,57 @@ export async function openLocalHub(options: LocalHubOptions): Promise<LocalHub> 
   })
   const management = managementClient(gateway.management)
   agents = options.adapters.openAgentGateway(management)
-  const hub = { ...ports, sources: options.sources, random: systemRandom }
+  const api = await startHttpApiGateway({
+    folder: options.stateDir,
+    handle: httpApiHandler({ ...ports, ...adminParts(options), agentUrl: gateway.url }),
+    log,
+  })
+  const templates = () => inForce.templates
+  const hub = {
+    ...ports,
+    templates,
+    templatesInForce: inForce,
+    sources: options.sources,
+    random: systemRandom,
+  }
   return {
     url: gateway.url,
     store,
     async run(signals) {
       const over = new AbortController()
       const sweeping = repeatSweep(ports, AbortSignal.any([signals.stop, over.signal]))
-      await runUntilOver(hub, { holder: HOLDER, build: options.build, ...signals })
-      over.abort()
-      await sweeping
+      const run = { holder: HOLDER, build: options.build, ...signals }
+      try {
+        await keepRunning((again) => runControlLoop(hub, { ...run, ...again }), signals, hub)
+      } finally {
+        over.abort()
+        await sweeping
+      }
     },
     async close() {
+      await api.close()
       await gateway.close()
       management.destroy()
       await emulator.close()
       await lock.release()
     },
+  }
+}
+
+function openTemplates({ templates, log }: LocalHubOptions, store: FleetStore): TemplatesInForce {
+  return templates === null
+    ? new TemplateShelf({ store, clock: systemClock, log })
+    : fixedTemplates(templates)
+}
+
+/** What the API says of how this hub was started. Its sources' tokens come from its environment. */
+function adminParts(options: LocalHubOptions) {
+  const { templates, templatesFrom = 'what it was started with', sources, build } = options
+  return {
+    build,
+    templateDefaults: options.templateDefaults ?? {},
+    sources: sources.map(({ id }) => ({ id, tokenParameter: null })),
+    fixedTemplates: templates === null ? null : { from: templatesFrom, text: null, templates },
   }
 }
 
@@ -119,18 +169,6 @@ function managementClient({ endpoint, accessKeyId }: { endpoint: string; accessK
     region: 'local',
     credentials: { accessKeyId, secretAccessKey: 'local' },
   })
-}
-
-async function runUntilOver(hub: Parameters<typeof runControlLoop>[0], run: ControlLoopRun): Promise<void> {
-  while (!run.drain.aborted && !run.stop.aborted) {
-    try {
-      const end = await runControlLoop(hub, run)
-      hub.log.info('hub.loop-ended', { end })
-    } catch (thrown) {
-      hub.log.error('hub.loop-failed', { message: messageOf(thrown), cause: thrown })
-      await systemClock.sleep(RESTART_AFTER_MS, AbortSignal.any([run.drain, run.stop]))
-    }
-  }
 }
 
 /** The first one waits too: while this hub was down no host could connect, and none is dead for that. */

@@ -1,10 +1,9 @@
-import { readFileSync } from 'node:fs'
 import { createAgentGateway } from '../adapters/api-gateway/index.ts'
 import { createDynamoStore, ensureTable } from '../adapters/dynamodb/index.ts'
 import { createShipfoxSource } from '../adapters/shipfox/index.ts'
 import type { Settings } from '../config/index.ts'
 import type { DemandSource, Log } from '../core/ports.ts'
-import { systemClock } from './clock.ts'
+import { systemClock } from '../adapters/system/index.ts'
 import type { LocalHubOptions } from './hub.ts'
 import type { SourceAddress } from './start/source.ts'
 
@@ -36,11 +35,4 @@ export function openDemandSource(settings: Settings, address: SourceAddress, log
     clock: systemClock,
     log,
   })
-}
-
-/** What names a build to others: the version in package.json. */
-export function readVersion(): string {
-  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8')
-  const { version }: { version?: unknown } = JSON.parse(text)
-  return String(version)
 }

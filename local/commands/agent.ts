@@ -1,7 +1,7 @@
 import { parseAgentSettings } from '../../config/index.ts'
 import { runAgent } from '../../agent/main.ts'
 import { agentSettings } from '../agent.ts'
-import { systemClock, systemRandom } from '../clock.ts'
+import { systemClock, systemRandom } from '../../adapters/system/index.ts'
 import { chooseEngine } from './engine.ts'
 import type { CommandIo } from './io.ts'
 import { openLog } from './logging.ts'

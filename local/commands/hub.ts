@@ -1,32 +1,33 @@
 import { join } from 'node:path'
-import { checkTemplateCount, parseSettings } from '../../config/index.ts'
+import { checkTemplateCount, parseSettings, type Settings } from '../../config/index.ts'
 import { LOCAL_HOST, SlipwayError } from '../../core/model/index.ts'
-import { openLocalHub } from '../hub.ts'
-import { LOCAL_ADAPTERS, openDemandSource, readVersion } from '../main.ts'
+import type { Log } from '../../core/ports.ts'
+import { type LocalHubOptions, openLocalHub } from '../hub.ts'
+import { LOCAL_ADAPTERS, openDemandSource } from '../main.ts'
 import { addressOf } from '../start/source.ts'
 import { loadTemplates } from '../start/templates.ts'
+import { readVersion } from '../version.ts'
 import type { CommandIo } from './io.ts'
 import { openLog } from './logging.ts'
 
 const NEEDS =
-  'The hub alone needs SHIPFOX_API_URL, SHIPFOX_PROVISIONER_TOKEN and SHIPFOX_PROVISIONER_TEMPLATES_FILE. `slipway sandbox` gives a source to try it with.'
+  'The hub alone needs SHIPFOX_API_URL and SHIPFOX_PROVISIONER_TOKEN; its templates come from SHIPFOX_PROVISIONER_TEMPLATES_FILE, or from `slipway templates apply`. `slipway sandbox` gives a source to try it with.'
 
 /** `slipway hub`: serves until it is shut down; running jobs go on without it. */
 export async function hubCommand(io: CommandIo): Promise<number> {
-  const { settings, warnings } = parseSettings(io.env)
+  const { settings, warnings } = parseSettings(io.env, { mayStoreTemplates: true })
   const log = openLog(settings, io)
   for (const message of warnings) log.warn('settings.warning', { message })
-  if (settings.source.kind === 'sandbox' || settings.templatesFile === null)
-    throw new SlipwayError('hub-needs-source', NEEDS)
+  if (settings.source.kind === 'sandbox') throw new SlipwayError('hub-needs-source', NEEDS)
   const source = openDemandSource(settings, addressOf(settings, settings.source), log)
-  const { templates, warnings: doubts } = await loadTemplates(settings.templatesFile, settings)
-  for (const message of doubts) log.warn('templates.warning', { message })
-  checkTemplateCount(templates, (await source.authenticate(io.shutdown)).templatesMax)
+  const own = await loadOwnTemplates(settings, log)
+  checkTemplateCount(own.templates ?? [], (await source.authenticate(io.shutdown)).templatesMax)
   const token = settings.localAgentToken
   const hub = await openLocalHub({
     stateDir: join(settings.stateDir, 'hub'),
     listenOn: { host: '0.0.0.0', port: settings.hubPort },
-    templates,
+    ...own,
+    templateDefaults: { defaultMaxLifetimeMs: settings.runnerMaxLifetimeSeconds * 1000 },
     sources: [source],
     hosts: token === null ? [] : [{ id: LOCAL_HOST, tags: [], token }],
     build: readVersion(),
@@ -40,4 +41,17 @@ export async function hubCommand(io: CommandIo): Promise<number> {
   } finally {
     await hub.close()
   }
+}
+
+/** The templates of the file that the environment names; without one, the hub runs by what is stored. */
+async function loadOwnTemplates(
+  settings: Settings,
+  log: Log,
+): Promise<Pick<LocalHubOptions, 'templates' | 'templatesFrom'>> {
+  const { templatesFile: file } = settings
+  if (file === null) return { templates: null }
+  const { templates, warnings } = await loadTemplates(file, settings)
+  for (const message of warnings) log.warn('templates.warning', { message })
+  const templatesFrom = `${file} (SHIPFOX_PROVISIONER_TEMPLATES_FILE), as it was at its start: change the file and start the hub again; or start it without that variable, and apply files to it`
+  return { templates, templatesFrom }
 }

@@ -12,6 +12,9 @@ export interface CommandIo {
   readonly env: Env
   readonly stdout: NodeJS.WriteStream
   readonly stderr: NodeJS.WriteStream
+  readonly stdin: NodeJS.ReadStream
+  /** Asks a yes-or-no question; null where there is no terminal to ask on. */
+  readonly confirm: ((question: string) => Promise<boolean>) | null
   /** Finds Docker Engine, or starts it; asks first on a terminal unless `assumeYes`. */
   readonly findDocker: (options: { assumeYes: boolean; say: (line: string) => void }) => Promise<DockerFound>
   /** Aborts at the first shutdown signal. */

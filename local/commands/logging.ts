@@ -1,6 +1,6 @@
 import type { Settings } from '../../config/index.ts'
 import type { Log } from '../../core/ports.ts'
-import { createLog, jsonLine, textLine } from '../log.ts'
+import { createLog, jsonLine, textLine } from '../../adapters/log/index.ts'
 import type { CommandIo } from './io.ts'
 
 /** The log of a part that runs alone: a line per event on stdout. */

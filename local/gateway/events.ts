@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import type { AgentAuthorizerEvent } from '../../lambdas/agent-socket/authorizer.ts'
+import type { AgentAuthorizerEvent } from '../../lambdas/agent-authorizer/handler.ts'
 import type { AgentSocketEvent } from '../../lambdas/agent-socket/handler.ts'
 
 const API_ID = 'local'

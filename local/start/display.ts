@@ -1,5 +1,5 @@
 import { createLogUpdate } from 'log-update'
-import { jsonLine, type LogEntry, type LogSink, textLine } from '../log.ts'
+import { jsonLine, type LogEntry, type LogSink, textLine } from '../../adapters/log/index.ts'
 import type { SandboxEvent } from '../sandbox/index.ts'
 import { type RunnerStep, sayJobEvent, sayRunnerStep, sayTrouble } from './words.ts'
 

@@ -4,17 +4,18 @@ import type { Engine } from '../../agent/engine.ts'
 import { checkTemplateCount, type Settings } from '../../config/index.ts'
 import { isAssigned, LOCAL_HOST, type Template } from '../../core/model/index.ts'
 import type { Log } from '../../core/ports.ts'
-import { newAgentToken } from '../../lambdas/agent-socket/agent-token.ts'
+import { newAgentToken } from '../../lambdas/agent-authorizer/agent-token.ts'
 import { type Agent, createAgent } from '../../agent/index.ts'
 import { openHost } from '../../agent/main.ts'
 import { agentSettings, type EngineChoice } from '../agent.ts'
-import { systemClock, systemRandom } from '../clock.ts'
+import { systemClock, systemRandom } from '../../adapters/system/index.ts'
 import { ensureDemoImage } from '../demo/image.ts'
 import { demoJobs } from '../demo/jobs.ts'
 import { demoTemplates } from '../demo/templates.ts'
 import { type LocalHub, openLocalHub } from '../hub.ts'
-import { createLog } from '../log.ts'
-import { LOCAL_ADAPTERS, openDemandSource, readVersion } from '../main.ts'
+import { createLog } from '../../adapters/log/index.ts'
+import { LOCAL_ADAPTERS, openDemandSource } from '../main.ts'
+import { readVersion } from '../version.ts'
 import type { Display } from './display.ts'
 import { requireImages } from './images.ts'
 import { Signals } from './signals.ts'
@@ -87,6 +88,10 @@ async function open(options: StartOptions, closers: Closers): Promise<Parts> {
     stateDir: join(stateDir, 'hub'),
     listenOn: { host: '127.0.0.1', port: 0 },
     templates,
+    templatesFrom:
+      ownTemplates === null
+        ? 'its built-in demo'
+        : `${settings.templatesFile} (SHIPFOX_PROVISIONER_TEMPLATES_FILE), as it was at its start: change the file and start again`,
     sources: [source],
     hosts: [{ id: LOCAL_HOST, tags: [], token }],
     build: readVersion(),

@@ -1,5 +1,5 @@
 import type { Job } from '../sandbox/index.ts'
-import type { LogEntry } from '../log.ts'
+import type { LogEntry } from '../../adapters/log/index.ts'
 
 /** What one run of `npm start` came to; printed as one JSON line. */
 export interface Summary {

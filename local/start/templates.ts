@@ -9,14 +9,15 @@ export interface LoadedTemplates {
 
 /** Reads and checks a templates file. Throws `templates-unreadable`, or every mistake at once. */
 export async function loadTemplates(file: string, settings?: Settings): Promise<LoadedTemplates> {
-  const text = await readText(file)
+  const text = await readTemplatesFile(file)
   const defaults =
     settings === undefined ? {} : { defaultMaxLifetimeMs: settings.runnerMaxLifetimeSeconds * 1000 }
   const { templates, warnings } = parseTemplates(text, file, defaults)
   return { templates, warnings: warnings.map((warning) => formatMistake(warning)) }
 }
 
-async function readText(file: string): Promise<string> {
+/** Throws `templates-unreadable`. */
+export async function readTemplatesFile(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8')
   } catch (cause) {

@@ -1,4 +1,4 @@
-import { systemClock } from '../clock.ts'
+import { systemClock } from '../../adapters/system/index.ts'
 import type { Sandbox } from '../sandbox/index.ts'
 import type { Tally } from './tally.ts'
 

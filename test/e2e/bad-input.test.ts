@@ -262,7 +262,22 @@ describe.concurrent('slipway --help', () => {
     SETTINGS_HELP.map(({ name }) => name).filter((name) => prefixes.some((prefix) => name.startsWith(prefix)))
 
   it.for([
-    { args: ['--help'], mentions: ['start', 'hub', 'agent', 'sandbox', 'templates', '--version'] },
+    {
+      args: ['--help'],
+      mentions: [
+        'start',
+        'hub',
+        'agent',
+        'sandbox',
+        'templates',
+        'hosts',
+        'runners',
+        'secret',
+        'why',
+        'doctor',
+        '--version',
+      ],
+    },
     {
       args: ['start', '--help'],
       mentions: [
@@ -286,7 +301,16 @@ describe.concurrent('slipway --help', () => {
       ],
     },
     { args: ['sandbox', '--help'], mentions: ['--port', '--demo-jobs', '--protocol'] },
-    { args: ['templates', '--help'], mentions: ['validate'] },
+    { args: ['templates', '--help'], mentions: ['validate', 'apply', 'list', 'undo'] },
+    {
+      args: ['templates', 'apply', '--help'],
+      mentions: ['--yes', '--json', '--hub', 'SLIPWAY_API_URL', 'Examples'],
+    },
+    { args: ['hosts', 'add', '--help'], mentions: ['--tag', '--json', '--hub', 'Examples'] },
+    { args: ['runners', 'list', '--help'], mentions: ['--state', '--limit', '--after', 'Examples'] },
+    { args: ['secret', 'set', '--help'], mentions: ['stdin', 'never from the command line', 'Examples'] },
+    { args: ['why', '--help'], mentions: ['labels', 'Examples'] },
+    { args: ['doctor', '--help'], mentions: ['FAIL', '--json', 'Examples'] },
     { args: ['templates', 'validate', '--help'], mentions: ['--json', '<file>'] },
   ])('$args exits 0 and mentions what there is', async ({ args, mentions }, { onTestFinished: atEnd }) => {
     const place = await openPlace()

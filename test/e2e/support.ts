@@ -133,8 +133,8 @@ export class Place {
     return join(this.path, '.slipway')
   }
 
-  /** Runs `slipway` here, with nothing in its environment but `env`. */
-  slipway(args: readonly string[], env: Env = {}): Run {
+  /** Runs `slipway` here, with nothing in its environment but `env`, and `input` on its stdin if there is any. */
+  slipway(args: readonly string[], env: Env = {}, input: string | null = null): Run {
     const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', PROGRAM, ...args], {
       cwd: this.path,
       env: {
@@ -143,8 +143,9 @@ export class Place {
         SLIPWAY_STATE_DIR: this.stateDir,
         ...env,
       },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: [input === null ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     })
+    child.stdin?.end(input)
     const run = new Run(child)
     this.#runs.push(run)
     return run
