@@ -95,20 +95,6 @@ export function openSession(env: {
   }
 }
 
-/** What the HTTP API works with. */
-export function openHttpApi(env: {
-  readonly SLIPWAY_TABLE: string
-  readonly SLIPWAY_SOCKET_ENDPOINT: string
-}) {
-  return {
-    store: openStore(env),
-    gateway: openGateway(env),
-    clock: systemClock,
-    random: systemRandom,
-    log: openLog(),
-  }
-}
-
 /** What looking after the fleet by hand needs. */
 export function openAdmin(env: { readonly SLIPWAY_TABLE: string; readonly SLIPWAY_SOCKET_ENDPOINT: string }) {
   const client = new DynamoDBClient(CLIENT)

@@ -269,6 +269,7 @@ describe('endings and surprises of the engine', () => {
     await eventually('its failure is told', () => states().at(-1) === 'failed')
     world.engine.images.add('loaded:1')
     await eventually('it is told as present', () => states().at(-1) === 'present')
+    expect(world.engine.callsOf('create')).toEqual([])
   })
 
   it('an image with a time to live is refreshed in the background, without holding up launches', async () => {
