@@ -60,11 +60,11 @@ describe('the hub as the assembly declares it', () => {
   it('W12: a newer connection of an agent ends the older one', async () => {
     scene.agent.signal('SIGSTOP')
     const newer = await scene.connectAgain()
-    await scene.untilHostIs('syncing')
-    const cutOff = scene.aws.recorder.calls.filter(({ resource }) =>
-      resource.includes('/DELETE/@connections/'),
-    )
-    expect(cutOff.map(({ status }) => status)).toEqual([204])
+    const cutOff = () =>
+      scene.aws.recorder.calls.filter(({ resource }) => resource.includes('/DELETE/@connections/'))
+    await scene.until('a connection is ended', () => cutOff().length > 0)
+    expect(cutOff().map(({ status }) => status)).toEqual([204])
+    expect((await scene.operator.hosts())[0]?.state).toBe('syncing')
     newer.close()
     scene.agent.signal('SIGCONT')
     await scene.untilHostIs('online')
@@ -116,11 +116,11 @@ describe('the hub as the assembly declares it', () => {
     const posts = aws.recorder.calls.filter(
       ({ action, roleArn }) => roleArn === loop && action === 'execute-api:ManageConnections',
     )
-    const registrations = new Set(
-      posts.flatMap(({ requestText }) => requestText.match(/sf_ert_[\w-]{43}/g) ?? []),
+    const runnersTokens = new Set(
+      posts.flatMap(({ requestText }) => requestText.match(/sf_rbt_[\w-]{43}/g) ?? []),
     )
-    expect(registrations.size).toBeGreaterThanOrEqual(JOBS)
-    const canaries = [secrets.source, secrets.agent, ...registrations]
+    expect(runnersTokens.size).toBeGreaterThanOrEqual(JOBS)
+    const canaries = [secrets.source, secrets.agent, ...runnersTokens]
     const showsOne = (text: string): boolean => canaries.some((canary) => text.includes(canary))
     expect(aws.lambda.lines.filter(({ text }) => showsOne(text))).toEqual([])
     expect((await aws.items()).filter((item) => showsOne(JSON.stringify(item)))).toEqual([])
