@@ -142,7 +142,7 @@ export default {
     parser: 'swc', // TypeScript 7 has no JavaScript API
     tsPreCompilationDeps: true, // see type-only imports
     doNotFollow: { path: '(^|/)node_modules/' },
-    exclude: { path: '^(coverage|cdk\\.out|\\.slipway|\\.git)/' },
+    exclude: { path: '^(coverage|cdk\\.out|dist|\\.slipway|\\.git)/' },
     enhancedResolveOptions: {
       exportsFields: ['exports'],
       conditionNames: ['import', 'node', 'default', 'types'],

@@ -11,6 +11,8 @@ import type { Action } from './reconcile.ts'
 const REMOVALS_AT_ONCE = 4
 /** A stop mostly waits for a job's grace to pass, so many may overlap. */
 const STOPS_AT_ONCE = 16
+/** Each holds a log's chunks in memory: of a hundred that ended together, a few at a time go through. */
+const BLACK_BOXES_AT_ONCE = 4
 
 export interface CareDeps {
   readonly engine: Engine
@@ -35,6 +37,7 @@ export class CareSteps {
   readonly #boxed = new Set<RunnerId>()
   readonly #removals = createLimiter(REMOVALS_AT_ONCE)
   readonly #stops = createLimiter(STOPS_AT_ONCE)
+  readonly #boxes = createLimiter(BLACK_BOXES_AT_ONCE)
 
   constructor(deps: CareDeps) {
     this.#deps = deps
@@ -123,7 +126,7 @@ export class CareSteps {
     const { runner, end } = entry
     if (entry.phase !== 'exited' || end.outcome === 'finished' || this.#boxed.has(runner)) return
     this.#boxed.add(runner)
-    onBlackBox(runner, await collectBlackBox(engine, seen, entry, secretsOf(runner)))
+    onBlackBox(runner, await this.#boxes(() => collectBlackBox(engine, seen, entry, secretsOf(runner))))
   }
 
   async #noteCleared(runner: RunnerId, left: EngineRunner | null): Promise<Left> {

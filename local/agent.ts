@@ -1,71 +1,24 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { AgentSettings as AgentMainSettings, EngineSettings } from '../agent/main.ts'
-import type { AgentSettings, HostSettings, Settings } from '../config/index.ts'
-import { type HostId, messageOf, SlipwayError } from '../core/model/index.ts'
+import type { HostId } from '../core/model/index.ts'
 import { demoRunnerProgram } from './demo/program.ts'
+import { type DockerChoice, dockerSettings, hostSettings, type MachineSettings } from './host-settings.ts'
 import { readVersion } from './version.ts'
 
 /** What runs the containers of this machine, as it was found or asked for. */
-export type EngineChoice =
-  | { readonly kind: 'docker'; readonly dockerHost: string | null; readonly extraHosts: readonly string[] }
-  | { readonly kind: 'process' }
+export type EngineChoice = DockerChoice | { readonly kind: 'process' }
 
-type MachineSettings = Pick<Settings | AgentSettings, 'stateDir' | 'docker' | 'host'>
-
-/** The settings of this machine as its agent takes them, without the hub. */
+/** The settings of this machine as its agent takes them, without the hub; runners may be plain processes. */
 export function agentSettings(
   settings: MachineSettings,
   engine: EngineChoice,
   host: HostId,
 ): Omit<AgentMainSettings, 'hubUrl' | 'token'> {
-  const { failedRetentionMs, maxRetainedFailed } = settings.docker
-  return {
-    host,
-    dataDir: join(settings.stateDir, 'agent'),
-    engine: engineSettings(settings, engine),
-    caps: hostCaps(settings.host),
-    retention: { ms: failedRetentionMs, max: maxRetainedFailed },
-    agentVersion: readVersion(),
-  }
+  return hostSettings(settings, engineSettings(settings, engine), { host, agentVersion: readVersion() })
 }
 
-function engineSettings({ stateDir, docker }: MachineSettings, choice: EngineChoice): EngineSettings {
-  if (choice.kind === 'process') {
-    const dir = join(stateDir, 'processes')
-    return { kind: 'process', dir, command: demoRunnerProgram(dir) }
-  }
-  const { network, extraHosts, logDriver, logOptions, tlsFolder } = docker
-  return {
-    kind: 'docker',
-    dockerHost: choice.dockerHost,
-    tls: tlsFolder === null ? null : readTls(tlsFolder),
-    network,
-    extraHosts: [...extraHosts, ...choice.extraHosts],
-    logDriver,
-    logOptions: Object.fromEntries(
-      Object.entries(logOptions ?? {}).map(([name, value]) => [name, value.reveal()]),
-    ),
-  }
-}
-
-function readTls(folder: string): { ca: string; cert: string; key: string } {
-  const read = (name: string): string => {
-    try {
-      return readFileSync(join(folder, name), 'utf8')
-    } catch (cause) {
-      const what = `DOCKER_TLS_VERIFY is set, but ${join(folder, name)} can't be read: ${messageOf(cause)}. Check DOCKER_CERT_PATH.`
-      throw new SlipwayError('docker-certificates', what, { cause })
-    }
-  }
-  return { ca: read('ca.pem'), cert: read('cert.pem'), key: read('key.pem') }
-}
-
-/** What the owner lets this machine give, as the agent takes it. */
-function hostCaps({ cpuMillis, memoryMib, maxRunners }: HostSettings) {
-  return {
-    ...(cpuMillis === null ? {} : { cpuMillis }),
-    ...(memoryMib === null ? {} : { memoryMib }),
-    ...(maxRunners === null ? {} : { runners: maxRunners }),
-  }
+function engineSettings(settings: MachineSettings, choice: EngineChoice): EngineSettings {
+  if (choice.kind === 'docker') return dockerSettings(settings, choice)
+  const dir = join(settings.stateDir, 'processes')
+  return { kind: 'process', dir, command: demoRunnerProgram(dir) }
 }

@@ -4,7 +4,7 @@ import { createLog, jsonLine, textLine } from '../../adapters/log/index.ts'
 import type { CommandIo } from './io.ts'
 
 /** The log of a part that runs alone: a line per event on stdout. */
-export function openLog({ log }: Pick<Settings, 'log'>, { stdout }: CommandIo): Log {
+export function openLog({ log }: Pick<Settings, 'log'>, { stdout }: Pick<CommandIo, 'stdout'>): Log {
   const line = log === 'json' ? jsonLine : textLine
   return createLog((entry) => stdout.write(`${line(entry)}\n`))
 }

@@ -9,7 +9,7 @@ import { Closers } from '../../local/start/closers.ts'
 import { type OpenedSource, openSource } from '../../local/start/source.ts'
 import type { Bench, Generation, Shape } from './bench.ts'
 import type { Watched } from './engine-watch.ts'
-import { type Logged, SlipwayProcess } from './slipway-process.ts'
+import { type Logged, type ProcessPlan, SlipwayProcess } from './slipway-process.ts'
 import { pause, until } from './waiting.ts'
 
 /** What a runner of the benchmark asks for: a whole vCPU, so that its limit slows nothing down. */
@@ -23,6 +23,8 @@ export interface FleetPlan {
   readonly shape: Shape
   /** Most runners at once; null = as many as there is memory for. */
   readonly runnersMax: number | null
+  /** The file of the agent's bundle; without it the agent runs from its sources. Only in shape `apart`. */
+  readonly agentBundle?: string
 }
 
 /** A sandbox source in this process, and Slipway with one host in processes of its own. */
@@ -114,7 +116,7 @@ export class Fleet {
     const { hub, agent } = this.#running()
     if (hub === agent) throw new Error('The hub is no process of its own.')
     await hub.kill()
-    this.#processes = { hub: this.#spawn(['hub']), agent }
+    this.#processes = { hub: this.#spawn({ args: ['hub'] }), agent }
   }
 
   async close(): Promise<void> {
@@ -133,12 +135,14 @@ export class Fleet {
 
   async #start(): Promise<void> {
     const { signal } = this.bench
-    const hub = this.#spawn(this.plan.shape === 'together' ? ['start'] : ['hub'])
+    const { shape, agentBundle } = this.plan
+    const hub = this.#spawn({ args: [shape === 'together' ? 'start' : 'hub'] })
     this.#processes = { hub, agent: hub }
-    if (this.plan.shape === 'apart') {
+    if (shape === 'apart') {
       // An agent that finds no hub waits before it tries again.
       await until('the hub listens', { withinMs: ONLINE_MAX_MS, signal }, () => this.#isListening(hub))
-      this.#processes = { hub, agent: this.#spawn(['agent']) }
+      const agent = agentBundle === undefined ? { args: ['agent'] } : { program: agentBundle, args: [] }
+      this.#processes = { hub, agent: this.#spawn(agent) }
     }
     await until('the host is online', { withinMs: ONLINE_MAX_MS, signal }, () => {
       this.#running().agent.assertRunning()
@@ -157,7 +161,7 @@ export class Fleet {
     return hub.tail.includes('"hub.listening"')
   }
 
-  #spawn(args: readonly string[]): SlipwayProcess {
+  #spawn(what: Pick<ProcessPlan, 'program' | 'args'>): SlipwayProcess {
     const { address, extraHosts } = this.source
     const { profiles, logs, roomyAddress } = this.bench
     const env = {
@@ -176,7 +180,7 @@ export class Fleet {
       DOCKER_HOST: roomyAddress,
     }
     const onEvent = (logged: Logged): void => this.#note(logged)
-    return new SlipwayProcess({ args, env, folder: this.#folder, profiles, logs, onEvent })
+    return new SlipwayProcess({ ...what, env, folder: this.#folder, profiles, logs, onEvent })
   }
 
   #note({ event, runner, finishedAt }: Logged): void {

@@ -19,6 +19,8 @@ export interface Logged {
 }
 
 export interface ProcessPlan {
+  /** What Node runs instead of the `slipway` command. */
+  readonly program?: string
   readonly args: readonly string[]
   readonly env: Readonly<Record<string, string>>
   readonly folder: string
@@ -29,7 +31,7 @@ export interface ProcessPlan {
   readonly onEvent: (logged: Logged) => void
 }
 
-/** A `slipway` command under way. */
+/** A `slipway` command, or the agent's bundle, under way. */
 export class SlipwayProcess {
   readonly #child: ChildProcess
   readonly #ended: Promise<void>
@@ -37,18 +39,18 @@ export class SlipwayProcess {
   readonly #what: string
   #isOver = false
 
-  constructor({ args, env, folder, profiles, logs, onEvent }: ProcessPlan) {
-    this.#what = `slipway ${args[0] ?? ''}`
+  constructor({ program = PROGRAM, args, env, folder, profiles, logs, onEvent }: ProcessPlan) {
+    this.#what = `slipway ${args[0] ?? 'agent'}`
     const profiling = profiles === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${profiles}`]
     const flags = ['--disable-warning=ExperimentalWarning', ...profiling]
-    this.#child = spawn(process.execPath, [...flags, PROGRAM, ...args], {
+    this.#child = spawn(process.execPath, [...flags, program, ...args], {
       cwd: folder,
       env: { PATH: process.env['PATH'], HOME: folder, SLIPWAY_LOG: 'json', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
       // A group of its own: Ctrl+C on the terminal is for the benchmark, which then ends this one.
       detached: true,
     })
-    const name = `${args.join('-')}-${this.#child.pid}.log`
+    const name = `${args[0] ?? 'agent'}-${this.#child.pid}.log`
     const file = logs === null ? null : createWriteStream(join(logs, name))
     this.#listen(onEvent, file)
     this.#ended = new Promise((resolve) => {

@@ -135,7 +135,12 @@ export class Place {
 
   /** Runs `slipway` here, with nothing in its environment but `env`, and `input` on its stdin if there is any. */
   slipway(args: readonly string[], env: Env = {}, input: string | null = null): Run {
-    const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', PROGRAM, ...args], {
+    return this.node(['--disable-warning=ExperimentalWarning', PROGRAM, ...args], env, input)
+  }
+
+  /** The same for any program of Node. */
+  node(args: readonly string[], env: Env = {}, input: string | null = null): Run {
+    const child = spawn(process.execPath, args, {
       cwd: this.path,
       env: {
         PATH: process.env['PATH'],

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
 /** What .gitignore keeps out of the repository, and git's own folder. */
-const OUTSIDE = new Set(['.git', 'node_modules', '.slipway', 'cdk.out', 'coverage'])
+const OUTSIDE = new Set(['.git', 'node_modules', '.slipway', 'cdk.out', 'dist', 'coverage'])
 const TEXT = /(\.(ts|tsx|mts|mjs|cjs|json|jsonc|md|yaml|yml|sh|css|html|txt|toml)|(^|\/)[^.]+|\/\.[\w-]+)$/
 
 export type RepositoryFile = { path: string; text: string }

@@ -1,4 +1,4 @@
-import { execFile, spawn } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { mkdtemp, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -21,15 +21,11 @@ export interface PreviousVersion {
 
 /** Takes that version out of this clone's history. Packages are those of today. */
 export async function takeOutPrevious(): Promise<PreviousVersion> {
-  const git = promisify(execFile)
-  await git('git', ['cat-file', '-e', `${PREVIOUS}^{commit}`], { cwd: REPOSITORY }).catch(
-    (cause: unknown) => {
-      const what = `The commit ${PREVIOUS}, version N−1 of these tests, is not in this clone. Fetch its history: git fetch --unshallow.`
-      throw new Error(what, { cause })
-    },
-  )
+  await fetchHistory()
   const folder = await mkdtemp(join(tmpdir(), 'slipway-previous-'))
-  await unpack(folder)
+  const archive = join(folder, 'previous.tar')
+  await run('git', ['archive', '--format=tar', `--output=${archive}`, PREVIOUS])
+  await run('tar', ['x', '-f', archive, '-C', folder])
   await symlink(join(REPOSITORY, 'node_modules'), join(folder, 'node_modules'))
   return {
     program: join(folder, 'bin', 'slipway.ts'),
@@ -37,21 +33,12 @@ export async function takeOutPrevious(): Promise<PreviousVersion> {
   }
 }
 
-function unpack(folder: string): Promise<void> {
-  const archive = spawn('git', ['archive', '--format=tar', PREVIOUS], {
-    cwd: REPOSITORY,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  const tar = spawn('tar', ['x', '-C', folder], { stdio: [archive.stdout, 'inherit', 'inherit'] })
-  const ended = [archive, tar].map(
-    (child) =>
-      new Promise<void>((resolve, reject) => {
-        child.once('error', reject)
-        child.once('close', (code) => {
-          if (code === 0) resolve()
-          else reject(new Error(`${child.spawnfile} ended with exit code ${code}.`))
-        })
-      }),
-  )
-  return Promise.all(ended).then(() => undefined)
+/** A clone may have been made without its history. */
+async function fetchHistory(): Promise<void> {
+  const { stdout } = await run('git', ['rev-parse', '--is-shallow-repository'])
+  if (stdout.trim() === 'true') await run('git', ['fetch', '--quiet', '--unshallow'])
+}
+
+function run(program: string, args: readonly string[]): Promise<{ readonly stdout: string }> {
+  return promisify(execFile)(program, args, { cwd: REPOSITORY })
 }

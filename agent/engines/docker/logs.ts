@@ -20,7 +20,8 @@ export async function readLogTail(
   const stream = await askForStream(docker, { path: `/containers/${containerId}/logs`, query }, signal)
   const tail = new Tail(maxBytes)
   const demultiplex = demultiplexer((chunk) => tail.add(chunk))
-  for await (const chunk of stream) if (chunk instanceof Uint8Array) demultiplex(Buffer.from(chunk))
+  // Not copied: of a log, many times what is kept may pass by.
+  for await (const chunk of stream) if (Buffer.isBuffer(chunk)) demultiplex(chunk)
   return tail.text()
 }
 

@@ -1,3 +1,5 @@
+import { join } from 'node:path'
+import { bundleAgent } from '../../../bin/agent/bundle.ts'
 import type { Bench } from '../bench.ts'
 import { endBurst, startBurst } from '../burst.ts'
 import { Fleet } from '../fleet.ts'
@@ -9,9 +11,11 @@ const AGENT_BUDGET_MB = 90
 /** Time for garbage to be collected, as in an hour-long job. */
 const SETTLE_MS = 10_000
 
-/** Resident memory of hub and agent, each a process of its own: idle, and while containers run. */
+/** Resident memory of the hub, from its sources, and of the agent as it is shipped: idle, and while containers run. */
 export async function measureMemory(bench: Bench, containers: number): Promise<MemoryResult> {
-  const fleet = await Fleet.open(bench, { protocol: 'v2', shape: 'apart', runnersMax: null })
+  const agentBundle = join(bench.folder, 'slipway-agent.mjs')
+  await bundleAgent(agentBundle)
+  const fleet = await Fleet.open(bench, { protocol: 'v2', shape: 'apart', runnersMax: null, agentBundle })
   await pause(SETTLE_MS, bench.signal)
   const idle = { hub: await now(fleet.hub), agent: await now(fleet.agent) }
   const burst = await startBurst(fleet, containers)

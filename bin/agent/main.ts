@@ -1,0 +1,55 @@
+/** `slipway-agent.mjs`: the agent in one file, for a host that has nothing but Node and Docker. */
+import { parseArgs } from 'node:util'
+import { hostAgentCommand } from '../../local/commands/host-agent.ts'
+import { settingsHelp } from '../../local/commands/help.ts'
+import { describeFailure } from '../../local/commands/io.ts'
+import { hearShutdown } from '../shutdown.ts'
+import { runSmall } from './run-small.ts'
+
+/** Put in by the bundler. */
+declare const SLIPWAY_VERSION: string
+
+/** The first one that takes the built-in functions that the agent uses. */
+const NODE_MAJOR_MIN = 22
+
+const HELP = `Usage: node slipway-agent.mjs [--help] [--version]
+
+The Slipway agent of one host: it dials the hub and drives this machine's Docker Engine.
+SIGTERM ends it; running jobs go on without it, and the next start takes them up again.
+${settingsHelp(['SLIPWAY_', 'SHIPFOX_PROVISIONER_DOCKER', 'DOCKER_'])}`
+
+process.exitCode = await main()
+
+async function main(): Promise<number> {
+  const asked = readArguments()
+  if (asked === null) return 1
+  if (asked.help || asked.version) {
+    process.stdout.write(asked.help ? HELP : `${SLIPWAY_VERSION}\n`)
+    return 0
+  }
+  if (Number.parseInt(process.versions.node, 10) < NODE_MAJOR_MIN) {
+    console.error(
+      `slipway-agent: This is Node ${process.versions.node}; install Node ${NODE_MAJOR_MIN} or newer.`,
+    )
+    return 1
+  }
+  runSmall(process)
+  const { env, stdout } = process
+  return hearShutdown((shutdown) => hostAgentCommand(SLIPWAY_VERSION, { env, stdout, shutdown })).catch(
+    (thrown: unknown) => {
+      console.error(`slipway-agent: ${describeFailure(thrown)}`)
+      return 1
+    },
+  )
+}
+
+function readArguments(): { readonly help: boolean; readonly version: boolean } | null {
+  const flag = { type: 'boolean', default: false } as const
+  try {
+    return parseArgs({ options: { help: { ...flag, short: 'h' }, version: { ...flag, short: 'V' } } }).values
+  } catch (thrown) {
+    console.error(`slipway-agent: ${thrown instanceof Error ? thrown.message : String(thrown)}`)
+    console.error('(add --help for help)')
+    return null
+  }
+}
