@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { freePort, nodeLine, runIn } from '../docker/support/processes.ts'
-import type { Run } from '../e2e/support.ts'
-import { demoImage, statesOf, templatesOf, World } from '../e2e/world.ts'
+import { type Run, until } from '../e2e/support.ts'
+import { demoImage, statesOf, World } from '../e2e/world.ts'
 import { type PreviousVersion, takeOutPrevious } from './previous.ts'
 
 const AGENT_TOKEN = 'an-agent-token-for-mixed-versions'
-/** Longer than replacing a hub takes on a busy machine. */
-const LONG_JOB = 'sleep 12'
+/** Longer than it takes to start twenty of them and to replace a hub on a busy machine. */
+const LONG_JOB = 'sleep 20'
+const ENDED_WITHIN_MS = 30_000
 
 type Version = 'N' | 'N−1'
 
@@ -17,6 +18,11 @@ beforeAll(async () => {
 })
 afterAll(() => previous.close())
 
+/** A tenth of a CPU each, so that twenty jobs run at once on two cores. */
+function template(image: string): string {
+  return `templates:\n  mixed: { labels: [e2e, mixed], image: "${image}", cpu: 0.1, memory: 64MiB, max_concurrency: 50 }\n`
+}
+
 /** A source, and a hub and an agent of versions that the test chooses. */
 class Mixed {
   readonly world: World
@@ -25,7 +31,7 @@ class Mixed {
   static async open(): Promise<Mixed> {
     const world = await World.open('v2')
     onTestFinished(() => world.close())
-    const templates = await world.place.write('templates.yaml', templatesOf(await demoImage(), ['mixed']))
+    const templates = await world.place.write('templates.yaml', template(await demoImage()))
     const port = String(await freePort())
     return new Mixed(world, {
       ...world.env(templates),
@@ -33,7 +39,6 @@ class Mixed {
       SLIPWAY_AGENT_TOKEN: AGENT_TOKEN,
       SLIPWAY_HUB_PORT: port,
       SLIPWAY_HUB_URL: `ws://127.0.0.1:${port}`,
-      SLIPWAY_HOST_CPUS: '20',
     })
   }
 
@@ -79,12 +84,16 @@ describe('versions of hub and agent that are one apart', () => {
       expect(statesOf(await world.runJobs(many(6), 'sleep 1', 60_000))).toEqual(finished(6))
       expect(await world.startCounts('mixed')).toEqual({ starts: 6, runners: 6 })
       expect([...hub.events('agent.message-refused'), ...agent.events('hub.message-refused')]).toEqual([])
+      await until(
+        'no container is left',
+        async () => (await world.place.containers()).length === 0,
+        ENDED_WITHIN_MS,
+      )
       for (const part of [agent, hub]) part.signal('SIGTERM')
       expect([await agent.end(), await hub.end()]).toEqual([
         { code: 0, signal: null },
         { code: 0, signal: null },
       ])
-      expect(await world.place.containers()).toEqual([])
     },
     120_000,
   )
