@@ -174,8 +174,8 @@ export interface FleetStore {
   }): Promise<Lease | null>
   /** Ends it at once, notes kept; a lease that is another's already is left alone. */
   releaseLease(request: { holder: string; fence: Fence; now: EpochMs; notes: LeaseNotes }): Promise<void>
-  /** Asks the holder to hand over to `build`. */
-  requestYield(build: string): Promise<void>
+  /** Asks this holder to hand over to `build`; whoever holds the lease by then instead is not asked. */
+  requestYield(request: { holder: string; build: string }): Promise<void>
 
   /* hosts */
   /** False: a host of that name exists. */
@@ -225,7 +225,7 @@ export interface FleetStore {
   declareDead(request: { host: HostId; revision: number; now: EpochMs }): Promise<boolean>
   /** Removes a host and its liveness and image items; its runners stay. */
   removeHost(id: HostId): Promise<void>
-  /** Keeps the newest (epoch, lastSeenAt). */
+  /** Keeps the newest (epoch, lastSeenAt). A sign that was expected is no news: `readChanges` may leave it out. */
   putLiveness(liveness: HostLiveness): Promise<void>
   getLiveness(host: HostId): Promise<HostLiveness | null>
   /** Merges by image. */
@@ -278,7 +278,8 @@ export interface FleetStore {
   readFleet(): Promise<Fleet>
   /**
    * Hosts, liveness, images and runners written since `cursor`: a hint, read from an index that may lag. May
-   * repeat what was told before; must tell everything within a few seconds of its writing.
+   * repeat what was told before; must tell everything within a few seconds of its writing, signs of life that were
+   * expected excepted.
    */
   readChanges(cursor: EpochMs): Promise<FleetChanges>
 

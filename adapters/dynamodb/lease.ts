@@ -70,12 +70,11 @@ export function leaseMethods(rows: Rows): LeaseMethods {
       })
     },
 
-    /** Nobody is asked who runs that build already. */
-    async requestYield(build) {
+    async requestYield({ holder, build }) {
       await rows.write(LEASE_KEY, {
         update: 'SET #yieldTo = :build',
-        condition: 'attribute_exists(#pk) AND #build <> :build',
-        values: { ':build': build },
+        condition: '#holder = :holder AND #expiresAt <> :released',
+        values: { ':holder': holder, ':build': build, ':released': RELEASED_AT },
       })
     },
   }

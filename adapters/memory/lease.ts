@@ -40,8 +40,8 @@ export function leaseMethods(state: State): LeaseMethods {
         state.lease = { ...state.lease, expiresAt: RELEASED_AT, notes: copy(notes) }
     },
 
-    async requestYield(build) {
-      if (state.lease !== null && state.lease.build !== build)
+    async requestYield({ holder, build }) {
+      if (state.lease?.holder === holder && state.lease.expiresAt !== RELEASED_AT)
         state.lease = { ...state.lease, yieldTo: build }
     },
   }

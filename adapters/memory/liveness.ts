@@ -6,14 +6,16 @@ type LivenessMethods = Pick<FleetStore, 'putLiveness' | 'getLiveness' | 'mergeIm
 export function livenessMethods(state: State): LivenessMethods {
   return {
     async putLiveness(liveness) {
-      const found = state.liveness.get(liveness.host)?.value
+      const kept = state.liveness.get(liveness.host)
+      const found = kept?.value
       const isNewer =
         found === undefined ||
         found.epoch < liveness.epoch ||
         (found.epoch === liveness.epoch && found.lastSeenAt < liveness.lastSeenAt)
-      if (isNewer) {
-        state.liveness.set(liveness.host, { value: copy(liveness), changedAt: liveness.lastSeenAt })
-      }
+      if (!isNewer) return
+      const wasExpected = found?.epoch === liveness.epoch && found.expectedBy >= liveness.lastSeenAt
+      const changedAt = (wasExpected ? kept?.changedAt : undefined) ?? liveness.lastSeenAt
+      state.liveness.set(liveness.host, { value: copy(liveness), changedAt })
     },
 
     async getLiveness(host) {

@@ -3,7 +3,9 @@ import type { Clock, FleetStore, Log } from '../ports.ts'
 
 /** Long enough for a few lost renewals, short enough that a killed holder is replaced within 90 s in all. */
 export const LEASE_TTL_MS = 20_000
-const RENEW_EVERY_MS = 5_000
+const RENEW_EVERY_MS = 8_000
+/** A renewal that failed is tried again soon: there is time for several. */
+const RENEW_AGAIN_MS = 2_000
 /** A call to a source ends this long before the lease does. */
 const CALL_MARGIN_MS = 2_000
 
@@ -17,7 +19,6 @@ export class LeaseKeeper {
   readonly #clock: Clock
   readonly #log: Log
   readonly #holder: string
-  readonly #build: string
   readonly #notes: () => LeaseNotes
   #endsAtMs: number
   #lost = false
@@ -35,7 +36,6 @@ export class LeaseKeeper {
     this.#log = ports.log
     this.fence = lease.fence
     this.#holder = lease.holder
-    this.#build = lease.build
     this.#notes = notes
     this.#endsAtMs = takenAtMs + LEASE_TTL_MS
   }
@@ -49,7 +49,7 @@ export class LeaseKeeper {
     return this.#lost
   }
 
-  /** Aborts when another build asks for the lease; it is still held, and renewed until it is released. */
+  /** Aborts when a successor asks for the lease; it is still held, and renewed until it is released. */
   get yielding(): AbortSignal {
     return this.#asked.signal
   }
@@ -80,9 +80,10 @@ export class LeaseKeeper {
 
   /** Renews until `signal` aborts or the lease is lost. */
   async keep(signal: AbortSignal): Promise<void> {
+    let restMs = RENEW_EVERY_MS
     while (!signal.aborted && this.holds()) {
-      await this.#clock.sleep(RENEW_EVERY_MS, AbortSignal.any([signal, this.signal]))
-      if (!signal.aborted) await this.#renew()
+      await this.#clock.sleep(restMs, AbortSignal.any([signal, this.signal]))
+      if (!signal.aborted) restMs = (await this.#renew()) ? RENEW_EVERY_MS : RENEW_AGAIN_MS
     }
   }
 
@@ -100,7 +101,8 @@ export class LeaseKeeper {
     if (!done.aborted) late.abort()
   }
 
-  async #renew(): Promise<void> {
+  /** False: nothing is known of it. */
+  async #renew(): Promise<boolean> {
     const sentAtMs = this.#clock.monotonicMs()
     const request = { holder: this.#holder, fence: this.fence, now: this.#clock.now(), ttlMs: LEASE_TTL_MS }
     try {
@@ -108,11 +110,13 @@ export class LeaseKeeper {
       if (lease === null) this.#lose()
       else {
         this.#endsAtMs = sentAtMs + LEASE_TTL_MS
-        if (lease.yieldTo !== null && lease.yieldTo !== this.#build) this.#asked.abort()
+        if (lease.yieldTo !== null) this.#asked.abort()
       }
+      return true
     } catch (cause) {
       this.#log.warn('lease.renewal-failed', { cause })
       this.holds()
+      return false
     }
   }
 

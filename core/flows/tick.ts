@@ -51,9 +51,9 @@ export async function runTick(hub: Hub, tick: Tick): Promise<TickEnd> {
     if (verdict === 'take') {
       const end = await serve(hub, tick, lease, facts, startedAtMs + tick.workMs)
       if (end !== 'not-leader') return end
-    } else if (verdict === 'ask') {
-      hub.log.info('lease.yield-asked', { holder: lease?.holder, build: tick.build })
-      await hub.store.requestYield(tick.build)
+    } else if (verdict === 'ask' && lease !== null) {
+      hub.log.info('lease.yield-asked', { holder: lease.holder, build: tick.build })
+      await hub.store.requestYield({ holder: lease.holder, build: tick.build })
     }
     if (tick.stop.aborted || clock.monotonicMs() >= waitUntilMs) return 'held'
     await clock.sleep(LEASE_LOOK_MS, tick.stop)

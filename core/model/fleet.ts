@@ -11,7 +11,7 @@ export interface Lease {
   readonly expiresAt: EpochMs
   /** When its holder means to hand over; null = never by itself. */
   readonly handOverAt: EpochMs | null
-  /** A newer build asks the holder to hand over at its next renewal. */
+  /** A successor of this build is there and waits: the holder hands over at its next renewal. */
   readonly yieldTo: string | null
   readonly notes: LeaseNotes
 }

@@ -3,9 +3,9 @@ import { type PresenceRule, staysInQuiet } from './presence.ts'
 
 /** The schedule's period: what a tick leaves undone, the next one sees. */
 export const TICK_EVERY_MS = 60_000
-/** A tick waits for a hand-over that is due before the next tick could be there, late as ticks may be. */
+/** A tick sees to a hand-over that is due before the next tick could be there, late as ticks may be. */
 const HAND_OVER_SOON_MS = TICK_EVERY_MS + 15_000
-/** A holder renews every 5 s; with less than this left, it has missed two renewals. */
+/** A holder renews every 8 s; with less than this left, it has missed a renewal. */
 const UNRENEWED_MS = 10_000
 /** While code is being replaced, an old build may still be started for some seconds: it must not ask the new one to go. */
 const BUILD_SETTLE_MS = 30_000
@@ -21,20 +21,21 @@ export interface TickFacts {
 
 /**
  * What a tick does about the lease as it stands.
- * `take`: it is free. `wait`: it will be free before the next tick. `ask`: its holder is of another build, and is asked
- * to hand over. `leave`: it is held and cared for.
+ * `take`: it is free. `wait`: it will be free before the next tick. `ask`: its holder is of an older build or near the
+ * end of its time, and is asked to hand over. `leave`: it is held and cared for.
  */
 export type TickVerdict = 'take' | 'wait' | 'ask' | 'leave'
 
 export function judgeTick(lease: Lease | null, { now, build, dueAt }: TickFacts): TickVerdict {
   if (lease === null || lease.expiresAt <= now) return 'take'
-  if (lease.build !== build && lease.yieldTo !== build) {
+  if (lease.yieldTo === build) return 'wait'
+  if (lease.build !== build) {
     // Every invocation starts with the newest code, so a tick of another build is newer, unless the holder came after it.
     return dueAt > lease.takenAt + BUILD_SETTLE_MS ? 'ask' : 'leave'
   }
-  if (lease.yieldTo !== null && lease.yieldTo !== lease.build)
-    return lease.yieldTo === build ? 'wait' : 'leave'
-  if (lease.handOverAt !== null && lease.handOverAt - now <= HAND_OVER_SOON_MS) return 'wait'
+  if (lease.yieldTo !== null) return 'leave'
+  // Waiting for the hour itself would be billed twice: a successor that is there is let in at once.
+  if (lease.handOverAt !== null && lease.handOverAt - now <= HAND_OVER_SOON_MS) return 'ask'
   return lease.expiresAt - now < UNRENEWED_MS ? 'wait' : 'leave'
 }
 

@@ -114,15 +114,19 @@ export function describeLease(open: Open): void {
 
     it('carries a wish to hand over to the holder, until somebody takes it', async () => {
       const { store } = opened
-      await store.requestYield('b2')
+      await store.requestYield({ holder: 'ann', build: 'b2' })
       expect(await store.readLease()).toBeNull()
       await store.takeLease(ann)
-      await store.requestYield('b1')
+      await store.requestYield({ holder: 'bob', build: 'b2' })
       expect(await store.readLease()).toMatchObject({ yieldTo: null })
-      await store.requestYield('b2')
+      await store.requestYield({ holder: 'ann', build: 'b2' })
       const renewal = { holder: 'ann', fence: FENCE_1, now: T0, ttlMs: TTL, notes: NOTES }
       expect(await store.renewLease(renewal)).toMatchObject({ yieldTo: 'b2' })
-      expect(await store.takeLease({ ...bob, build: 'b2', now: T0 + TTL })).toMatchObject({ yieldTo: null })
+      const next = await store.takeLease({ ...bob, build: 'b2', now: T0 + TTL })
+      expect(next).toMatchObject({ yieldTo: null })
+      await store.releaseLease({ holder: 'bob', fence: next!.fence, now: T0 + TTL, notes: NOTES })
+      await store.requestYield({ holder: 'bob', build: 'b3' })
+      expect(await store.readLease()).toMatchObject({ yieldTo: null })
     })
   })
 }

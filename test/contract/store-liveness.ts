@@ -42,6 +42,27 @@ export function describeLiveness(open: Open): void {
       )
     })
 
+    it('tells of a first sign, an overdue one and one of a new session; an expected one is only seen by who reads everything', async () => {
+      const { store } = opened
+      const MINUTE = 60 * SECOND
+      const told: number[] = []
+      for (const [session, minutes] of [
+        [1, 0],
+        [1, 2],
+        [1, 4],
+        [1, 8],
+        [2, 9],
+      ] as const) {
+        const lastSeenAt = T0 + minutes * MINUTE
+        const sign = { host: H1, epoch: epoch(session), lastSeenAt, startsPerMinute: minutes }
+        await store.putLiveness({ ...sign, expectedBy: lastSeenAt + 3 * MINUTE })
+        const { liveness } = await store.readChanges(lastSeenAt)
+        if (liveness.length > 0) told.push(minutes)
+        expect((await store.readFleet()).liveness).toMatchObject([sign])
+      }
+      expect(told).toEqual([0, 8, 9])
+    })
+
     it('merges what a host says of its images', async () => {
       const { store } = opened
       const many = new Map<string, ImageState>(

@@ -1,4 +1,5 @@
 import { add, NOTHING, scale, subtract, type Usage } from './bill.ts'
+import type { Measured } from './estimate.ts'
 import { HubInVirtualTime, type Mode, type Sizes } from './hub-in-virtual-time.ts'
 
 const MINUTE_MS = 60_000
@@ -17,8 +18,23 @@ const JOB_MS = 40_000
 /** Reports and idle reads die away in this time. */
 const COOL_DOWN_MS = 2 * MINUTE_MS
 
+export async function measure(
+  options: { hosts: number; sizes: Sizes },
+  onProgress: (what: string) => void,
+): Promise<Measured> {
+  const idle = (mode: Mode) => {
+    onProgress(`an idle hub, ${mode}`)
+    return measureIdle({ ...options, mode })
+  }
+  const auto = await idle('auto')
+  const continuous = await idle('continuous')
+  const economy = await idle('economy')
+  onProgress('jobs')
+  return { idle: { auto, continuous, economy }, perThousandJobs: await measureJobs(options) }
+}
+
 /** A month with nothing to do. */
-export async function measureIdle(options: {
+async function measureIdle(options: {
   hosts: number
   mode: Mode
   sizes: Sizes
@@ -48,7 +64,7 @@ export async function measureIdle(options: {
 }
 
 /** What a thousand jobs add to a loop that runs without pause, and how many metrics are sent meanwhile. */
-export async function measureJobs(options: {
+async function measureJobs(options: {
   hosts: number
   sizes: Sizes
 }): Promise<{ usage: Usage; metrics: number }> {

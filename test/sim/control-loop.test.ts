@@ -150,7 +150,7 @@ describe('one planner at a time', () => {
     const world = new SimWorld()
     const old = world.startHub({ holder: 'a', build: '1' })
     await world.clock.run(1_000)
-    await world.store.requestYield('2')
+    await world.store.requestYield({ holder: 'a', build: '2' })
     await world.clock.runUntil(() => old.end() !== null, 10_000)
     expect(old.end()).toBe('yielded')
   })

@@ -55,7 +55,7 @@ export const CALLS: readonly Call[] = [
       store.putTemplateVersion({ version: 1, storedAt: T0, storedBy: 'ann', text: 'a: 1', templates: [] }, 0),
   },
   { name: 'putSourceStatus', run: (store) => store.putSourceStatus(STATUS) },
-  { name: 'requestYield', run: (store) => store.requestYield('b2') },
+  { name: 'requestYield', run: (store) => store.requestYield({ holder: 'ann', build: 'b2' }) },
   { name: 'addHost', run: (store) => store.addHost({ id: H2, tags: ['a'], tokenHash: 'h', now: T0 }) },
   { name: 'replaceToken', run: (store) => store.replaceToken({ ...key, tokenHash: 'other' }) },
   { name: 'raiseFence', run: (store) => store.raiseFence(H1, FENCE_2) },

@@ -107,7 +107,9 @@ const calls: readonly fc.Arbitrary<Command>[] = [
   command('releaseLease', fc.record({ holder, fence: lowFence, notes }), (store, given, now) =>
     store.releaseLease({ ...given, now }),
   ),
-  command('requestYield', fc.constantFrom('b1', 'b2'), (store, build) => store.requestYield(build)),
+  command('requestYield', fc.record({ holder, build: fc.constantFrom('b1', 'b2') }), (store, given) =>
+    store.requestYield(given),
+  ),
   command('addHost', fc.record({ id: host, tokenHash: fc.constantFrom('x', 'y') }), (store, given) =>
     store.addHost({ ...given, tags: ['t'], now: T0 }),
   ),
