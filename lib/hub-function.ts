@@ -92,6 +92,7 @@ const BUNDLING = {
     // A function's credentials are in its environment: what looks for them elsewhere would be a fifth of the bundle.
     '--alias': [
       `@aws-sdk/credential-provider-node=${join(LAMBDAS, 'credentials', 'env.ts')}`,
+      `@aws-sdk/endpoint-cache=${join(LAMBDAS, 'endpoint-cache', 'none.ts')}`,
       // The package's build for browsers is of modules, so that what reads YAML comes without what writes it.
       `yaml=${join(LAMBDAS, '..', 'node_modules', 'yaml', 'browser', 'dist', 'index.js')}`,
     ],

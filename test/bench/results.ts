@@ -33,7 +33,8 @@ export interface BurstsResult {
   readonly bursts: number
   /** Containers beyond one for each job, over all bursts. */
   readonly extra: number
-  readonly verdict: Verdict
+  /** Null: there is no budget for v1, whose server decides much of it. */
+  readonly verdict: Verdict | null
 }
 
 export interface SamplesResult {

@@ -22,7 +22,7 @@ export function describe(results: Results): string {
 
 function verdictsOf({ bursts, single, fullFleet, restart, removal, memory }: Results): readonly Verdict[] {
   return [
-    ...bursts.map(({ verdict }) => verdict),
+    ...bursts.flatMap(({ verdict }) => verdict ?? []),
     ...(single?.verdicts ?? []),
     ...(fullFleet?.verdicts ?? []),
     ...(restart?.verdicts ?? []),
