@@ -1,9 +1,9 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { readSettings, SettingsError } from '../lib/settings.ts'
+import { SettingsError } from '../lib/settings.ts'
 import { DEFAULT_STAGE, STAGES } from '../lib/stages.ts'
 import { endLike, runChild } from './bootstrap/child.mjs'
-import { deployCommands, isPrepared, targetOf } from './deploy-plan.ts'
+import { isPrepared, planDeploy } from './deploy-plan.ts'
 
 /** `npm run deploy`: prepares the account for CDK where that was never done, then deploys one stage. */
 
@@ -19,13 +19,16 @@ try {
 }
 
 async function deploy(args: readonly string[]): Promise<void> {
-  const { context, profile } = targetOf(args)
-  const { region } = readSettings({ stages: STAGES, defaultStage: DEFAULT_STAGE, context })
-  if (profile !== undefined) process.env['AWS_PROFILE'] = profile
-  const prepared = await isPrepared({ region })
-  if (!prepared) console.error('slipway: this account and region see CDK for the first time; preparing them')
-  for (const command of deployCommands(args, { isPrepared: prepared })) {
+  const commands = await planDeploy(args, { stages: STAGES, defaultStage: DEFAULT_STAGE, isPrepared: look })
+  for (const command of commands) {
     const { code, signal } = await runChild(process.execPath, [cdk, ...command], { cwd: root })
     if (code !== 0) return endLike({ code, signal })
   }
+}
+
+async function look({ region, profile }: { region: string | undefined; profile: string | undefined }) {
+  if (profile !== undefined) process.env['AWS_PROFILE'] = profile
+  const prepared = await isPrepared({ region })
+  if (!prepared) console.error('slipway: this account and region see CDK for the first time; preparing them')
+  return prepared
 }

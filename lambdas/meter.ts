@@ -127,7 +127,15 @@ function positive(fields: LogEntry['fields'], gauges: readonly Gauge[]): readonl
 }
 
 function values(name: string, all: readonly number[]): readonly Metric[] {
-  return all.length === 0 ? [] : [[name, 'Milliseconds', all.slice(0, VALUES_MAX)]]
+  return all.length === 0 ? [] : [[name, 'Milliseconds', sampled(all)]]
+}
+
+/** As many as one line may hold, spread evenly over the sorted values: percentiles stay what they are. */
+function sampled(all: readonly number[]): readonly number[] {
+  if (all.length <= VALUES_MAX) return all
+  const sorted = all.toSorted((left, right) => left - right)
+  const step = (sorted.length - 1) / (VALUES_MAX - 1)
+  return Array.from({ length: VALUES_MAX }, (_, index) => sorted[Math.round(index * step)] ?? 0)
 }
 
 function numberOf(value: unknown): number {

@@ -4,7 +4,7 @@ import { createConnectionCloser, type SignedFetch } from '../adapters/api-gatewa
 import { createAgentGateway } from '../adapters/api-gateway/index.ts'
 import { createSignedFetch } from '../adapters/aws-request/index.ts'
 import { createDynamoStore } from '../adapters/dynamodb/index.ts'
-import { createLog, jsonLine, type LogSink } from '../adapters/log/index.ts'
+import { createLog, lambdaLine, type LogSink } from '../adapters/log/index.ts'
 import { createShipfoxSource } from '../adapters/shipfox/index.ts'
 import { createSecretReader, type ParameterStore } from '../adapters/ssm/index.ts'
 import { systemClock, systemRandom } from '../adapters/system/index.ts'
@@ -65,19 +65,15 @@ export function openLog(): Log {
 }
 
 /** As `openLog`, with the metrics that follow from the events. */
-export function openMeteredLog(env: { readonly SLIPWAY_TABLE: string }): Log {
-  return meteredLog(new Meter(env.SLIPWAY_TABLE))
-}
-
 function meteredLog(meter: Meter): Log {
   return createLog((entry) => writeLine(meter.take(entry)))
 }
 
 const writeLine: LogSink = (entry) => {
-  process.stdout.write(`${jsonLine(entry)}\n`)
+  process.stdout.write(`${lambdaLine(entry)}\n`)
 }
 
-/** What the functions share that talk to agents. */
+/** What takes the messages of agents. */
 export function openSession(env: {
   readonly SLIPWAY_TABLE: string
   readonly SLIPWAY_SOCKET_ENDPOINT: string
@@ -93,6 +89,11 @@ export function openSession(env: {
       return shelf.templates
     },
   }
+}
+
+/** What the sweep needs: it writes down what it finds, and talks to nobody. */
+export function openSweep(env: { readonly SLIPWAY_TABLE: string }) {
+  return { store: openStore(env), clock: systemClock, log: meteredLog(new Meter(env.SLIPWAY_TABLE)) }
 }
 
 /** What looking after the fleet by hand needs. */

@@ -52,7 +52,12 @@ export class AgentSocketApi extends Construct {
       timeout: ANSWER_WITHIN,
       env: AgentSocketEnv,
       environment: { SLIPWAY_TABLE: table.name, SLIPWAY_SOCKET_ENDPOINT: this.endpoint },
-      allowed: [table.allow('GetItem', 'PutItem', 'UpdateItem', 'Query'), this.allowCalls('POST', 'DELETE')],
+      // It reads the lease and the templates as well, and changes neither.
+      allowed: [
+        table.allow('GetItem'),
+        table.allowHosts('PutItem', 'UpdateItem', 'Query'),
+        this.allowCalls('POST', 'DELETE'),
+      ],
     })
     this.#addRoutes()
     this.#acknowledgeFindings()
@@ -109,7 +114,8 @@ export class AgentSocketApi extends Construct {
     acknowledge(this.#stage, {
       'AwsSolutions-APIG1':
         "The access log of a WebSocket API needs the account's one CloudWatch role of API Gateway, which a stack can't " +
-        'own beside others. The two functions log every connection, refusal and end themselves.',
+        'own beside others. The functions log what it would be read for: tokens that are refused, the hello that begins ' +
+        'a session, and the end of the session in force. API Gateway itself turns away who sends no token at all.',
     })
     const stack = Stack.of(this)
     for (const call of ['POST', 'DELETE'] as const) {

@@ -26,6 +26,12 @@ export class ControlLoop extends Construct {
 
   constructor(scope: Construct, id: string, { hub, table, agents, secrets, settings }: ControlLoopProps) {
     super(scope, id)
+    const orders = {
+      SLIPWAY_SOURCES: secrets.asText,
+      SLIPWAY_MODE: settings.mode,
+      SLIPWAY_BUSY_HOURS: settings.busyHours,
+    }
+    hub.build.addSettings('control-loop', orders)
     this.loop = new HubFunction(this, 'Loop', {
       hub,
       folder: 'control-loop',
@@ -37,9 +43,7 @@ export class ControlLoop extends Construct {
         SLIPWAY_TABLE: table.name,
         SLIPWAY_BUILD: hub.build.name,
         SLIPWAY_SOCKET_ENDPOINT: agents.endpoint,
-        SLIPWAY_SOURCES: secrets.asText,
-        SLIPWAY_MODE: settings.mode,
-        SLIPWAY_BUSY_HOURS: settings.busyHours,
+        ...orders,
       },
       allowed: [
         table.allow('BatchGetItem', 'GetItem', 'PutItem', 'Scan', 'UpdateItem'),

@@ -8,6 +8,7 @@ import {
   type IWidget,
   LogQueryVisualizationType,
   LogQueryWidget,
+  PeriodOverride,
   Stats,
   TextWidget,
 } from 'aws-cdk-lib/aws-cloudwatch'
@@ -23,6 +24,8 @@ const FULL_WIDTH = 24
 const HALF = FULL_WIDTH / 2
 const THIRD = FULL_WIDTH / 3
 const MINUTE = Duration.minutes(1)
+/** Costs are known by the day, so the few hours of the other graphs would show none. */
+const COST_RANGE = { start: '-P14D', end: 'P0D' }
 
 export interface HubDashboardProps extends Omit<CostParts, 'functions'> {
   readonly metrics: HubMetrics
@@ -41,7 +44,11 @@ export class HubDashboard extends Construct {
 
   constructor(scope: Construct, id: string, props: HubDashboardProps) {
     super(scope, id)
-    const dashboard = new Dashboard(this, 'Dashboard', { defaultInterval: Duration.hours(3) })
+    const dashboard = new Dashboard(this, 'Dashboard', {
+      defaultInterval: Duration.hours(3),
+      // Else CloudWatch would choose the periods by the time shown, and what is a minute's or a day's would be neither.
+      periodOverride: PeriodOverride.INHERIT,
+    })
     dashboard.addWidgets(title('Is it working?'))
     dashboard.addWidgets(...isItWorking(props))
     dashboard.addWidgets(title('Is it fast?'))
@@ -118,7 +125,10 @@ function whatIsBroken({ metrics, functions }: HubDashboardProps): IWidget[][] {
       ]),
       query('The latest warnings and errors', HALF, Object.values(functions), [
         'filter level in ["warn", "error", "WARN", "ERROR"]',
-        'fields @timestamp, event, source, host, template, code, coalesce(message, reason, errorMessage) as text',
+        'fields @timestamp, event, source, host, template',
+        // What a function threw is logged by Lambda, as an object in `message`.
+        'fields coalesce(code, message.code) as errorCode',
+        'fields coalesce(message.errorMessage, message, reason, errorMessage, problem, cause) as text',
         'sort @timestamp desc',
         'limit 50',
       ]),
@@ -129,9 +139,12 @@ function whatIsBroken({ metrics, functions }: HubDashboardProps): IWidget[][] {
 function whatDoesItCost({ metrics, table, functions, agents, http }: HubDashboardProps): IWidget[] {
   const all = Object.values(functions)
   return [
-    graph('US dollars a day, at list price, alarms and dashboard apart', THIRD, [
-      costPerDay({ table, functions: all, agents, http }),
-    ]),
+    graph(
+      'US dollars a day, at list price, alarms and dashboard apart',
+      THIRD,
+      [costPerDay({ table, functions: all, agents, http })],
+      COST_RANGE,
+    ),
     graph(
       'Time that functions ran, ms',
       THIRD,
@@ -145,8 +158,14 @@ function title(text: string): TextWidget {
   return new TextWidget({ markdown: `## ${text}`, width: FULL_WIDTH, height: 1 })
 }
 
-function graph(titleText: string, width: number, left: readonly IMetric[]): GraphWidget {
+function graph(
+  titleText: string,
+  width: number,
+  left: readonly IMetric[],
+  range: Partial<typeof COST_RANGE> = {},
+): GraphWidget {
   return new GraphWidget({
+    ...range,
     title: titleText,
     width,
     height: 6,

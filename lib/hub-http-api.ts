@@ -99,7 +99,8 @@ export class HubHttpApi extends Construct {
     if (health !== undefined) {
       acknowledge(health, {
         'AwsSolutions-APIG4':
-          'Health says only whether the hub works and which secret has no value yet (never the value), so that monitors need no key.',
+          'Monitors need no key: health tells the builds, whether the loop works and since when, and of each source its ' +
+          'id, its state, when that was seen, the code of a failure and the name of a missing secret, never a value.',
       })
     }
     this.api.addRoutes({

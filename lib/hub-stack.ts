@@ -1,4 +1,4 @@
-import { CfnOutput, Stack, type StackProps, Tags, Validations } from 'aws-cdk-lib'
+import { Annotations, CfnOutput, Stack, type StackProps, Tags, Validations } from 'aws-cdk-lib'
 import type { Construct } from 'constructs'
 import { AgentSocketApi } from './agent-socket-api.ts'
 import { ControlLoop } from './control-loop.ts'
@@ -9,7 +9,7 @@ import { HubDashboard } from './hub-dashboard.ts'
 import type { HubContext } from './hub-function.ts'
 import { HubHttpApi } from './hub-http-api.ts'
 import { HubMetrics } from './hub-metrics.ts'
-import type { HubSettings } from './settings.ts'
+import { type HubSettings, sayNoSource } from './settings.ts'
 import { SourceSecrets } from './source-secrets.ts'
 import { Sweep } from './sweep.ts'
 
@@ -26,7 +26,7 @@ export class HubStack extends Stack {
     const secrets = new SourceSecrets(this, 'Secrets', settings)
     const agents = new AgentSocketApi(this, 'Agents', { hub, table })
     const { loop } = new ControlLoop(this, 'ControlLoop', { hub, table, agents, secrets, settings })
-    const { sweep } = new Sweep(this, 'Sweep', { hub, table, agents })
+    const { sweep } = new Sweep(this, 'Sweep', { hub, table })
     const http = new HubHttpApi(this, 'Http', { hub, table, agents, secrets })
     const metrics = new HubMetrics(table.name)
     const { socket, authorizer } = agents
@@ -35,15 +35,19 @@ export class HubStack extends Stack {
     const dashboard = new HubDashboard(this, 'Dashboard', { metrics, table, functions, alarms, agents, http })
     const outputs = { ApiUrl: http.url, AgentUrl: agents.url, DashboardUrl: dashboard.url }
     for (const [name, value] of Object.entries(outputs)) new CfnOutput(this, name, { value })
-    if (settings.sources.length === 0) this.#warnOfNoSource(settings.stage)
+    this.#noteGaps(settings)
   }
 
-  #warnOfNoSource(stage: string): void {
-    Validations.of(this).addWarning(
-      'slipway:NoSource',
-      `Stage "${stage}" has no source, so its hub would have nothing to do. Name one in lib/stages.ts, or for this ` +
-        'run with -c shipfoxApiUrl=https://…',
-    )
+  #noteGaps({ stage, sources, production, runbookUrl }: HubSettings): void {
+    if (sources.length === 0) Validations.of(this).addWarning('slipway:NoSource', sayNoSource(stage))
+    // No warning, since deploying takes those for errors: a hub does its work without the link.
+    if (production && !runbookUrl.startsWith('https://')) {
+      Annotations.of(this).addInfoV2(
+        'slipway:NoRunbookLink',
+        `Alarms of stage "${stage}" will name "${runbookUrl}", which no mail can link to. Set runbookUrl in ` +
+          'lib/stages.ts to where your team reads docs/runbook.md, such as https://…/docs/runbook.md',
+      )
+    }
   }
 }
 

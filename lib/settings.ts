@@ -117,6 +117,14 @@ export function readSettings({ stages, defaultStage, context }: GivenSettings): 
   return { ...parse(StageSettings, { ...settings, ...overrides, sources }, where), stage }
 }
 
+/** What is said of a stage without a source: synthesizing it is a warning, deploying it an error. */
+export function sayNoSource(stage: string): string {
+  return (
+    `Stage "${stage}" has no source, so its hub would have nothing to do. Name one in lib/stages.ts, or for this ` +
+    'run with -c shipfoxApiUrl=https://…'
+  )
+}
+
 /** CDK's own context has names with a colon, slash or dash in them. */
 function isOurs(name: string): boolean {
   return /^\w+$/.test(name)

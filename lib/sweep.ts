@@ -1,7 +1,6 @@
 import { Duration } from 'aws-cdk-lib'
 import { Construct } from 'constructs'
 import { SweepEnv } from '../lambdas/sweep/env.ts'
-import type { AgentSocketApi } from './agent-socket-api.ts'
 import { EveryMinute, TICK_AGE_MAX } from './every-minute.ts'
 import type { FleetTable } from './fleet-table.ts'
 import { type HubContext, HubFunction } from './hub-function.ts'
@@ -10,11 +9,7 @@ import { type HubContext, HubFunction } from './hub-function.ts'
 export class Sweep extends Construct {
   readonly sweep: HubFunction
 
-  constructor(
-    scope: Construct,
-    id: string,
-    { hub, table, agents }: { hub: HubContext; table: FleetTable; agents: AgentSocketApi },
-  ) {
+  constructor(scope: Construct, id: string, { hub, table }: { hub: HubContext; table: FleetTable }) {
     super(scope, id)
     this.sweep = new HubFunction(this, 'Sweep', {
       hub,
@@ -23,7 +18,7 @@ export class Sweep extends Construct {
       timeout: Duration.minutes(2),
       maxEventAge: TICK_AGE_MAX,
       env: SweepEnv,
-      environment: { SLIPWAY_TABLE: table.name, SLIPWAY_SOCKET_ENDPOINT: agents.endpoint },
+      environment: { SLIPWAY_TABLE: table.name },
       allowed: [
         table.allow('DeleteItem', 'GetItem', 'PutItem', 'Query', 'Scan', 'UpdateItem'),
         table.allowChanges(),

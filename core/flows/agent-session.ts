@@ -58,7 +58,10 @@ export async function takeAgentMessage(
 }
 
 /** The connection is over. One that a newer session replaced changes nothing. */
-export async function endAgentSession(ports: SessionPorts, from: AgentConnection): Promise<void> {
+export async function endAgentSession(
+  ports: Pick<SessionPorts, 'store' | 'clock' | 'log'>,
+  from: AgentConnection,
+): Promise<void> {
   const ended = await ports.store.endSession({ ...from, now: ports.clock.now() })
   if (ended) ports.log.warn('host.offline', { host: from.host })
 }

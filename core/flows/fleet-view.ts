@@ -21,6 +21,9 @@ export interface Advance {
   readonly after: Runner
 }
 
+/** A sign of life that came in time is known by the next full reading. Who really is silent, the sweep finds first. */
+const SIGN_KNOWN_WITHIN_MS = 75_000
+
 /**
  * The fleet as the control loop knows it: a cache that only moves forward (host revisions and runner states never go
  * back), with the counts that planning needs kept up to date, so that a plan doesn't recount the fleet.
@@ -66,6 +69,11 @@ export class FleetView {
     return this.#runners.get(id)
   }
 
+  /** What a host has told of its images. */
+  imagesOf(id: HostId): ReadonlyMap<string, ImageState> {
+    return this.#images.get(id)?.images ?? NO_IMAGES
+  }
+
   *liveRunners(): Iterable<LiveRunner> {
     for (const runner of this.#runners.values()) if (runner.state !== 'gone') yield runner
   }
@@ -90,11 +98,21 @@ export class FleetView {
   apply(fleet: Fleet): readonly Advance[] {
     for (const { runner } of fleet.unreadable) if (runner !== null) this.#unreadable.add(runner)
     for (const host of fleet.hosts) this.applyHost(host)
-    for (const liveness of fleet.liveness) this.#liveness.set(liveness.host, liveness)
+    for (const sign of fleet.liveness) this.#applySign(sign)
     for (const { host, images, revision } of fleet.images) {
       if (revision >= (this.#images.get(host)?.revision ?? 0)) this.#images.set(host, { images, revision })
     }
     return fleet.runners.flatMap((runner) => this.applyRunner(runner) ?? [])
+  }
+
+  /** Changes may tell an older sign than the last full reading. */
+  #applySign(sign: HostLiveness): void {
+    const known = this.#liveness.get(sign.host)
+    const isOlder =
+      known !== undefined &&
+      (known.epoch > sign.epoch || (known.epoch === sign.epoch && known.lastSeenAt > sign.lastSeenAt))
+    if (isOlder) return
+    this.#liveness.set(sign.host, { ...sign, expectedBy: sign.expectedBy + SIGN_KNOWN_WITHIN_MS })
   }
 
   /** It is stored, but can't be read. */
@@ -142,7 +160,7 @@ export class FleetView {
       return {
         host,
         liveness: this.#liveness.get(id) ?? null,
-        images: this.#images.get(id)?.images ?? NO_IMAGES,
+        images: this.imagesOf(id),
         starting: this.#starting.get(id) ?? 0,
       }
     })

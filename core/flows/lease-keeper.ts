@@ -4,8 +4,10 @@ import type { Clock, FleetStore, Log } from '../ports.ts'
 /** Long enough for a few lost renewals, short enough that a killed holder is replaced within 90 s in all. */
 export const LEASE_TTL_MS = 20_000
 const RENEW_EVERY_MS = 8_000
-/** A renewal that failed is tried again soon: there is time for several. */
-const RENEW_AGAIN_MS = 2_000
+/** A renewal that has no answer by then is taken as failed, though it may still come. */
+const RENEW_MAX_MS = 3_000
+/** A renewal that failed is tried again soon. */
+const RENEW_AGAIN_MS = 1_000
 /** A call to a source ends this long before the lease does. */
 const CALL_MARGIN_MS = 2_000
 
@@ -80,11 +82,26 @@ export class LeaseKeeper {
 
   /** Renews until `signal` aborts or the lease is lost. */
   async keep(signal: AbortSignal): Promise<void> {
+    const underWay = new Set<Promise<boolean>>()
     let restMs = RENEW_EVERY_MS
     while (!signal.aborted && this.holds()) {
       await this.#clock.sleep(restMs, AbortSignal.any([signal, this.signal]))
-      if (!signal.aborted) restMs = (await this.#renew()) ? RENEW_EVERY_MS : RENEW_AGAIN_MS
+      if (signal.aborted) break
+      const renewal = this.#renew().finally(() => underWay.delete(renewal))
+      underWay.add(renewal)
+      restMs = (await this.#inTime(renewal)) ? RENEW_EVERY_MS : RENEW_AGAIN_MS
     }
+    await Promise.all(underWay)
+  }
+
+  /** False: it failed, or has no answer yet. */
+  async #inTime(renewal: Promise<boolean>): Promise<boolean> {
+    const done = new AbortController()
+    const late = this.#clock.sleep(RENEW_MAX_MS, AbortSignal.any([done.signal, this.signal]))
+    const isDone = await Promise.race([renewal, late.then(() => false)])
+    done.abort()
+    await late
+    return isDone
   }
 
   async release(): Promise<void> {
@@ -109,7 +126,7 @@ export class LeaseKeeper {
       const lease = await this.#store.renewLease({ ...request, notes: this.#notes() })
       if (lease === null) this.#lose()
       else {
-        this.#endsAtMs = sentAtMs + LEASE_TTL_MS
+        this.#endsAtMs = Math.max(this.#endsAtMs, sentAtMs + LEASE_TTL_MS)
         if (lease.yieldTo !== null) this.#asked.abort()
       }
       return true

@@ -1,5 +1,6 @@
 import { type Fleet, type Host, type HostLiveness, type RunnerId, TOMBSTONE_MS } from '../model/index.ts'
-import { endAgentSession, type SessionPorts } from './agent-session.ts'
+import type { Clock, FleetStore, Log } from '../ports.ts'
+import { endAgentSession } from './agent-session.ts'
 import { freeOrphan } from './orphans.ts'
 import { forEachLimited, WRITES_AT_ONCE } from './tasks.ts'
 import { unlessUnreadable } from './unreadable.ts'
@@ -11,8 +12,14 @@ const FIRST_SIGN_MAX_MS = 30_000
 /** Enough to keep up with any rate at which runners end, small enough for one short invocation. */
 const REMOVALS_PER_SWEEP = 500
 
+export interface SweepPorts {
+  readonly store: FleetStore
+  readonly clock: Clock
+  readonly log: Log
+}
+
 /** Finds what nobody reports: hosts that fell silent, hosts that are gone, records past their time. */
-export async function sweep(ports: SessionPorts): Promise<void> {
+export async function sweep(ports: SweepPorts): Promise<void> {
   const { store, clock, log } = ports
   const fleet = await store.readFleet()
   const now = clock.now()
@@ -32,7 +39,8 @@ export async function sweep(ports: SessionPorts): Promise<void> {
   const removed = await store.removeExpired({ before: now - TOMBSTONE_MS, limit: REMOVALS_PER_SWEEP })
   log.info('sweep.done', {
     hostsOnline: fleet.hosts.filter(({ state }) => state === 'online' || state === 'syncing').length,
-    hostsOffline: fleet.hosts.filter(({ state }) => state === 'offline').length,
+    // A dead host is as far away as before: whoever waits for it is told until it is back, or removed.
+    hostsOffline: fleet.hosts.filter(({ state }) => state === 'offline' || state === 'dead').length,
     violations: violations.length + fleet.unreadable.length,
     removed,
     failures: failures.length,
@@ -42,7 +50,7 @@ export async function sweep(ports: SessionPorts): Promise<void> {
 }
 
 async function sweepHost(
-  ports: SessionPorts,
+  ports: SweepPorts,
   host: Host,
   liveness: HostLiveness | undefined,
   now: number,
@@ -58,7 +66,7 @@ async function sweepHost(
   } else if (host.state === 'dead' && host.slots.size > 0) await writeOff(ports, host, now)
 }
 
-async function bury(ports: SessionPorts, host: Host): Promise<void> {
+async function bury(ports: SweepPorts, host: Host): Promise<void> {
   const { store, clock, log } = ports
   const now = clock.now()
   if (!(await store.declareDead({ host: host.id, revision: host.revision, now }))) return
@@ -67,7 +75,7 @@ async function bury(ports: SessionPorts, host: Host): Promise<void> {
 }
 
 /** Runners first, slots after: a slot is never free while its runner may still be thought alive. */
-async function writeOff(ports: SessionPorts, host: Host, now: number): Promise<void> {
+async function writeOff(ports: SweepPorts, host: Host, now: number): Promise<void> {
   const { store } = ports
   // E3: it may have come back while others were looked at.
   if ((await store.getHost(host.id))?.state !== 'dead') return
@@ -84,7 +92,7 @@ async function writeOff(ports: SessionPorts, host: Host, now: number): Promise<v
 }
 
 /** H8: runners of a host that was removed, which nobody else looks after any more. */
-async function writeOffHomeless({ store, log }: SessionPorts, fleet: Fleet, now: number): Promise<void> {
+async function writeOffHomeless({ store, log }: SweepPorts, fleet: Fleet, now: number): Promise<void> {
   const known = new Set([...fleet.hosts.map(({ id }) => id), ...fleet.unreadable.map(({ host }) => host)])
   const homeless = fleet.runners.filter((runner) => runner.state !== 'gone' && !known.has(runner.host))
   await forEachLimited(homeless, WRITES_AT_ONCE, async ({ host, id }) => {

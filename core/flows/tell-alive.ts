@@ -42,7 +42,7 @@ function aliveFacts(loop: Loop): AliveFacts {
   return {
     working: loop.workLeft || loop.msSinceWork < EVERY_MS,
     hostsOnline: hosts.filter(({ state }) => state === 'online' || state === 'syncing').length,
-    hostsOffline: hosts.filter(({ state }) => state === 'offline').length,
+    hostsOffline: hosts.filter(({ state }) => state === 'offline' || state === 'dead').length,
     running: [...loop.view.liveRunners()].filter(({ state }) => state === 'running').length,
     ...waitingFacts(loop),
     lagMs: Math.round(loop.hub.clock.monotonicMs() - loop.lookedAtMs),

@@ -1,4 +1,4 @@
-import { messageOf, SlipwayError, type Template } from '../model/index.ts'
+import { type EpochMs, messageOf, SlipwayError, type Template } from '../model/index.ts'
 import type { Clock, FleetStore, Log } from '../ports.ts'
 
 /** What to say while there is nothing to plan with. */
@@ -36,7 +36,7 @@ export class TemplateShelf implements TemplatesInForce {
   #version: number | null = null
   #templates: readonly Template[] = []
   #problem: TemplatesProblem | null = MISSING
-  #readAtMs = -Infinity
+  #read: { readonly at: EpochMs; readonly atMs: number } | null = null
 
   constructor({ store, clock, log }: { store: TemplateStore; clock: Clock; log: Log }) {
     this.#store = store
@@ -54,17 +54,27 @@ export class TemplateShelf implements TemplatesInForce {
 
   /** Looks again unless that was done within `withinMs`. True: they have changed. */
   async refresh(withinMs = 0): Promise<boolean> {
-    if (this.#clock.monotonicMs() - this.#readAtMs < withinMs) return false
+    if (this.#ageMs() < withinMs) return false
     try {
       const version = await this.#store.readTemplatesVersion()
       const changed = version !== this.#version
       if (changed) await this.#take(version)
-      this.#readAtMs = this.#clock.monotonicMs()
+      this.#stamp()
       return changed
     } catch (thrown) {
       if (!(thrown instanceof SlipwayError) || thrown.code !== 'store-item-corrupt') throw thrown
       return this.#cannotRead(thrown)
     }
+  }
+
+  #stamp(): void {
+    this.#read = { at: this.#clock.now(), atMs: this.#clock.monotonicMs() }
+  }
+
+  /** The longer of both clocks: the monotonic one may stand still while a function is frozen (L9). */
+  #ageMs(): number {
+    if (this.#read === null) return Infinity
+    return Math.max(this.#clock.now() - this.#read.at, this.#clock.monotonicMs() - this.#read.atMs)
   }
 
   async #take(version: number): Promise<void> {
@@ -83,7 +93,7 @@ export class TemplateShelf implements TemplatesInForce {
     this.#version = null
     this.#templates = []
     this.#problem = { code: 'templates-unreadable', message }
-    this.#readAtMs = this.#clock.monotonicMs()
+    this.#stamp()
     return changed
   }
 }

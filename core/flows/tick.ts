@@ -98,9 +98,14 @@ async function isWorkWaiting(hub: Hub, stop: AbortSignal): Promise<boolean> {
   const late = new AbortController()
   const timer = clock.sleep(LOOK_MAX_MS, done.signal).then(() => late.abort())
   const signal = AbortSignal.any([stop, late.signal])
-  const looks = await Promise.all(hub.sources.map((source) => lookAt(hub, source, signal)))
+  // L8: all have ended before one that failed is told of.
+  const looked = await Promise.allSettled(hub.sources.map((source) => lookAt(hub, source, signal)))
   done.abort()
   await timer
+  const looks = looked.map((look) => {
+    if (look.status === 'rejected') throw look.reason
+    return look.value
+  })
   const sourcesFailing = looks.filter(({ failed }) => failed).length
   const waiting = looks.reduce((sum, look) => sum + look.waiting, 0)
   if (waiting === 0) log.info('loop.alive', { working: false, waiting, running: 0, lagMs: 0, sourcesFailing })

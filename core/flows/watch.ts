@@ -1,3 +1,4 @@
+import { type Host, type HostId, isAssigned } from '../model/index.ts'
 import { sendPrefetch } from './agent-session.ts'
 import type { Loop } from './loop.ts'
 import { forEachLimited, WRITES_AT_ONCE } from './tasks.ts'
@@ -9,6 +10,9 @@ const IDLE_INTERVAL_MS = 5_000
 const FULL_READ_EVERY_MS = 60_000
 /** Whoever stores new templates sees them in force soon after. */
 const TEMPLATES_EVERY_MS = 10_000
+/** A host that has just come online was told by its session. */
+const SETTLED_MS = 10_000
+const TELL_IMAGES_AGAIN_MS = 60_000
 /** The change feed repeats itself for some seconds; an end must be remembered for longer than that. */
 const GONE_MEMORY_MS = 5 * 60_000
 
@@ -36,17 +40,44 @@ export async function watchFleet(loop: Loop, since: number, signal: AbortSignal)
 /** Takes up new templates, and has the hosts fetch their images. */
 export async function followTemplates(loop: Loop, signal: AbortSignal): Promise<void> {
   const { clock, templatesInForce } = loop.hub
+  const toldAtMs = new Map<HostId, number>()
   while (!signal.aborted && loop.lease.holds()) {
+    await tellImages(loop, toldAtMs, (host) => isOverdue(loop, toldAtMs, host))
     await clock.sleep(TEMPLATES_EVERY_MS, signal)
     if (signal.aborted || !(await templatesInForce.refresh())) continue
     loop.sawWork()
-    const online = [...loop.view.hosts].filter(({ state }) => state === 'online')
-    await forEachLimited(online, WRITES_AT_ONCE, async (host) => {
-      if (host.connection !== null)
-        await sendPrefetch(loop.hub, { host: host.id, connection: host.connection }, host)
-    })
+    await tellImages(loop, toldAtMs, () => true)
     for (const desk of loop.desks) desk.pollBell.ring()
   }
+}
+
+async function tellImages(
+  loop: Loop,
+  toldAtMs: Map<HostId, number>,
+  isMeant: (host: Host) => boolean,
+): Promise<void> {
+  const hosts = [...loop.view.hosts].filter((host) => host.state === 'online' && isMeant(host))
+  await forEachLimited(hosts, WRITES_AT_ONCE, async (host) => {
+    toldAtMs.set(host.id, loop.hub.clock.monotonicMs())
+    if (host.connection !== null)
+      await sendPrefetch(loop.hub, { host: host.id, connection: host.connection }, host)
+  })
+}
+
+/**
+ * Whether a host has said nothing yet of an image that it should have: the templates were stored while nobody planned,
+ * or the word was lost.
+ */
+function isOverdue(loop: Loop, toldAtMs: ReadonlyMap<HostId, number>, host: Host): boolean {
+  const sinceToldMs = loop.hub.clock.monotonicMs() - (toldAtMs.get(host.id) ?? -Infinity)
+  return (
+    loop.now - host.stateSince >= SETTLED_MS && sinceToldMs >= TELL_IMAGES_AGAIN_MS && lacksImage(loop, host)
+  )
+}
+
+function lacksImage(loop: Loop, host: Host): boolean {
+  const told = loop.view.imagesOf(host.id)
+  return loop.hub.templates().some((template) => isAssigned(template, host) && !told.has(template.image))
 }
 
 async function readEverything(loop: Loop): Promise<void> {

@@ -7,6 +7,7 @@ import {
   type Runner,
   runnerId,
   SlipwayError,
+  type SourceStatus,
   templateKey,
 } from '../../core/model/index.ts'
 import {
@@ -58,12 +59,18 @@ export const listSecretsRoute: Run = async ({ store, sources }) => {
   const statuses = await store.readSourceStatuses()
   const secrets = sources.map(({ id, tokenParameter }) => {
     const state = statuses.find(({ source }) => source === id)?.state
-    const known =
-      state === undefined ? 'unknown' : state.kind === 'secret-missing' ? 'missing' : ('stored' as const)
+    const known = secretState(state)
     const problem = state?.kind === 'failing' ? state.message : null
     return { source: id, parameter: tokenParameter, state: known, problem }
   })
   return { status: 200, value: SecretsAnswer.parse({ v, secrets }) }
+}
+
+/** Without templates to plan with nobody has looked for the secret. */
+function secretState(state: SourceStatus['state'] | undefined): 'unknown' | 'missing' | 'stored' {
+  if (state === undefined) return 'unknown'
+  if (state.kind === 'secret-missing') return 'missing'
+  return state.kind === 'failing' && state.code.startsWith('templates-') ? 'unknown' : 'stored'
 }
 
 function readLabels(text: string): readonly string[] {

@@ -37,6 +37,16 @@ export async function templatesInForce({ store, fixedTemplates }: HttpApiParts):
   return (await store.readTemplates()) ?? NONE
 }
 
+/** Templates that can't be read are replaced like others, by their number: that is how they are mended. */
+async function replaceable(parts: HttpApiParts): Promise<InForce> {
+  try {
+    return await templatesInForce(parts)
+  } catch (thrown) {
+    if (!(thrown instanceof SlipwayError) || thrown.code !== 'store-item-corrupt') throw thrown
+    return { ...NONE, version: await parts.store.readTemplatesVersion() }
+  }
+}
+
 export const showTemplatesRoute: Run = async (parts) => {
   const fixedBy = parts.fixedTemplates?.from ?? null
   return { status: 200, value: TemplatesAnswer.parse({ v, ...(await templatesInForce(parts)), fixedBy }) }
@@ -52,7 +62,7 @@ export const applyRoute: Run = async (parts, { by, event }) => {
   assertChangeable(parts)
   const { templates, warnings } = parseTemplates(text, file, parts.templateDefaults)
   checkTemplateCount(templates, TEMPLATES_MAX.v2)
-  const current = await templatesInForce(parts)
+  const current = await replaceable(parts)
   const change = { current, templates, warnings: warnings.map(formatMistake) }
   if (basedOn === null) return changed(change, current.version, false)
   return changed(change, await applyTemplates(parts, { text, templates }, { by, basedOn }), true)
@@ -61,7 +71,7 @@ export const applyRoute: Run = async (parts, { by, event }) => {
 export const undoRoute: Run = async (parts, { by, event }) => {
   const { to, basedOn } = bodyOf(UndoRequest, event)
   assertChangeable(parts)
-  const current = await templatesInForce(parts)
+  const current = await replaceable(parts)
   const undone = await findUndone(parts.store, to)
   const change = { current, templates: undone.templates, warnings: [] }
   if (basedOn === null) return changed(change, current.version, false)

@@ -1,7 +1,4 @@
 import * as z from 'zod'
-import { HttpsUrl, Name } from '../env.ts'
+import { Name } from '../env.ts'
 
-export const SweepEnv = z.object({
-  SLIPWAY_TABLE: Name,
-  SLIPWAY_SOCKET_ENDPOINT: HttpsUrl,
-})
+export const SweepEnv = z.object({ SLIPWAY_TABLE: Name })

@@ -1,7 +1,5 @@
-import { openMeteredLog, openSession } from '../wiring.ts'
+import { openSweep } from '../wiring.ts'
 import { SweepEnv } from './env.ts'
 import { sweepHandler } from './handler.ts'
 
-const env = SweepEnv.parse(process.env)
-
-export const handler = sweepHandler({ ...openSession(env), log: openMeteredLog(env) })
+export const handler = sweepHandler(openSweep(SweepEnv.parse(process.env)))

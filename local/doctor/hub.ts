@@ -1,4 +1,4 @@
-import { messageOf } from '../../core/model/index.ts'
+import { messageOf, SlipwayError } from '../../core/model/index.ts'
 import { HealthAnswer, HostsAnswer, SecretsAnswer, TemplatesAnswer } from '../../protocol/hub-api.ts'
 import { type HubClient, readAnswer } from '../api/client.ts'
 import { fail, type Finding, ok, warn } from './finding.ts'
@@ -6,6 +6,9 @@ import { fail, type Finding, ok, warn } from './finding.ts'
 /** Beyond this a person is confused by times; a signature of AWS is refused beyond five minutes. */
 const SKEW_WARN_MS = 30_000
 const SKEW_MAX_MS = 4 * 60_000
+
+/** How an API says that it knows the caller, or doesn't, and will not serve him. */
+const REFUSALS: ReadonlySet<string> = new Set(['hub-refused', 'unauthorized'])
 
 /** What the hub told of itself; null = it could not be asked. */
 export interface HubFacts {
@@ -35,11 +38,11 @@ export async function examineHub(
       const facts = { health, skewMs, secrets, hosts, templates }
       return { facts, findings: [examineLoop(health, where), ...clock] }
     } catch (thrown) {
-      const refused = fail(
-        'hub',
-        messageOf(thrown),
-        'Health answers, but the API does not let you in: see above.',
-      )
+      const isRefused = thrown instanceof SlipwayError && REFUSALS.has(thrown.code)
+      const advice = isRefused
+        ? 'Health answers, but the API does not let you in: see above.'
+        : 'Health answers, but the API fails: try again, and look at the log of the hub (http-api on AWS).'
+      const refused = fail('hub', messageOf(thrown), advice)
       return { facts: null, findings: [examineLoop(health, where), refused, ...clock] }
     }
   } catch (thrown) {

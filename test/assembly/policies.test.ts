@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { LEASE_KEY, SOURCES_PARTITION, TEMPLATES_KEY } from '../../adapters/dynamodb/keys.ts'
 import { mayDo, mistakesIn, mistakesInStatement, roleName } from './audit.ts'
 import { Statement } from './iam.ts'
 import { PRETENDED } from './intrinsics.ts'
@@ -94,6 +95,19 @@ describe('the policies of the roles', () => {
     expect(mayDo(authorizer, { action: 'execute-api:ManageConnections', resource: connection('POST') })).toBe(
       false,
     )
+  })
+
+  it('X21: what agents report is written to their hosts, never to templates, the lease or sources', () => {
+    const socket = role('AgentsSocketRole')
+    const may = (action: string, key: string) =>
+      mayDo(socket, { action: `dynamodb:${action}`, resource: table(), context: keyed(key) })
+    for (const action of ['PutItem', 'UpdateItem', 'Query']) {
+      expect([action, may(action, 'HOST#a')]).toEqual([action, true])
+      for (const key of [LEASE_KEY.pk, TEMPLATES_KEY.pk, SOURCES_PARTITION])
+        expect([action, key, may(action, key)]).toEqual([action, key, false])
+    }
+    expect(may('GetItem', LEASE_KEY.pk)).toBe(true)
+    expect(may('GetItem', TEMPLATES_KEY.pk)).toBe(true)
   })
 
   it("X13: the control loop alone reads the source's secret", () => {

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { isForegroundStat } from '../../bin/bootstrap/child.mjs'
-import { describeMissingNode, findNode, isNewEnough } from '../../bin/bootstrap/node.mjs'
+import { describeMissingNode, findNode, isNewEnough, refuseWindows } from '../../bin/bootstrap/node.mjs'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -118,6 +118,13 @@ describe('a process on a terminal', () => {
     expect(isForegroundStat(stat(7, 34816, 7))).toBe(true)
     expect(isForegroundStat(stat(7, 34816, 8))).toBe(false)
     expect(isForegroundStat(stat(7, 0, -1))).toBe(false)
+  })
+})
+
+describe('Windows', () => {
+  it('is told at once where Slipway runs', () => {
+    expect(() => refuseWindows('win32')).toThrow('inside WSL')
+    for (const platform of ['linux', 'darwin']) expect(() => refuseWindows(platform)).not.toThrow()
   })
 })
 

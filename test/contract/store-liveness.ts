@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { FleetView } from '../../core/flows/fleet-view.ts'
 import { epoch, type HostLiveness, type ImageState } from '../../core/model/index.ts'
-import { addHost, H1, type Open, type OpenStore, SECOND, T0 } from './store-fixtures.ts'
+import { addHost, H1, onlineHost, type Open, type OpenStore, SECOND, T0 } from './store-fixtures.ts'
 
 export function describeLiveness(open: Open): void {
   describe('what a host says of itself', () => {
@@ -61,6 +62,21 @@ export function describeLiveness(open: Open): void {
         expect((await store.readFleet()).liveness).toMatchObject([sign])
       }
       expect(told).toEqual([0, 8, 9])
+    })
+
+    it('W7: a planner that has read everything is not talked out of it by changes that tell an older sign', async () => {
+      const { store } = opened
+      const host = await onlineHost(store)
+      const view = new FleetView()
+      const lastSeenAt = (): number | undefined => view.world(T0, [], []).hosts[0]?.liveness?.lastSeenAt
+      const sign = { host: H1, epoch: host.epoch, startsPerMinute: null }
+      await store.putLiveness({ ...sign, lastSeenAt: T0, expectedBy: T0 + 9 * SECOND })
+      view.apply(await store.readChanges(T0))
+      expect(lastSeenAt()).toBe(T0)
+      await store.putLiveness({ ...sign, lastSeenAt: T0 + SECOND, expectedBy: T0 + 99 * SECOND })
+      view.applyAll(await store.readFleet())
+      view.apply(await store.readChanges(T0))
+      expect(lastSeenAt()).toBe(T0 + SECOND)
     })
 
     it('merges what a host says of its images', async () => {

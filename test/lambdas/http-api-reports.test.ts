@@ -173,9 +173,9 @@ describe.each(STORES)('what the HTTP API tells on the %s store', (_name, openSto
       expect((await why('linux')).sources[0]!.text).toContain('The token was revoked.')
     })
 
-    it('is told for every source, also for one that a loop alone knows', async () => {
-      await told({ source: sourceId('another') })
-      expect((await why('linux')).sources.map(({ source }) => source)).toEqual(['another', 'shipfox'])
+    it('is told for every source, and for none that was taken out of the settings', async () => {
+      await told({ source: sourceId('gone') })
+      expect((await why('linux')).sources.map(({ source }) => source)).toEqual(['shipfox'])
     })
   })
 
@@ -186,6 +186,9 @@ describe.each(STORES)('what the HTTP API tells on the %s store', (_name, openSto
     const status = { source: SHIPFOX, checkedAt: T0, waiting: [], refusals: [] }
     await api.store.putSourceStatus({ ...status, state: { kind: 'secret-missing', parameter: PARAMETER } })
     expect(await secrets()).toEqual([{ ...entry, state: 'missing' }])
+    const unasked = { kind: 'failing', code: 'templates-missing', message: 'no templates' } as const
+    await api.store.putSourceStatus({ ...status, state: unasked })
+    expect(await secrets()).toEqual([{ ...entry, state: 'unknown', problem: 'no templates' }])
     const state = { kind: 'failing', code: 'unauthorized', message: 'said no' } as const
     await api.store.putSourceStatus({ ...status, state })
     expect(await secrets()).toEqual([{ ...entry, state: 'stored', problem: 'said no' }])

@@ -1,6 +1,6 @@
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
 import { sweep } from '../../core/flows/index.ts'
-import { connectionId, fence, hostId, NO_NOTES, Secret } from '../../core/model/index.ts'
+import { connectionId, fence, hostId, NO_NOTES, Secret, sourceId } from '../../core/model/index.ts'
 import { agentAuthorizer } from '../../lambdas/agent-authorizer/handler.ts'
 import { BODY_MAX_BYTES } from '../../lambdas/http-api/event.ts'
 import { ErrorAnswer, HealthAnswer } from '../../protocol/hub-api.ts'
@@ -57,6 +57,27 @@ describe.each(STORES)('the HTTP API on the %s store', (_name, openStore) => {
       expect((await health()).loop.state).toBe('idle')
       api.now = T0 + 181 * SECOND
       expect((await health()).loop.state).toBe('stopped')
+    })
+
+    it('L12: takes a loop for idle that only looks at its sources and holds no lease for long', async () => {
+      const lease = await take(20 * SECOND)
+      const mine = { holder: 'a', fence: lease!.fence, now: T0, notes: NO_NOTES }
+      await api.store.releaseLease(mine)
+      api.now = T0 + 600 * SECOND
+      const status = { source: SHIPFOX, waiting: [], refusals: [], state: { kind: 'ok' } } as const
+      await api.store.putSourceStatus({ ...status, checkedAt: T0 + 590 * SECOND })
+      expect(await health()).toMatchObject({ ok: true, loop: { state: 'idle' } })
+      api.now = T0 + (590 + 181) * SECOND
+      expect(await health()).toMatchObject({ ok: false, loop: { state: 'stopped' } })
+    })
+
+    it('says nothing of a source that was taken out of the settings', async () => {
+      await take(20 * SECOND)
+      const state = { kind: 'failing', code: 'unauthorized', message: 'said no' } as const
+      const gone = { source: sourceId('gone'), checkedAt: T0, waiting: [], refusals: [], state }
+      await api.store.putSourceStatus(gone)
+      await api.store.putSourceStatus({ ...gone, source: SHIPFOX, state: { kind: 'ok' } })
+      expect(await health()).toMatchObject({ ok: true, sources: [{ source: 'shipfox', state: 'ok' }] })
     })
 
     it('names the secret that is missing, and how a source fails by code alone', async () => {
@@ -310,10 +331,9 @@ describe.each(STORES)('the HTTP API on the %s store', (_name, openStore) => {
       expect(api.closed).toEqual([connection])
       expect(await admitted(String(body['token']))).toBe(false)
       const { store } = api
-      const gateway = { post: async () => 'gone' as const, close: async () => {} }
       const clock = { now: () => T0, monotonicMs: () => 0, sleep: async () => {} }
       const log = { info() {}, warn() {}, error() {} }
-      await sweep({ store, gateway, templates: () => [], clock, log })
+      await sweep({ store, clock, log })
       expect((await store.readFleet()).runners).toMatchObject([{ state: 'gone', code: 'host-removed' }])
       const again = await api.ask('DELETE', '/api/hosts/build-1')
       expect([again.status, again.body['code']]).toEqual([404, 'host-unknown'])

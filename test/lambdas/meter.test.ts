@@ -49,6 +49,14 @@ describe('metrics', () => {
     expect(fields['Hub']).toBe('hub')
   })
 
+  it('of more starts than one line holds are spread over all of them, the slowest among them', () => {
+    const meter = new Meter('hub')
+    for (let ms = 1; ms <= 1_000; ms += 1) meter.take(entry('runner.running', { reservedMs: ms }))
+    const sent = metricsIn(meter.take(entry('loop.alive', BUSY)).fields)['ReservedToRunning'] as number[]
+    expect(sent).toHaveLength(100)
+    expect([sent[0], sent[94], sent[99]]).toEqual([1, expect.closeTo(950, -1), 1_000])
+  })
+
   it('of a working fleet are sent together, zeros included, with what happened since the last ones', () => {
     const meter = new Meter('hub')
     for (let call = 0; call < 12; call += 1) meter.counting({})

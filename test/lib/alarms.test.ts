@@ -128,7 +128,7 @@ const Widget = z.object({
     query: z.string().optional(),
   }),
 })
-const Body = z.object({ widgets: z.array(Widget) })
+const Body = z.object({ periodOverride: z.string().optional(), widgets: z.array(Widget) })
 
 /** The metrics of a log line. */
 const Metered = z.object({
@@ -158,7 +158,7 @@ describe('the metrics', () => {
 
 describe('the dashboard', () => {
   const [dashboard] = hub.ofType('AWS::CloudWatch::Dashboard')
-  const { widgets } = Body.parse(JSON.parse(String(dashboard?.properties['DashboardBody'])))
+  const { periodOverride, widgets } = Body.parse(JSON.parse(String(dashboard?.properties['DashboardBody'])))
   const metrics = widgets.flatMap(({ properties }) => properties.metrics ?? [])
 
   it('answers four questions', () => {
@@ -196,6 +196,26 @@ describe('the dashboard', () => {
     expect(expressions).toHaveLength(1)
     expect(expressions[0]).not.toMatch(/\de-\d/)
     expect(expressions[0]!.length).toBeLessThan(1024)
+  })
+
+  it('shows whole days of the cost, whatever time it is looked at, and minutes of everything that is told by the minute', () => {
+    expect(periodOverride).toBe('inherit')
+    const Shown = z.object({ start: z.string(), end: z.string() })
+    const cost = widgets.find(({ properties }) => properties.title?.startsWith('US dollars a day'))
+    expect(Shown.parse(cost?.properties)).toEqual({ start: '-P14D', end: 'P0D' })
+    const Period = z.object({ period: z.number() })
+    for (const metric of cost?.properties.metrics ?? [])
+      expect([metric, Period.parse(metric.at(-1)).period]).toEqual([metric, 86_400])
+    const minutely = metrics.filter(([namespace]) => namespace === 'Slipway')
+    for (const metric of minutely) expect([metric, Period.parse(metric.at(-1)).period]).toEqual([metric, 60])
+  })
+
+  it('tells of what a function threw as much as of its own warnings', () => {
+    const [query] = widgets.flatMap(({ properties }) =>
+      properties.title === 'The latest warnings and errors' ? [properties.query ?? ''] : [],
+    )
+    for (const field of ['message.errorMessage', 'message.code', '"ERROR"', '"error"'])
+      expect(query).toContain(field)
   })
 
   it('reads logs of functions of this hub only', () => {

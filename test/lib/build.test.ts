@@ -7,11 +7,12 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { HubBuild } from '../../lib/hub-build.ts'
 
 /** The name of the build of two functions, which stands in the environment of both. */
-function buildOf(bundles: Record<string, string>, description = 'any'): string {
+function buildOf(bundles: Record<string, string>, description = 'any', mode = 'auto'): string {
   const folder = mkdtempSync(join(tmpdir(), 'slipway-build-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))
   const stack = new Stack(new App(), 'stack')
   const build = new HubBuild()
+  build.addSettings('loop', { SLIPWAY_MODE: mode })
   for (const [name, code] of Object.entries(bundles)) {
     mkdirSync(join(folder, name))
     writeFileSync(join(folder, name, 'index.mjs'), code)
@@ -34,6 +35,10 @@ describe('the name of a build', () => {
     expect(buildOf(first)).toBe(buildOf(first, 'another'))
     expect(buildOf({ sweep: first.sweep, loop: first.loop })).toBe(buildOf(first))
     expect(buildOf(first)).toMatch(/^[0-9a-f]{16}$/)
+  })
+
+  it('is another one once its loop is told to work otherwise, so that it need not wait for its turn', () => {
+    expect(buildOf(first, 'any', 'economy')).not.toBe(buildOf(first))
   })
 
   it('is another one once any bundle changes, or two change places', () => {

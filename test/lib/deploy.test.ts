@@ -2,13 +2,16 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { deployCommands, isPrepared, targetOf } from '../../bin/deploy-plan.ts'
+import { deployCommands, isPrepared, planDeploy, targetOf } from '../../bin/deploy-plan.ts'
+import type { StageSettings } from '../../lib/settings.ts'
 
-/** Parameter Store as far as the question goes; keeps the names that it was asked for. */
+/** Parameter Store as far as the question goes; keeps the regions and names that it was asked for. */
 async function startParameterStore(status: number, answer: object): Promise<string[]> {
   const asked: string[] = []
   const answerTo = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    asked.push((JSON.parse(await text(request)) as { Name: string }).Name)
+    const { Name } = JSON.parse(await text(request)) as { Name: string }
+    const region = /Credential=[^/]+\/\d+\/([^/]+)\//.exec(request.headers.authorization ?? '')?.[1]
+    asked.push(`${region} ${Name}`)
     response.writeHead(status, { 'content-type': 'application/x-amz-json-1.1' }).end(JSON.stringify(answer))
   }
   const server = createServer((request, response) => void answerTo(request, response)).listen(0, '127.0.0.1')
@@ -26,6 +29,22 @@ async function startParameterStore(status: number, answer: object): Promise<stri
 }
 
 const REGION = { region: 'eu-west-1' }
+const REGION_VARIABLES = ['AWS_REGION', 'AMAZON_REGION', 'AWS_DEFAULT_REGION', 'AMAZON_DEFAULT_REGION']
+
+/** Stages of somebody else, and an account that notes where it was looked at. */
+function worldOf({ prepared }: { prepared: boolean }) {
+  const sources = [{ id: 'shipfox', apiUrl: 'https://api.example.com' }]
+  const stages: Record<string, StageSettings> = {
+    dev: { production: false, sources: [], logRetentionDays: 14 },
+    prod: { production: true, sources, logRetentionDays: 14, region: 'eu-west-1' },
+  }
+  const looked: unknown[] = []
+  const look = async (where: unknown): Promise<boolean> => {
+    looked.push(where)
+    return prepared
+  }
+  return { stages, defaultStage: 'dev', isPrepared: look, looked }
+}
 
 describe('npm run deploy', () => {
   it('deploys, and takes warnings for errors', () => {
@@ -62,10 +81,50 @@ describe('npm run deploy', () => {
     expect(targetOf([])).toEqual({ context: {}, profile: undefined })
   })
 
+  it('looks where the stage is deployed to, and prepares that first', async () => {
+    const world = worldOf({ prepared: false })
+    const commands = await planDeploy(['-c', 'stage=prod', '--profile', 'ci'], world)
+    expect(commands.map(([name]) => name)).toEqual(['bootstrap', 'deploy'])
+    expect(world.looked).toEqual([{ region: 'eu-west-1', profile: 'ci' }])
+  })
+
+  it('refuses a stage without a source before it touches the account, and takes one from the command line', async () => {
+    const world = worldOf({ prepared: false })
+    await expect(planDeploy([], world)).rejects.toThrow('Stage "dev" has no source')
+    await expect(planDeploy(['-c', 'stage=none'], world)).rejects.toThrow('there is no stage "none"')
+    expect(world.looked).toEqual([])
+    expect(await planDeploy(['-c', 'shipfoxApiUrl=https://api.example.com'], world)).toHaveLength(2)
+  })
+
+  it.each(['--help', '-h'])(
+    'lets CDK answer %s, whatever the settings, and prepares nothing',
+    async (flag) => {
+      const world = worldOf({ prepared: false })
+      expect(await planDeploy([flag], world)).toEqual([['deploy', '--strict', flag]])
+      expect(world.looked).toEqual([])
+    },
+  )
+
+  it.each(REGION_VARIABLES)('looks in the region that CDK takes from %s', async (name) => {
+    const asked = await startParameterStore(200, { Parameter: { Value: '30' } })
+    for (const each of REGION_VARIABLES) vi.stubEnv(each, '')
+    vi.stubEnv(name, 'sa-east-1')
+    expect(await isPrepared({ region: undefined })).toBe(true)
+    expect(asked).toEqual(['sa-east-1 /cdk-bootstrap/hnb659fds/version'])
+  })
+
+  it('prefers the same region as CDK where several are named', async () => {
+    const asked = await startParameterStore(200, { Parameter: { Value: '30' } })
+    for (const [at, name] of REGION_VARIABLES.entries()) vi.stubEnv(name, `eu-west-${at + 1}`)
+    await isPrepared({ region: undefined })
+    await isPrepared({ region: 'sa-east-1' })
+    expect(asked.map((line) => line.split(' ')[0])).toEqual(['eu-west-1', 'sa-east-1'])
+  })
+
   it('sees that the account was prepared', async () => {
     const asked = await startParameterStore(200, { Parameter: { Value: '30' } })
     expect(await isPrepared(REGION)).toBe(true)
-    expect(asked).toEqual(['/cdk-bootstrap/hnb659fds/version'])
+    expect(asked).toEqual(['eu-west-1 /cdk-bootstrap/hnb659fds/version'])
   })
 
   it('sees that it was not', async () => {

@@ -4,6 +4,7 @@ import { synthesize } from './synthesize.ts'
 const hub = await synthesize()
 
 const TABLE = '<Fleet/Table.Arn>'
+const HOSTS_ONLY = { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['HOST#*'] } }
 const INDEX = '<Fleet/Table.Arn>/index/changes'
 const CONNECTIONS = 'arn:<AWS::Partition>:execute-api:<AWS::Region>:<AWS::AccountId>:<Agents/Api>/hub'
 const TOKEN =
@@ -27,14 +28,15 @@ const ROLES: Record<string, { usedBy: string; may: Statement[] }> = {
     usedBy: 'lambda.amazonaws.com',
     may: [
       ['logs:CreateLogStream logs:PutLogEvents', '<Agents/Authorizer/Log.Arn>'],
-      ['dynamodb:GetItem', TABLE, { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['HOST#*'] } }],
+      ['dynamodb:GetItem', TABLE, HOSTS_ONLY],
     ],
   },
   'Agents/Socket/Role': {
     usedBy: 'lambda.amazonaws.com',
     may: [
       ['logs:CreateLogStream logs:PutLogEvents', '<Agents/Socket/Log.Arn>'],
-      ['dynamodb:GetItem dynamodb:PutItem dynamodb:UpdateItem dynamodb:Query', TABLE],
+      ['dynamodb:GetItem', TABLE],
+      ['dynamodb:PutItem dynamodb:UpdateItem dynamodb:Query', TABLE, HOSTS_ONLY],
       [
         'execute-api:ManageConnections',
         `${CONNECTIONS}/POST/@connections/* ${CONNECTIONS}/DELETE/@connections/*`,

@@ -158,4 +158,13 @@ describe('the stack', () => {
     expect(empty.warnings).toHaveLength(1)
     expect(empty.warnings[0]).toContain('no source')
   })
+
+  it('says where alarms of a production stage can link to nothing, which keeps nobody from deploying it', async () => {
+    expect(dev.notes).toEqual([])
+    expect(prod.notes).toEqual([expect.stringContaining('Set runbookUrl in lib/stages.ts')])
+    expect(prod.warnings).toEqual([])
+    const runbookUrl = 'https://wiki.example.com/ci'
+    const linked = await synthesize({ context: { ...SOURCE, stage: 'prod', runbookUrl } })
+    expect(linked.notes).toEqual([])
+  })
 })

@@ -2,8 +2,11 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { App } from 'aws-cdk-lib'
+import { SynthesisMessageLevel } from 'aws-cdk-lib/cx-api'
 import * as z from 'zod'
 import { hubApp, type HubAppOptions } from '../../lib/hub-app.ts'
+
+const { INFO, WARNING } = SynthesisMessageLevel
 
 const Values = z.record(z.string(), z.unknown())
 const Resource = z.object({
@@ -26,6 +29,8 @@ export interface Synthesized {
   readonly parts: readonly Part[]
   readonly outputs: readonly string[]
   readonly warnings: readonly string[]
+  /** What is said without being a warning. */
+  readonly notes: readonly string[]
   ofType(type: string): readonly Part[]
   /** The one part at this path. */
   at(path: string): Part
@@ -52,8 +57,9 @@ export async function synthesize(
     const [stack] = app.synth().stacks
     if (stack === undefined) throw new Error('the app has no stack')
     const template = Template.parse(stack.template)
-    const warnings = stack.messages.map(({ entry }) => JSON.stringify(entry.data))
-    return { ...readParts(stack.stackName, template), warnings }
+    const told = (wanted: SynthesisMessageLevel) =>
+      stack.messages.filter(({ level }) => level === wanted).map(({ entry }) => JSON.stringify(entry.data))
+    return { ...readParts(stack.stackName, template), warnings: told(WARNING), notes: told(INFO) }
   } finally {
     await rm(outdir, { recursive: true })
   }

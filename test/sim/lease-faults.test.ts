@@ -106,6 +106,26 @@ describe('a function that fails', () => {
     checkNothingRunsOn(lambda)
   })
 
+  it('L7: a renewal that gets no answer is sent again while there is time, and the lease is kept', async () => {
+    const lambda = await hub()
+    const { world } = lambda
+    let renewals = 0
+    const renewLease: FleetStore['renewLease'] = async (request) => {
+      renewals += 1
+      if (renewals % 2 === 0) return world.store.renewLease(request)
+      await world.clock.sleep(11_000)
+      throw new SlipwayError('store-unavailable', 'No answer.')
+    }
+    const store = new Proxy(world.store, {
+      get: (target, name) => (name === 'renewLease' ? renewLease : Reflect.get(target, name, target)),
+    })
+    lambda.invoke({ over: { store } })
+    await world.clock.run(10 * TICK_MS)
+    expect(renewals).toBeGreaterThan(50)
+    expect(world.count('lease.lost')).toBe(0)
+    expect(await lambda.holder()).toBeDefined()
+  })
+
   it('L8: returns with nothing left running, however it ends', async () => {
     const lambda = await hub()
     const { world } = lambda

@@ -111,6 +111,21 @@ describe('what stands in the way is told', () => {
     expect(await world.store.readSourceStatuses()).toMatchObject([{ state: { kind: 'ok' }, waiting: [] }])
   })
 
+  it('a host is told of images that were put into force while nobody planned', async () => {
+    const lambda = new LambdaWorld(1, { mode: 'economy' })
+    const { world } = lambda
+    const { templates } = world
+    world.templates = []
+    await lambda.addHost('one')
+    await world.clock.run(30_000)
+    world.templates = templates
+    await lambda.storeTemplates()
+    lambda.startSchedule()
+    world.source.enqueue(1, ['small'], 1_000)
+    await world.clock.runUntil(() => world.source.openJobs === 0, 2 * TICK_MS)
+    expect(world.source.openJobs).toBe(0)
+  })
+
   for (const mode of ['continuous', 'economy'] as const) {
     it(`${mode}: a source that fails, why, and that it is back`, async () => {
       const lambda = await hub({ mode })

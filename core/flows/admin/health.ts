@@ -29,10 +29,10 @@ export interface SourceHealth {
 /** Whether the hub does its work. Tells nothing of hosts, runners or jobs: everyone may ask. */
 export async function checkHealth({ store, clock, sources }: AdminPorts): Promise<Health> {
   const [lease, statuses] = await Promise.all([store.readLease(), store.readSourceStatuses()])
-  const state = loopState(lease, clock.now())
   const known = new Map(statuses.map((status) => [status.source, status]))
-  const ids = [...new Set([...sources.map(({ id }) => id), ...known.keys()])]
-  const told = ids.toSorted().map((id) => sourceHealth(id, known.get(id) ?? null))
+  const ids = sources.map(({ id }) => id).toSorted()
+  const told = ids.map((id) => sourceHealth(id, known.get(id) ?? null))
+  const state = loopState(lease, told, clock.now())
   const isAlive = state === 'working' || state === 'idle'
   return {
     ok: isAlive && told.every((source) => source.state === 'ok'),
@@ -41,10 +41,16 @@ export async function checkHealth({ store, clock, sources }: AdminPorts): Promis
   }
 }
 
-function loopState(lease: Lease | null, now: EpochMs): Health['loop']['state'] {
+/** A tick that only looks takes no lease: the sources tell when it looked. */
+function loopState(
+  lease: Lease | null,
+  sources: readonly SourceHealth[],
+  now: EpochMs,
+): Health['loop']['state'] {
   if (lease === null) return 'never-started'
   if (lease.expiresAt > now) return 'working'
-  return lease.expiresAt === RELEASED_AT && now - lease.takenAt < IDLE_MAX_MS ? 'idle' : 'stopped'
+  const lookedAt = Math.max(lease.takenAt, ...sources.map(({ checkedAt }) => checkedAt ?? 0))
+  return lease.expiresAt === RELEASED_AT && now - lookedAt < IDLE_MAX_MS ? 'idle' : 'stopped'
 }
 
 function sourceHealth(source: SourceId, status: SourceStatus | null): SourceHealth {

@@ -20,18 +20,21 @@ export interface WhyAnswer {
   readonly text: string
 }
 
-/** Why a job of these labels waits, or where it would start at once: for each source that may hold one. */
+/** Why a job of these labels waits, or where it would start at once: for each source. */
 export async function explainLabels(
   ports: AdminPorts,
   templates: readonly Template[],
   asked: readonly string[],
 ): Promise<readonly WhyAnswer[]> {
   const labels = canonicalLabels(asked)
-  const [fleet, statuses] = await Promise.all([ports.store.readFleet(), ports.store.readSourceStatuses()])
+  const [fleet, stored] = await Promise.all([ports.store.readFleet(), ports.store.readSourceStatuses()])
+  const ids = ports.sources.map(({ id }) => id).toSorted()
+  // A source that was taken out of the settings has left its last word behind.
+  const statuses = stored.filter(({ source }) => ids.includes(source))
   const view = new FleetView()
   view.applyAll(fleet)
   const world = view.world(ports.clock.now(), templates, [])
-  return idsOf(ports, statuses).map((source) => {
+  return ids.map((source) => {
     const status = statuses.find((one) => one.source === source) ?? null
     const foresight = foreseeJob(world, statuses, source, labels)
     const mine = status?.waiting.filter((jobs) => jobs.labels.join() === labels.join()) ?? []
@@ -39,11 +42,6 @@ export async function explainLabels(
     const text = sayAnswer({ labels, waiting, source, status, foresight, isEmpty: templates.length === 0 })
     return { source, waiting, checkedAt: status?.checkedAt ?? null, foresight, text }
   })
-}
-
-/** Those that are configured, and those that a loop has told of. */
-function idsOf({ sources }: AdminPorts, statuses: readonly SourceStatus[]): readonly SourceId[] {
-  return [...new Set([...sources.map(({ id }) => id), ...statuses.map(({ source }) => source)])].toSorted()
 }
 
 interface Facts {

@@ -1,3 +1,4 @@
+import { deflateSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { type SessionPorts, sweep, takeAgentMessage, TemplateShelf } from '../../../core/flows/index.ts'
 import { connectionId, fence, NO_NOTES, sourceId } from '../../../core/model/index.ts'
@@ -14,6 +15,7 @@ import {
   SECOND,
   T0,
 } from '../../contract/store-fixtures.ts'
+import { openApi, yamlOf } from '../../lambdas/http-api-fixtures.ts'
 import { template } from '../../sim/sim-world.ts'
 import { type RawTable, useBenches } from './bench.ts'
 
@@ -106,6 +108,32 @@ describe('L14: a damaged', () => {
     const runners = [{ runner: rid(1), sighting: { phase: 'running' as const, agoMs: 0 }, cleared: false }]
     await takeAgentMessage(ports, from, { type: 'report', epoch, seq: 2, runners })
   })
+
+  it.each<[string, Uint8Array]>([
+    ['nothing that was ever packed', Uint8Array.of(1, 2, 3)],
+    ['no templates', deflateSync('{"text":7}')],
+  ])(
+    'current version of the templates (%s) is told as such, and replaced by the next one',
+    async (_, packed) => {
+      const { store, raw } = await open()
+      const facts = { storedAt: T0, storedBy: 'ann', text: 'a', templates: [template('small')] }
+      await store.putTemplateVersion({ ...facts, version: 1 }, 0)
+      await spoil(raw, 'TEMPLATES', 'CURRENT', { packed })
+      const shelf = new TemplateShelf(portsOf(store, T0).ports)
+      expect(await shelf.refresh()).toBe(true)
+      expect(shelf.problem).toMatchObject({ code: 'templates-unreadable' })
+      const api = openApi(store)
+      const asked = { v: 1, text: yamlOf(4), file: 'templates.yaml', basedOn: null }
+      expect(await api.ask('POST', '/api/templates/apply', asked)).toMatchObject({
+        status: 200,
+        body: { version: 1 },
+      })
+      const stored = await api.ask('POST', '/api/templates/apply', { ...asked, basedOn: 1 })
+      expect(stored).toMatchObject({ status: 200, body: { version: 2, stored: true } })
+      expect(await shelf.refresh()).toBe(true)
+      expect(shelf.problem).toBeNull()
+    },
+  )
 
   it('version of the templates stops planning, and says so; the next one is taken up', async () => {
     const { store, raw } = await open()

@@ -71,7 +71,7 @@ const FAULTS: readonly Fault[] = [
 ]
 
 /** A heap that may grow is cleaned late and looks like a leak; one that leaks dies of this. */
-const SMALL_HEAPS = { NODE_OPTIONS: '--max-old-space-size=160' }
+const SMALL_HEAPS = { NODE_OPTIONS: '--max-old-space-size=96 --max-semi-space-size=2' }
 const STILL_MS = 3_000
 /** Mints whose answers were lost, and those that a killed hub had in hand. */
 const UNLEARNED_MAX_PER_FAULT = 10

@@ -1,0 +1,13 @@
+import { expect, it, vi } from 'vitest'
+import { openLog } from '../../lambdas/wiring.ts'
+
+it('a function writes its log past the console, each line with the time that Lambda asks for', () => {
+  const write = vi.spyOn(process.stdout, 'write').mockReturnValue(true)
+  openLog().error('host.dead', { host: 'build-1' })
+  const [[line] = []] = write.mock.calls
+  write.mockRestore()
+  const { timestamp, ...rest } = JSON.parse(String(line)) as Record<string, unknown>
+  expect(new Date(String(timestamp)).toISOString()).toBe(timestamp)
+  expect(rest).toEqual({ level: 'error', event: 'host.dead', host: 'build-1' })
+  expect(String(line)).toMatch(/\}\n$/)
+})
