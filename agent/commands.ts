@@ -33,7 +33,7 @@ export interface CommandSession {
 }
 
 /** Why a command must not be obeyed; null = it may. Older than what this agent has obeyed, it comes from the past. */
-export function staleness(
+function staleness(
   command: { readonly epoch: Epoch; readonly fence?: Fence },
   current: { readonly epoch: Epoch; readonly fence: Fence },
 ): string | null {

@@ -110,7 +110,7 @@ function printable(text: string): string {
 const TOKEN = /sf_[a-z]+_[\w-]+/gi
 
 /** A token that was pasted into the wrong place must not reach a log by way of the message about it. */
-export function withoutTokens(text: string): string {
+function withoutTokens(text: string): string {
   return text.replaceAll(TOKEN, '[secret]')
 }
 

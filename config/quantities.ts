@@ -16,9 +16,9 @@ export const TIMER_MAX_MS = 2_147_483_647
 export const TIMER_MAX_SECONDS = Math.floor(TIMER_MAX_MS / 1000)
 
 /** Docker refuses a smaller memory limit. */
-export const MEMORY_MIN_MIB = 6
+const MEMORY_MIN_MIB = 6
 /** 64 TiB: more than any machine has, and small enough that sums over all runners stay exact. */
-export const MEMORY_MAX_MIB = 64 * 1024 * 1024
+const MEMORY_MAX_MIB = 64 * 1024 * 1024
 
 const MEMORY = /^(\d+(?:\.\d+)?) ?(?:([kmgt])i?b?|(b))?$/i
 const MEMORY_EXPECTED = `an amount such as 512MiB, 2GiB or 4g, from ${MEMORY_MIN_MIB}MiB to 64TiB`

@@ -13,9 +13,9 @@ import { ConfigError, MistakeList, mistake, type Place } from './mistakes.ts'
 import { asMap, childPath, type Entry, emptyMap, invalid, type Node } from './tree.ts'
 
 /** A file of 1,000 hand-written templates is a tenth of this; more is not a templates file. */
-export const FILE_MAX_CHARACTERS = 2 ** 20
+const FILE_MAX_CHARACTERS = 2 ** 20
 /** Counted after aliases are followed: keeps a few lines of nested aliases from filling the memory. */
-export const NODES_MAX = 200_000
+const NODES_MAX = 200_000
 /** No key of a templates file is deeper than ten; also ends an alias that contains itself. */
 const DEPTH_MAX = 50
 

@@ -3,18 +3,18 @@ import * as z from 'zod'
 /** Parts of the functions' environments. The stacks must satisfy the very schemas that the handlers parse. */
 
 export const Name = z.string().min(1)
-export const HttpsUrl = z.url({ protocol: /^https?$/ })
+export const HttpUrl = z.url({ protocol: /^https?$/ })
 
-/** What names a build to others: two builds are the same exactly if their bundles are. */
+/** What names a build to others: two builds are the same exactly if their bundles and the loop's settings are. */
 export const Build = z.string().min(1).max(100)
 
 /** A demand source, without its secret: that one is read from the parameter named here. */
 export const SourceEnv = z.strictObject({
   id: z.string().regex(/^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/),
   kind: z.literal('shipfox'),
-  apiUrl: HttpsUrl,
+  apiUrl: HttpUrl,
   /** The API's address as containers reach it. */
-  runnerApiUrl: HttpsUrl,
+  runnerApiUrl: HttpUrl,
   /** Name of the SecureString that holds the provisioner's token. */
   tokenParameter: z.string().regex(/^\/[\w./-]+$/),
 })

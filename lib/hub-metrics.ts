@@ -1,7 +1,7 @@
 import { Duration } from 'aws-cdk-lib'
 import { Metric } from 'aws-cdk-lib/aws-cloudwatch'
 
-export const METRIC_NAMESPACE = 'Slipway'
+const METRIC_NAMESPACE = 'Slipway'
 
 /**
  * What the functions measure themselves (embedded metric format). Only LoopAlive is sent all the time; the others

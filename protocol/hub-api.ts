@@ -15,7 +15,7 @@ const Text = z.string()
 
 /* ── Errors ────────────────────────────────────────────────────────────────────────────────────────────────── */
 
-export const MistakeSchema = z.object({
+const MistakeSchema = z.object({
   file: Text,
   line: z.int().nullable(),
   column: z.int().nullable(),
@@ -116,7 +116,7 @@ export type ChangeAnswer = z.infer<typeof ChangeAnswer>
 
 const Size = { runners: Whole, cpuMillis: Whole, memoryMib: Whole }
 
-export const HostSchema = z.object({
+const HostSchema = z.object({
   host: Text,
   tags: z.array(Text),
   state: z.enum(['new', 'syncing', 'online', 'offline', 'dead']),
@@ -172,8 +172,8 @@ export type RemoveHostAnswer = z.infer<typeof RemoveHostAnswer>
 /* ── /api/runners ──────────────────────────────────────────────────────────────────────────────────────────── */
 
 export const RUNNER_STATES = ['reserved', 'dispatched', 'running', 'gone'] as const
-export const RUNNERS_PAGE_MAX = 200
-export const RUNNERS_PAGE_USUAL = 50
+const RUNNERS_PAGE_MAX = 200
+const RUNNERS_PAGE_USUAL = 50
 
 export const RunnersQuery = z.object({
   state: z.enum([...RUNNER_STATES, 'live']).optional(),
@@ -184,7 +184,7 @@ export const RunnersQuery = z.object({
   after: Text.optional(),
 })
 
-export const RunnerSchema = z.object({
+const RunnerSchema = z.object({
   runner: Text,
   state: z.enum(RUNNER_STATES),
   template: Text,

@@ -13,7 +13,7 @@ import {
  * The lines of an agent's journal: what one agent process leaves for the next, of this version or the one before or
  * after. One JSON object per line. No secret has a place in it. Times are the host's wall clock, epoch ms.
  */
-export const JOURNAL_VERSION = 1
+const JOURNAL_VERSION = 1
 
 const Time = z.number()
 const Origin: z.ZodType<RunnerOrigin | null> = RunnerOriginSchema.nullable()

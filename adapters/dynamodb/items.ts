@@ -228,7 +228,7 @@ export function parseItem<T>(shape: z.ZodType<T>, row: Row): T {
 }
 
 /** Where and what, without the values: an item may hold texts of a job. */
-export function problemsOf(error: z.ZodError): string {
+function problemsOf(error: z.ZodError): string {
   return error.issues.map(({ path, message }) => `${path.join('.') || 'it'}: ${message}`).join('; ')
 }
 

@@ -177,11 +177,11 @@ export function readRefusal(answer: {
 }
 
 /** Asked to wait not at all, we still wait a moment. */
-export const RETRY_AFTER_MIN_MS = 1000
+const RETRY_AFTER_MIN_MS = 1000
 /** Five windows of the mint limit: an absurd value must not silence a source for hours. */
-export const RETRY_AFTER_MAX_MS = 300_000
+const RETRY_AFTER_MAX_MS = 300_000
 /** A 429 that names no time: one whole window of the mint limit. */
-export const RETRY_AFTER_DEFAULT_MS = 60_000
+const RETRY_AFTER_DEFAULT_MS = 60_000
 
 /** `Retry-After` as seconds or as a date, then the seconds of the body. Null: nothing was said, and no 429. */
 export function readRetryAfter(

@@ -55,7 +55,7 @@ function toCall(ids: readonly RunnerId[]): Call<z.infer<typeof ReconcileAnswer>>
  * may wait for its job without a session. (An installation token sees states earlier. It then takes runners for
  * registered that are not yet, which ends none that lives; their own time limits end those that never come.)
  */
-export function toObserved(
+function toObserved(
   rows: readonly ObservedRow[],
   observed: readonly RunnerId[],
   generation: Generation,

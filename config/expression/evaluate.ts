@@ -5,7 +5,7 @@ import { ExpressionError } from './tokens.ts'
 import { isList, isMap, kindOf, sameValue, sizeOf, type Value, type ValueMap } from './value.ts'
 
 /** The largest value that an expression may make: enough for any axis, too little to fill the memory. */
-export const VALUE_MAX_SIZE = 10_000
+const VALUE_MAX_SIZE = 10_000
 
 /** Pure. Names come from `scope`, and nothing else is reachable. Throws ExpressionError. */
 export function evaluate(expression: Expression, scope: ValueMap): Value {

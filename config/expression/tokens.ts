@@ -20,7 +20,7 @@ export type Token =
   | { readonly kind: 'symbol'; readonly symbol: string }
 
 /** Keeps parser and evaluator, which call themselves, far from the end of the stack. */
-export const EXPRESSION_MAX_CHARACTERS = 1000
+const EXPRESSION_MAX_CHARACTERS = 1000
 
 const SPACE = /\s+/y
 const NUMBER = /\d+(?:\.\d+)?(?![\w.])/y

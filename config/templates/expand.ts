@@ -3,7 +3,7 @@ import { ConfigError, type MistakeList, mistake } from '../mistakes.ts'
 import { type Entry, invalid, type MapNode, type Node, nodeOf, type ScalarNode } from '../tree.ts'
 
 /** Ten times what 10,000 ordinary templates take; ends a file that multiplies itself before memory does. */
-export const WORK_MAX = 2_000_000
+const WORK_MAX = 2_000_000
 
 /** Puts values into the place of expressions, and counts the work of a whole file. */
 export class Expander {

@@ -2,7 +2,7 @@ import { type EpochMs, type Lease, RELEASED_AT } from '../model/index.ts'
 import { type PresenceRule, staysInQuiet } from './presence.ts'
 
 /** The schedule's period: what a tick leaves undone, the next one sees. */
-export const TICK_EVERY_MS = 60_000
+const TICK_EVERY_MS = 60_000
 /** A tick sees to a hand-over that is due before the next tick could be there, late as ticks may be. */
 const HAND_OVER_SOON_MS = TICK_EVERY_MS + 15_000
 /** A holder renews every 8 s; with less than this left, it has missed a renewal. */

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { Build, HttpsUrl, Name, Sources } from '../env.ts'
+import { Build, HttpUrl, Name, Sources } from '../env.ts'
 
 /** How much the loop runs while nothing waits. */
 export const MODES = ['auto', 'continuous', 'economy'] as const
@@ -11,7 +11,7 @@ export const ControlLoopEnv = z.object({
   SLIPWAY_TABLE: Name,
   SLIPWAY_BUILD: Build,
   /** Where messages to agents are posted: the WebSocket API's stage, by https. */
-  SLIPWAY_SOCKET_ENDPOINT: HttpsUrl,
+  SLIPWAY_SOCKET_ENDPOINT: HttpUrl,
   SLIPWAY_SOURCES: Sources,
   SLIPWAY_MODE: z.enum(MODES),
   /** Absent = none. */

@@ -1,10 +1,10 @@
 import * as z from 'zod'
-import { Build, HttpsUrl, Name, Sources } from '../env.ts'
+import { Build, HttpUrl, Name, Sources } from '../env.ts'
 
 export const HttpApiEnv = z.object({
   SLIPWAY_TABLE: Name,
   SLIPWAY_BUILD: Build,
-  SLIPWAY_SOCKET_ENDPOINT: HttpsUrl,
+  SLIPWAY_SOCKET_ENDPOINT: HttpUrl,
   /** Where agents dial in: told to whoever adds a host. */
   SLIPWAY_AGENT_URL: z.url({ protocol: /^wss?$/ }),
   SLIPWAY_SOURCES: Sources,

@@ -21,7 +21,7 @@ export async function readTemplatesFile(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8')
   } catch (cause) {
-    const what = `The templates file ${file} can't be read: ${messageOf(cause)}. Check SHIPFOX_PROVISIONER_TEMPLATES_FILE.`
+    const what = `The templates file ${file} can't be read: ${messageOf(cause)}.`
     throw new SlipwayError('templates-unreadable', what, { cause })
   }
 }

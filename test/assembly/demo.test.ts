@@ -9,7 +9,6 @@ import type { DeclaredFunction } from './template.ts'
 /** What Lambda gives a function of 256 MB. */
 const SMALL = { cpus: 0.14, memoryMb: 256 }
 const JOBS = 20
-const JOBS_WHEN_SMALL = 6
 const PARAMETER = '/slipway/slipway-prod/shipfox-token'
 const HOUR_MS = 3_600_000
 
@@ -148,10 +147,12 @@ describe(`the same hub, each function with ${SMALL.cpus} of a CPU and ${SMALL.me
   }, 60_000)
   afterAll(() => scene.close(), 60_000)
 
-  it(`runs ${JOBS_WHEN_SMALL} jobs to the end, and leaves nothing`, async () => {
+  it(`runs ${JOBS} jobs to the end, leaves nothing, and makes no call that it may not make`, async () => {
     await scene.setUp(image)
-    expect(statesOf(await scene.runJobs(JOBS_WHEN_SMALL))).toEqual(finished(JOBS_WHEN_SMALL))
+    expect(statesOf(await scene.runJobs(JOBS))).toEqual(finished(JOBS))
+    expect(scene.sandbox.stats()).toMatchObject({ reservedUnits: 0, activeRunners: 0 })
     expect(failures(scene)).toEqual([])
+    expect(denied(synthesized.assembly.roles, scene.aws.recorder.calls)).toEqual([])
     for (const line of timings(scene)) process.stderr.write(`${line}\n`)
   }, 240_000)
 })

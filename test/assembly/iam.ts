@@ -56,7 +56,7 @@ export function applies(statement: Statement, request: IamRequest): boolean {
 }
 
 /** Actions are compared without regard to case, and may have wildcards. */
-export function matchesAction({ Action }: Statement, action: string): boolean {
+function matchesAction({ Action }: Statement, action: string): boolean {
   return Action.some((pattern) => isLike(pattern.toLowerCase(), action.toLowerCase()))
 }
 

@@ -43,7 +43,7 @@ const arn = (service: string, rest: string): string =>
   `arn:${partition}:${service}:${region}:${account}:${rest}`
 
 /** What CloudFormation would call a resource that brings no name of its own: unlike any name in the code. */
-export function physicalName(scope: Scope, id: string): string {
+function physicalName(scope: Scope, id: string): string {
   return `${scope.stack}-${id}-1A2B3C4D5E6F`
 }
 

@@ -6,7 +6,7 @@ import { type Fleet, RUNNER } from './fleet.ts'
 import { removeContainer } from './image.ts'
 import { eachOf } from './waiting.ts'
 
-export const FLOOR_INSTALL = 'bench-floor'
+const FLOOR_INSTALL = 'bench-floor'
 /** As the agent does, and as the engine likes it best. */
 const REMOVALS_AT_ONCE = 4
 const STARTS_AT_ONCE = 4

@@ -3,7 +3,7 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import { wholeNumber } from '../../bin/options.ts'
 import type { Generation, Shape } from './bench.ts'
 
-export const PARTS = ['bursts', 'single', 'full-fleet', 'restart', 'removal', 'planner', 'memory'] as const
+const PARTS = ['bursts', 'single', 'full-fleet', 'restart', 'removal', 'planner', 'memory'] as const
 export type Part = (typeof PARTS)[number]
 
 export interface Options {

@@ -9,7 +9,7 @@ const WARM_UP_MS = 20 * MINUTE_MS
 const WINDOW_MS = 28 * MINUTE_MS
 /** How often an agent begins a new session, on average. */
 const SESSION_MS = 95 * MINUTE_MS
-export const MONTH_MS = 730 * 60 * MINUTE_MS
+const MONTH_MS = 730 * 60 * MINUTE_MS
 
 /** Jobs come in bursts, one a minute. */
 const BURST = 20

@@ -8,7 +8,7 @@ import { Scene } from './support/scene.ts'
 const RECONNECT_MS = 90_000
 
 describe.concurrent('a connection between hub and agent', () => {
-  it('W4, W5, W13: that breaks before a launch is posted costs a unit nothing but time', async (test) => {
+  it('W4: that breaks before a launch is posted costs a unit nothing but time', async (test) => {
     const scene = await Scene.begin(test, { kinds: ['minted', 'running', 'waiting'] })
     const running = await scene.queue(['running'], 'sleep 6')
     await scene.running(running)
@@ -33,7 +33,7 @@ describe.concurrent('a connection between hub and agent', () => {
     await scene.expectSettled()
   }, 240_000)
 
-  it('W9: that is half open is left for want of an ack; what was posted into it is launched anew', async (test) => {
+  it('W5, W9: that is half open is left for want of an ack; what was posted into it is launched anew', async (test) => {
     const scene = await Scene.begin(test, { kinds: ['ending', 'posted'] })
     const ending = await scene.queue(['ending'], 'sleep 2')
     await scene.running(ending)
@@ -44,6 +44,7 @@ describe.concurrent('a connection between hub and agent', () => {
     )
     expect(await scene.ended([...ending, ...posted], RECONNECT_MS)).toEqual(['finished', 'finished'])
     expect(scene.agentEvents('agent.disconnected')[0]?.['reason']).toContain('no ack')
+    expect(scene.hubEvents('host.offline')).toEqual([])
     await scene.expectSettled()
   }, 240_000)
 

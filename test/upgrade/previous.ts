@@ -9,7 +9,7 @@ import { promisify } from 'node:util'
  * Version N−1, for tests of mixed versions: the last one before hubs ran on AWS, which was broken in every way of
  * the fault catalogue and is the first that we ask anybody to rely on. A release moves this to its own commit.
  */
-export const PREVIOUS = 'ecc8dd1'
+const PREVIOUS = 'ecc8dd1'
 
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url))
 

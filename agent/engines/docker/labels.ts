@@ -9,8 +9,8 @@ export interface Ownership {
   readonly host: HostId
 }
 
-export const INSTALL_LABEL = 'slipway.install'
-export const HOST_LABEL = 'slipway.host'
+const INSTALL_LABEL = 'slipway.install'
+const HOST_LABEL = 'slipway.host'
 export const RUNNER_LABEL = 'slipway.runner'
 const ORIGIN_LABEL = 'slipway.origin'
 const LIMITS_LABEL = 'slipway.limits'

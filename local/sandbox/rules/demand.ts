@@ -12,7 +12,7 @@ import type { ReservationRow, RunnerRow } from './rows.ts'
 import { claimOf, type World } from './world.ts'
 
 /** How long a launched runner may stay without a session before a poll asks for its end (v2). */
-export const ACTIVATION_TIMEOUT_MS = 300_000
+const ACTIVATION_TIMEOUT_MS = 300_000
 /** The longest list of runners to end in one answer. */
 const TERMINATE_INTENTS_MAX = 1000
 

@@ -11,7 +11,7 @@ import { SESSION_TTL_MS } from './sessions.ts'
 import type { World } from './world.ts'
 
 /** How much of a job's output is kept, in characters. */
-export const OUTPUT_MAX_CHARS = 16_384
+const OUTPUT_MAX_CHARS = 16_384
 
 type ClaimedJob = Extract<Job, { state: 'claimed' }>
 

@@ -9,10 +9,10 @@ import { isTerminal, type ReservationRow, type RunnerRow } from './rows.ts'
 import type { World } from './world.ts'
 
 /** v1 registration and v2 bootstrap tokens live this long, which is longer than a reservation. */
-export const RUNNER_TOKEN_TTL_MS = 300_000
+const RUNNER_TOKEN_TTL_MS = 300_000
 /** v1: requests to mint per provisioner token and fixed window, failed ones included. */
-export const MINT_REQUESTS_MAX = 120
-export const MINT_WINDOW_MS = 60_000
+const MINT_REQUESTS_MAX = 120
+const MINT_WINDOW_MS = 60_000
 /** The largest batch that v1 mints; a body may name twice as many. */
 export const MINT_BATCH_MAX = 500
 

@@ -5,9 +5,9 @@ import { isInWorkspace, isTerminal, rankOf, type RunnerRow, type RunnerState } f
 import { claimOf, type World } from './world.ts'
 
 /** A row reported longer ago than this counts as absent when a reconcile leaves it out. */
-export const ABSENT_AFTER_MS = 120_000
+const ABSENT_AFTER_MS = 120_000
 /** Both the row and its provisioner must be silent for this long before the cron writes the row off. */
-export const STALE_AFTER_MS = 300_000
+const STALE_AFTER_MS = 300_000
 /** Reports that change nothing but the time are journaled about this often. */
 const REPORT_JOURNAL_MS = 10_000
 
@@ -35,7 +35,7 @@ export function reportRunners(
 }
 
 /** The event of the highest rank survives; of equal ones, the newest. */
-export function onePerRunner(events: readonly RunnerEvent[]): readonly RunnerEvent[] {
+function onePerRunner(events: readonly RunnerEvent[]): readonly RunnerEvent[] {
   const best = new Map<string, RunnerEvent>()
   for (const event of events) {
     const rival = best.get(event.providerRunnerId)

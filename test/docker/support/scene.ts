@@ -14,7 +14,7 @@ import { templatesFile } from './templates.ts'
 const AGENT_TOKEN = 'an-agent-token-for-this-scene-alone'
 const MAIN_ENGINE = '/var/run/docker.sock'
 /** Longer than a reservation: a unit that was granted just as its host went away comes back only after that. */
-export const SOON_MS = 90_000
+const SOON_MS = 90_000
 /** A unit whose runner is lost on its way to its host comes back after this time. */
 export const SHORT_RESERVATIONS: Env = { SHIPFOX_PROVISIONER_REGISTRATION_DEADLINE_MS: '12000' }
 
@@ -284,7 +284,7 @@ function newest(runs: readonly Run[]): Run {
   return last
 }
 
-function sayState(job: Job): string {
+export function sayState(job: Job): string {
   return job.state === 'finished' && !job.nonceSeen ? 'finished without nonce' : job.state
 }
 

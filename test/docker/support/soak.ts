@@ -5,7 +5,7 @@ import type { Job } from '../../../local/sandbox/index.ts'
 import type { Run } from '../../e2e/support.ts'
 import { API } from './api.ts'
 import { ENGINE } from './engine-gate.ts'
-import { Scene } from './scene.ts'
+import { Scene, sayState } from './scene.ts'
 import { isOver } from './source.ts'
 
 export interface SoakPlan {
@@ -25,27 +25,38 @@ interface Fault {
   readonly name: string
   /** A process ends by it, and its memory begins anew. */
   readonly kills: boolean
+  /** Mints at most whose answers it loses: the source alone knows of them. */
+  readonly unlearned: number
   readonly make: (scene: Scene) => Promise<void>
 }
 
+/** What a hub has asked for at most and not heard of yet. */
+const MINTS_IN_HAND = 10
+
 /** One at a time, in this order, again and again. Each one is over when it resolves; what it did to Slipway is not. */
 const FAULTS: readonly Fault[] = [
-  kill('L4: the hub is killed', async (scene) => {
-    await scene.killHub()
-    await scene.startHub()
-  }),
+  {
+    ...kill('L4: the hub is killed', async (scene) => {
+      await scene.killHub()
+      await scene.startHub()
+    }),
+    unlearned: MINTS_IN_HAND,
+  },
   fault('W4: the connection is cut', async (scene) => scene.link.cut()),
   fault('K6: every connection to the engine is cut', async (scene) => scene.gate.proxy.cut()),
   kill('K17: the agent is killed', async (scene) => {
     await scene.killAgent()
     scene.launchAgent()
   }),
-  fault('R6: the source is away', async (scene) => {
-    const outage = scene.api.inject({ on: /./, fault: 'hang' })
-    await sleep(3_000)
-    outage.release()
-    scene.api.cut()
-  }),
+  {
+    ...fault('R6: the source is away', async (scene) => {
+      const outage = scene.api.inject({ on: /./, fault: 'hang' })
+      await sleep(3_000)
+      outage.release()
+      scene.api.cut()
+    }),
+    unlearned: MINTS_IN_HAND,
+  },
   fault('W9: the connection is half open', async (scene) => scene.link.lose('to-hub', 'to-agent')),
   fault('K2: creates are done, and their answers lost', async (scene) => {
     scene.gate.proxy.inject({ on: ENGINE.create, fault: 'lose', times: 2 })
@@ -73,8 +84,6 @@ const FAULTS: readonly Fault[] = [
 /** A heap that may grow is cleaned late and looks like a leak; one that leaks dies of this. */
 const SMALL_HEAPS = { NODE_OPTIONS: '--max-old-space-size=96 --max-semi-space-size=2' }
 const STILL_MS = 3_000
-/** Mints whose answers were lost, and those that a killed hub had in hand. */
-const UNLEARNED_MAX_PER_FAULT = 10
 /** A unit that was lost comes back after its reservation, or its runner's silence. */
 const REST_MAX_MS = 240_000
 const LOOK_MS = 1_000
@@ -96,7 +105,7 @@ export async function soak(test: TestContext, { jobs, overMs, faultEveryMs }: So
   const over = new AbortController()
   const memory: Memory = { hub: [], agent: [] }
   const sampling = sampleMemory(scene, memory, over.signal)
-  const [faults] = await Promise.all([
+  const [{ faults, unlearned }] = await Promise.all([
     makeFaults(scene, { overMs, faultEveryMs }),
     queueEvenly(scene, jobs, overMs),
   ])
@@ -104,7 +113,7 @@ export async function soak(test: TestContext, { jobs, overMs, faultEveryMs }: So
   over.abort()
   await sampling
   process.stdout.write(`hub ${say(memory.hub)}; agent ${say(memory.agent)}\n`)
-  await scene.expectSettled({ unlearned: faults * UNLEARNED_MAX_PER_FAULT, withinMs: REST_MAX_MS })
+  await scene.expectSettled({ unlearned, withinMs: REST_MAX_MS })
   return { ends, faults, growth: { hub: growthOf(memory.hub), agent: growthOf(memory.agent) } }
 }
 
@@ -122,9 +131,10 @@ async function queueEvenly(scene: Scene, jobs: number, overMs: number): Promise<
 async function makeFaults(
   scene: Scene,
   { overMs, faultEveryMs }: Pick<SoakPlan, 'overMs' | 'faultEveryMs'>,
-): Promise<number> {
+): Promise<{ faults: number; unlearned: number }> {
   const beganMs = performance.now()
   let made = 0
+  let unlearned = 0
   for (let next = faultEveryMs; next < overMs; next += faultEveryMs) {
     await sleep(Math.max(0, beganMs + next - performance.now()))
     const usable = FAULTS.filter(({ kills }) => !kills || next < overMs * KILLS_UNTIL)
@@ -133,8 +143,9 @@ async function makeFaults(
     process.stdout.write(`${Math.round((performance.now() - beganMs) / 1000)} s: ${chosen.name}\n`)
     await chosen.make(scene)
     made += 1
+    unlearned += chosen.unlearned
   }
-  return made
+  return { faults: made, unlearned }
 }
 
 /** Waits as long as jobs go on ending: how fast that is, is the machine's matter. */
@@ -153,7 +164,7 @@ async function endsOfAll(scene: Scene): Promise<Readonly<Record<string, number>>
 
 function countEnds(jobs: readonly Job[]): Readonly<Record<string, number>> {
   const ends: Record<string, number> = {}
-  for (const { state } of jobs) ends[state] = (ends[state] ?? 0) + 1
+  for (const job of jobs) ends[sayState(job)] = (ends[sayState(job)] ?? 0) + 1
   return ends
 }
 
@@ -170,10 +181,10 @@ async function sampleMemory(scene: Scene, memory: Memory, over: AbortSignal): Pr
   }
 }
 
-/** Null: it has just ended. */
+/** Without the pages of mapped files, which the kernel keeps as long as it likes. Null: it has just ended. */
 async function residentMib({ pid }: Run): Promise<number | null> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '')
-  const kib = /^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]
+  const kib = /^RssAnon:\s+(\d+) kB$/m.exec(status)?.[1]
   return kib === undefined ? null : Number(kib) / 1024
 }
 
@@ -209,9 +220,9 @@ async function standStill(run: Run): Promise<void> {
 }
 
 function fault(name: string, make: Fault['make']): Fault {
-  return { name, kills: false, make }
+  return { name, kills: false, unlearned: 0, make }
 }
 
 function kill(name: string, make: Fault['make']): Fault {
-  return { name, kills: true, make }
+  return { name, kills: true, unlearned: 0, make }
 }
