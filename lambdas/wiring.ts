@@ -145,10 +145,9 @@ const COUNTED = { step: 'finalizeRequest', name: 'countCall', priority: 'low' } 
 /** Region and credentials as the SDK finds them, and the endpoint as it would. */
 async function parameterStore({ config }: DynamoDBClient): Promise<ParameterStore> {
   const region = await config.region()
-  const credentials = await config.credentials()
   const domain = region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com'
   const endpoint = process.env['AWS_ENDPOINT_URL_SSM'] ?? `https://ssm.${region}.${domain}`
-  return { endpoint, region, credentials }
+  return { endpoint, send: createSignedFetch({ service: 'ssm', region, credentials: config.credentials }) }
 }
 
 function openSource(env: SourceEnv, secrets: SecretCache, log: Log): DemandSource {

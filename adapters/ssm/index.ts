@@ -1,19 +1,19 @@
-import { createHash, createHmac } from 'node:crypto'
-import { SignatureV4 } from '@smithy/signature-v4'
 import * as z from 'zod'
 import { messageOf, Secret, SlipwayError } from '../../core/model/index.ts'
 import type { SecretReader } from '../../core/ports.ts'
 
-/** Where Parameter Store is, and who asks it. */
+/** Where Parameter Store is, and the way to it. */
 export interface ParameterStore {
   /** `https://ssm.eu-central-1.amazonaws.com`, or what stands in for it. */
   readonly endpoint: string
-  readonly region: string
-  readonly credentials: {
-    readonly accessKeyId: string
-    readonly secretAccessKey: string
-    readonly sessionToken?: string
-  }
+  /** Sends one signed request; resolves with its answer whatever the status. */
+  readonly send: (request: {
+    readonly method: 'POST'
+    readonly url: string
+    readonly headers: Readonly<Record<string, string>>
+    readonly body: string
+    readonly signal: AbortSignal
+  }) => Promise<Response>
 }
 
 /** A call answers within milliseconds; nobody waits longer for one (L7). */
@@ -47,10 +47,14 @@ export function createSecretReader(open: () => Promise<ParameterStore>): SecretR
   }
 }
 
-async function ask(store: ParameterStore, name: string): Promise<Secret | null> {
-  const { method, headers, body } = await signed(store, JSON.stringify({ Name: name, WithDecryption: true }))
-  const signal = AbortSignal.timeout(CALL_MAX_MS)
-  const response = await fetch(`${store.endpoint}/`, { method, headers, body, signal, redirect: 'error' })
+async function ask({ endpoint, send }: ParameterStore, name: string): Promise<Secret | null> {
+  const response = await send({
+    method: 'POST',
+    url: `${endpoint}/`,
+    headers: { 'content-type': 'application/x-amz-json-1.1', 'x-amz-target': 'AmazonSSM.GetParameter' },
+    body: JSON.stringify({ Name: name, WithDecryption: true }),
+    signal: AbortSignal.timeout(CALL_MAX_MS),
+  })
   const text = await response.text()
   if (response.ok) return new Secret(Found.parse(JSON.parse(text)).Parameter.Value)
   const refused = Refused.safeParse(orUndefined(text))
@@ -67,57 +71,6 @@ class Refusal extends Error {
     super(message)
     this.transient = transient
   }
-}
-
-async function signed({ endpoint, region, credentials }: ParameterStore, body: string) {
-  const signer = new SignatureV4({ service: 'ssm', region, credentials, sha256: Sha256 })
-  const { protocol, hostname, port, host } = new URL(endpoint)
-  return signer.sign({
-    method: 'POST',
-    protocol,
-    hostname,
-    ...(port !== '' && { port: Number(port) }),
-    path: '/',
-    headers: {
-      host,
-      'content-type': 'application/x-amz-json-1.1',
-      'x-amz-target': 'AmazonSSM.GetParameter',
-    },
-    body,
-  })
-}
-
-type Bytes = string | ArrayBuffer | ArrayBufferView
-
-/** SHA-256 as the signer wants it: with a key it is HMAC. */
-class Sha256 {
-  readonly #key: Bytes | undefined
-  #parts: Buffer[] = []
-
-  constructor(key?: Bytes) {
-    this.#key = key
-  }
-
-  update(part: Bytes): void {
-    this.#parts.push(bufferOf(part))
-  }
-
-  async digest(): Promise<Uint8Array> {
-    const hash = this.#key === undefined ? createHash('sha256') : createHmac('sha256', bufferOf(this.#key))
-    for (const part of this.#parts) hash.update(part)
-    return new Uint8Array(hash.digest())
-  }
-
-  reset(): void {
-    this.#parts = []
-  }
-}
-
-function bufferOf(bytes: Bytes): Buffer {
-  if (typeof bytes === 'string') return Buffer.from(bytes)
-  return ArrayBuffer.isView(bytes)
-    ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    : Buffer.from(bytes)
 }
 
 function orUndefined(text: string): unknown {

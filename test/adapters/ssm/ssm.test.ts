@@ -2,6 +2,7 @@ import { createHash, createHmac } from 'node:crypto'
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { createSignedFetch } from '../../../adapters/aws-request/index.ts'
 import { createSecretReader } from '../../../adapters/ssm/index.ts'
 import type { SecretReader } from '../../../core/ports.ts'
 
@@ -33,11 +34,9 @@ async function serve(answer: (response: ServerResponse, attempt: number) => void
     server.close()
   })
   const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  const reader: SecretReader = createSecretReader(async () => ({
-    endpoint,
-    region: 'eu-central-1',
-    credentials: CREDENTIALS,
-  }))
+  const signing = { service: 'ssm', region: 'eu-central-1', credentials: async () => CREDENTIALS }
+  const send = createSignedFetch(signing)
+  const reader: SecretReader = createSecretReader(async () => ({ endpoint, send }))
   return { asked, reader, endpoint }
 }
 
