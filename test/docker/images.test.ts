@@ -1,9 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import Docker from 'dockerode'
 import { describe, expect, it } from 'vitest'
 import { demoImage } from '../e2e/world.ts'
 import { openTestRegistry } from '../support/test-registry.ts'
 import { ENGINE } from './support/engine-gate.ts'
-import { Scene, SHORT_RESERVATIONS } from './support/scene.ts'
+import { Scene, SHORT_RESERVATION_MS, SHORT_RESERVATIONS } from './support/scene.ts'
 import { templateLine } from './support/templates.ts'
 
 const BAD = ['missing', 'denied', 'limited', 'broken', 'slow']
@@ -61,12 +62,14 @@ describe.concurrent('images and reservations', () => {
       const create = proxy.inject({ on: scene.gate.of('created', ENGINE.create), fault: 'keep', times: 1 })
       const jobs = [...(await scene.queue(['created', 'other']))]
       await scene.until('the container is made', () => create.answered === 1)
+      const madeAtMs = performance.now()
       jobs.push(...(await scene.queue(['pulled'])))
       await scene.until('its pull is slow', () => pull.caught.length > 0)
-      // Each reservation lives for 12 s from its grant, and the one of the container is the elder.
       const expired = (): number =>
         scene.agentEvents('runner.refused').filter(({ code }) => code === 'reservation-expired').length
       await scene.until('the pull is given up', () => expired() === 1)
+      // By then the reservation of the container has ended too, which was granted before it was made.
+      await sleep(madeAtMs + SHORT_RESERVATION_MS - performance.now())
       create.release()
       await scene.until('the container is not started', () => expired() === 2)
       await docker.getImage(image).tag({ repo: 'slipway-fault', tag })

@@ -16,7 +16,10 @@ const MAIN_ENGINE = '/var/run/docker.sock'
 /** Longer than a reservation: a unit that was granted just as its host went away comes back only after that. */
 const SOON_MS = 90_000
 /** A unit whose runner is lost on its way to its host comes back after this time. */
-export const SHORT_RESERVATIONS: Env = { SHIPFOX_PROVISIONER_REGISTRATION_DEADLINE_MS: '12000' }
+export const SHORT_RESERVATION_MS = 12_000
+export const SHORT_RESERVATIONS: Env = {
+  SHIPFOX_PROVISIONER_REGISTRATION_DEADLINE_MS: String(SHORT_RESERVATION_MS),
+}
 
 export interface SceneOptions {
   readonly generation?: 'v1' | 'v2'
