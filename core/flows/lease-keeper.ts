@@ -86,7 +86,8 @@ export class LeaseKeeper {
     let restMs = RENEW_EVERY_MS
     while (!signal.aborted && this.holds()) {
       await this.#clock.sleep(restMs, AbortSignal.any([signal, this.signal]))
-      if (signal.aborted) break
+      // Paused meanwhile: what it knows is as old as its lease, and neither is worth keeping.
+      if (signal.aborted || !this.holds()) break
       const renewal = this.#renew().finally(() => underWay.delete(renewal))
       underWay.add(renewal)
       restMs = (await this.#inTime(renewal)) ? RENEW_EVERY_MS : RENEW_AGAIN_MS

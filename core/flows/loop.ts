@@ -198,11 +198,13 @@ export class Loop {
   }
 
   notes(): LeaseNotes {
+    // An end that came after the last look may be unknown here: nothing is said of it.
+    const lookedAt = Math.floor(this.now - (this.hub.clock.monotonicMs() - this.lookedAtMs))
     return {
       mintWindows: Object.fromEntries(
         this.desks.flatMap((desk) => (desk.mintWindow === undefined ? [] : [[desk.id, desk.mintWindow]])),
       ),
-      reportedUpTo: Object.fromEntries(this.desks.map((desk) => [desk.id, desk.reportedUpTo(this.now)])),
+      reportedUpTo: Object.fromEntries(this.desks.map((desk) => [desk.id, desk.reportedUpTo(lookedAt)])),
       lastWorkAt: Math.floor(this.lastWorkAt),
       workLeft: this.workLeft,
     }

@@ -18,7 +18,6 @@ const UNLAUNCHED_CODES: ReadonlySet<GoneRunner['code']> = new Set([
   'launch-too-large',
   'hub-restarted',
   'orphaned-slot',
-  'host-dead',
 ])
 
 /** Which source a slot was for is not in the slot. */

@@ -77,16 +77,17 @@ async function bury(ports: SweepPorts, host: Host): Promise<void> {
 /** Runners first, slots after: a slot is never free while its runner may still be thought alive. */
 async function writeOff(ports: SweepPorts, host: Host, now: number): Promise<void> {
   const { store } = ports
-  // E3: it may have come back while others were looked at.
-  if ((await store.getHost(host.id))?.state !== 'dead') return
+  // E3: it may come back between any two of these writes, as many hosts do when an outage ends.
+  const isDead = async (): Promise<boolean> => (await store.getHost(host.id))?.state === 'dead'
+  if (!(await isDead())) return
   const reason = `Host ${host.id} was declared dead.`
   const ending = { outcome: 'lost', code: 'host-dead', reason, exitCode: null } as const
   await forEachLimited((await store.listLiveRunners(host.id)).runners, WRITES_AT_ONCE, async ({ id }) => {
-    await store.endRunner({ host: host.id, id, ending, now })
+    if (await isDead()) await store.endRunner({ host: host.id, id, ending, now })
   })
   const free = async (id: RunnerId): Promise<void> => {
     const there = await freeOrphan(ports, host, id)
-    if (there?.state === 'gone') await store.freeSlot({ host: host.id, runner: id, now })
+    if (there?.state === 'gone' && (await isDead())) await store.freeSlot({ host: host.id, runner: id, now })
   }
   await forEachLimited(host.slots.keys(), WRITES_AT_ONCE, (id) => unlessUnreadable(ports.log, () => free(id)))
 }

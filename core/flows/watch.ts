@@ -24,11 +24,12 @@ export async function watchFleet(loop: Loop, since: number, signal: AbortSignal)
   while (!signal.aborted && loop.lease.holds()) {
     await loop.watchBell.wait(clock, isBusy(loop) ? BUSY_INTERVAL_MS : IDLE_INTERVAL_MS, signal)
     if (signal.aborted) return
+    const askedAtMs = clock.monotonicMs()
     const changes = await store.readChanges(cursor)
     cursor = changes.cursor
     const isNews = loop.view.isNews(changes)
     for (const advance of loop.view.apply(changes)) loop.follow(advance)
-    loop.lookedAtMs = clock.monotonicMs()
+    loop.lookedAtMs = askedAtMs
     if (isNews) loop.roomChanged()
     if (clock.monotonicMs() >= fullReadAtMs) {
       await readEverything(loop)

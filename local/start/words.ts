@@ -58,7 +58,7 @@ export function sayTrouble({ event, fields }: LogEntry): string | null {
     case 'hub.loop-failed':
       return `the hub failed and starts again: ${message}`
     case 'hub.draining':
-      return `no new job is claimed; ${String(fields['runners'])} runners are still going`
+      return `no new job is claimed; runners still going: ${String(fields['runners'])}`
     default:
       return null
   }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { DemandSource } from '../../core/ports.ts'
 import { checkNothingLeft, checkSafety } from './invariants.ts'
 import { SimWorld } from './sim-world.ts'
 
@@ -107,6 +108,35 @@ describe('the control loop, in virtual time', () => {
     whole!.enqueue(6, ['small'], 1_000)
     await world.clock.runUntil(() => whole!.openJobs === 0, 15_000)
     checkSafety(world)
+  })
+
+  it('G7, G11, inv. 4: a source that now and then says falsely that a runner has ended, or never began, stops no job', async () => {
+    const world = new SimWorld()
+    const agent = await world.addHost('one')
+    const { source } = world
+    let readings = 0
+    const doubtful: DemandSource = {
+      id: source.id,
+      authenticate: () => source.authenticate(),
+      poll: (request, signal) => source.poll(request, signal),
+      mint: (request) => source.mint(request),
+      report: (reports) => source.report(reports),
+      reconcile: async (observed) => {
+        readings += 1
+        const isFalse = readings % 2 === 0
+        const rows = await source.reconcile(observed)
+        return rows.map((row) => (isFalse ? { ...row, registered: false, jobBound: true, ended: true } : row))
+      },
+    }
+    world.startHub({ holder: 'a', sources: [doubtful] })
+    agent.connect()
+    await world.clock.run(2_000)
+    source.enqueue(2, ['small'], 10 * 60_000)
+    await world.clock.runUntil(() => source.openJobs === 0, 11 * 60_000)
+    expect(readings).toBeGreaterThan(15)
+    await idle(world)
+    expect(world.count('runner.stop-ordered')).toBe(0)
+    await checkNothingLeft(world)
   })
 
   it('two sources share one small host without ever holding more than it has', async () => {

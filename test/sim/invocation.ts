@@ -8,6 +8,8 @@ export const TIMEOUT_MS = 900_000
 /** Something that an invocation did and that others can see. `fence`: under which it planned; null = none. */
 export interface Effect {
   readonly atMs: number
+  /** When the handler made the call; a pause may lie between that and its effect. */
+  readonly sentAtMs: number
   readonly by: string
   readonly what: 'poll' | 'ask' | 'mint' | 'report' | 'post' | 'claim' | 'dispatch'
   readonly fence: number | null
@@ -20,11 +22,16 @@ export class Invocation {
   readonly effects: Effect[] = []
   /** Calls to the store that were answered. */
   storeCalls = 0
+  /** All calls of it so far, and at which of them it is paused: before it takes effect, or after. */
+  calls = 0
+  pauseAt: { readonly call: number; readonly when: 'before' | 'after' } | null = null
   /** Calls made after the handler had returned: there must be none (L8). */
   readonly late: string[] = []
   fence: number | null = null
   end: 'running' | 'returned' | 'threw' = 'running'
   failure: unknown = null
+  /** When it was paused, and until when. */
+  readonly pauses: { readonly fromMs: number; toMs: number }[] = []
   readonly #world: SimWorld
   #held: Promise<void> | null = null
   #wake: () => void = () => {}
@@ -35,9 +42,11 @@ export class Invocation {
     this.startedAtMs = world.clock.monotonicMs()
   }
 
-  /** From now on no call of it gets through, until `resume`. */
+  /** From now on nothing of it runs and no call of it gets through, until `resume`. */
   pause(): void {
-    this.#held ??= new Promise((resolve) => {
+    if (this.#held !== null) return
+    this.pauses.push({ fromMs: this.#world.clock.monotonicMs(), toMs: Infinity })
+    this.#held = new Promise((resolve) => {
       this.#wake = resolve
     })
   }
@@ -48,25 +57,29 @@ export class Invocation {
   }
 
   resume(): void {
+    const last = this.pauses.at(-1)
+    if (last !== undefined && this.#held !== null) last.toMs = this.#world.clock.monotonicMs()
     this.#held = null
     this.#wake()
   }
 
   /** The adapters of this invocation; `parts` is what its container was built with. */
   parts(build: string, over: Partial<ControlLoopParts>): ControlLoopParts {
-    const { clock, random, sources, log } = this.#world
+    const { random, sources, log } = this.#world
     const store = over.store ?? this.#world.store
     return {
-      gateway: this.#watched(this.#world.gateway(), (name) => this.#note(name === 'post' ? 'post' : null)),
+      gateway: this.#watched(this.#world.gateway(), (name, _, args, sentAtMs) =>
+        this.#note(name === 'post' && isOrder(args[1]) ? 'post' : null, sentAtMs),
+      ),
       openSources: () => sources.map((source) => this.#source(source)),
-      clock,
+      clock: this.#clock(),
       random,
       log: this.#log(log),
       build,
       mode: 'auto',
       busyHours: null,
       ...over,
-      store: this.#watched(store, (name, answer) => this.#noteStore(name, answer)),
+      store: this.#watched(store, (name, answer, _, sentAtMs) => this.#noteStore(name, answer, sentAtMs)),
     }
   }
 
@@ -84,28 +97,43 @@ export class Invocation {
   }
 
   #source(source: DemandSource): DemandSource {
-    return this.#watched(source, (name, _, args) => {
-      if (name === 'mint' || name === 'report') this.#note(name)
-      if (name === 'poll') this.#note(maxOf(args[0]) > 0 ? 'ask' : 'poll')
+    return this.#watched(source, (name, _, args, sentAtMs) => {
+      if (name === 'mint' || name === 'report') this.#note(name, sentAtMs)
+      if (name === 'poll') this.#note(maxOf(args[0]) > 0 ? 'ask' : 'poll', sentAtMs)
     })
   }
 
-  #noteStore(name: string, answer: unknown): void {
+  #noteStore(name: string, answer: unknown, sentAtMs: number): void {
     this.storeCalls += 1
     if (name === 'takeLease' && answer !== null) this.fence = Reflect.get(Object(answer), 'fence') as number
-    if (name === 'claimSlots' && answer !== null) this.#note('claim')
-    if (name === 'dispatchRunner' && Reflect.get(Object(answer), 'moved') === true) this.#note('dispatch')
+    if (name === 'claimSlots' && answer !== null) this.#note('claim', sentAtMs)
+    if (name === 'dispatchRunner' && Reflect.get(Object(answer), 'moved') === true)
+      this.#note('dispatch', sentAtMs)
   }
 
-  #note(what: Effect['what'] | null): void {
+  #note(what: Effect['what'] | null, sentAtMs: number): void {
     if (what === null) return
-    this.effects.push({ atMs: this.#world.clock.monotonicMs(), by: this.id, what, fence: this.fence })
+    const { id: by, fence } = this
+    this.effects.push({ atMs: this.#world.clock.monotonicMs(), sentAtMs, by, what, fence })
+  }
+
+  /** Time passes for a process that is paused, and it sees so only once it wakes. */
+  #clock(): ControlLoopParts['clock'] {
+    const { clock } = this.#world
+    return {
+      now: () => clock.now(),
+      monotonicMs: () => clock.monotonicMs(),
+      sleep: async (ms, signal) => {
+        await clock.sleep(ms, signal)
+        if (this.#held !== null) await this.#held
+      },
+    }
   }
 
   /** A poll is noted as it leaves, everything else once it is done. */
   #watched<T extends object>(
     port: T,
-    done: (name: string, answer: unknown, args: readonly unknown[]) => void,
+    done: (name: string, answer: unknown, args: readonly unknown[], sentAtMs: number) => void,
   ): T {
     return new Proxy(port, {
       get: (target, property) => {
@@ -113,10 +141,15 @@ export class Invocation {
         if (typeof value !== 'function') return value
         const name = String(property)
         return async (...args: unknown[]): Promise<unknown> => {
+          const sentAtMs = this.#world.clock.monotonicMs()
+          this.calls += 1
+          const pause = this.calls === this.pauseAt?.call ? this.pauseAt.when : null
+          if (pause === 'before') this.pause()
           await this.#pass(name, args)
-          if (name === 'poll') done(name, null, args)
+          if (name === 'poll') done(name, null, args, sentAtMs)
           const answer: unknown = await Reflect.apply(value, target, args)
-          if (name !== 'poll') done(name, answer, args)
+          if (name !== 'poll') done(name, answer, args, sentAtMs)
+          if (pause === 'after') this.pause()
           if (this.#held !== null) await this.#held
           return answer
         }
@@ -142,6 +175,11 @@ export class Invocation {
       }
     return { info: write('info'), warn: write('warn'), error: write('error') }
   }
+}
+
+/** What an agent acts on; acks, greetings and image lists change nothing. */
+function isOrder(message: unknown): boolean {
+  return ['launch', 'stop', 'settle'].includes(String(Reflect.get(Object(message), 'type')))
 }
 
 function maxOf(request: unknown): number {

@@ -4,7 +4,7 @@ import type { FleetStore } from '../../core/ports.ts'
 import { controlLoopHandler } from '../../lambdas/control-loop/handler.ts'
 import { checkNothingLeft, checkSafety } from './invariants.ts'
 import { TIMEOUT_MS } from './invocation.ts'
-import { checkNothingRunsOn, checkOneWriter, LambdaWorld, TICK_MS } from './lambda-world.ts'
+import { checkFailures, checkNothingRunsOn, checkOneWriter, LambdaWorld, TICK_MS } from './lambda-world.ts'
 import { SimRandom } from './sim-clock.ts'
 import type { SimWorld } from './sim-world.ts'
 
@@ -18,12 +18,13 @@ async function hub(seed = 1): Promise<LambdaWorld> {
   return lambda
 }
 
-async function finish(lambda: LambdaWorld): Promise<void> {
+/** `injected`: the codes of what the test itself let fail. */
+async function finish(lambda: LambdaWorld, injected: readonly string[] = []): Promise<void> {
   const { world } = lambda
   await world.clock.runUntil(() => world.source.openJobs === 0, LIMIT_MS)
   await world.clock.run(100_000)
   await world.sweep()
-  world.failures.length = 0
+  checkFailures(lambda, injected)
   await checkNothingLeft(world)
   checkOneWriter(lambda)
   checkNothingRunsOn(lambda)
@@ -60,7 +61,7 @@ describe('a function that fails', () => {
       }
       expect(first.end, `call ${call}`).not.toBe('running')
       lambda.startSchedule()
-      await finish(lambda).catch((cause: unknown) => {
+      await finish(lambda, ['store-unavailable']).catch((cause: unknown) => {
         throw new Error(`failed at call ${call}`, { cause })
       })
     }
@@ -84,7 +85,7 @@ describe('a function that fails', () => {
     expect(calls).toBeLessThan(10 * 20)
     throttled = false
     await world.clock.runUntil(() => world.source.openJobs === 0, 4 * TICK_MS)
-    await finish(lambda)
+    await finish(lambda, ['store-unavailable'])
   })
 
   it('L7: a source that never answers holds no invocation beyond its time, nor the lease', async () => {

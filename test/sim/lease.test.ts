@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import { checkNothingLeft, checkSafety } from './invariants.ts'
-import { checkNothingRunsOn, checkOneWriter, LambdaWorld, pausesOf, TICK_MS } from './lambda-world.ts'
+import type { Invocation } from './invocation.ts'
+import {
+  checkFailures,
+  checkNothingRunsOn,
+  checkOneWriter,
+  LambdaWorld,
+  pausesOf,
+  TICK_MS,
+} from './lambda-world.ts'
 import { SimRandom } from './sim-clock.ts'
 
 const HAND_OVER_MAX_MS = 5_000
@@ -32,6 +40,7 @@ async function finish(lambda: LambdaWorld): Promise<void> {
   await world.clock.runUntil(() => world.source.openJobs === 0, LIMIT_MS)
   await world.clock.run(100_000)
   await world.sweep()
+  checkFailures(lambda, [])
   await checkNothingLeft(world)
   checkOneWriter(lambda)
   checkNothingRunsOn(lambda)
@@ -63,6 +72,37 @@ describe('one planner after another, on functions that live 15 minutes', () => {
     lambda.world.source.enqueue(8, ['small'], 2_000)
     await lambda.untilAskedBy(first, 30_000)
     await lambda.world.clock.runUntil(() => agent.started.length === 8, 10_000)
+    await finish(lambda)
+  })
+
+  for (const when of ['before', 'after'] as const) {
+    it(`L2, inv. 5, 10: paused ${when} any of its calls until its successor works, it does nothing that was not on its way`, async () => {
+      const whole = await serveBeside(null)
+      for (let call = 1; call <= whole.calls; call += 1) {
+        const paused = await serveBeside({ call, when }).catch((cause: unknown) => {
+          throw new Error(`paused ${when} call ${call}`, { cause })
+        })
+        expect(paused.end).not.toBe('running')
+      }
+    }, 120_000)
+  }
+
+  it('L2, inv. 14: one that was paused beyond its lease notes no end as told that it has not seen', async () => {
+    const lambda = await hub()
+    const { world } = lambda
+    const agent = await lambda.addHost('one')
+    const paused = lambda.invoke()
+    world.source.enqueue(1, ['small'], 4_000)
+    await world.clock.runUntil(() => agent.started.length === 1, 20_000)
+    paused.pause()
+    await world.clock.run(70_000)
+    expect(world.source.openJobs).toBe(0)
+    paused.resume()
+    await world.clock.runUntil(() => paused.end === 'returned', 20_000)
+    await world.clock.run(60_000)
+    lambda.startSchedule()
+    await world.clock.run(TICK_MS)
+    expect([...world.source.reports.values()].map(({ state }) => state)).toEqual(['stopped'])
     await finish(lambda)
   })
 
@@ -114,6 +154,28 @@ describe('one planner after another, on functions that live 15 minutes', () => {
     })
   }
 })
+
+/** One invocation serves two bursts; when it is paused, the next tick takes over before it wakes. Resolves with the first. */
+async function serveBeside(pauseAt: Invocation['pauseAt']): Promise<Invocation> {
+  const lambda = await hub(1, { mode: 'economy' })
+  const { world } = lambda
+  await lambda.addHost('one')
+  const first = lambda.invoke()
+  first.pauseAt = pauseAt
+  for (let burst = 0; burst < 2; burst += 1) {
+    world.source.enqueue(2, ['small'], 2_000)
+    await world.clock.run(2_500)
+  }
+  const { calls } = first
+  await world.clock.run(25_000)
+  lambda.startSchedule()
+  const isServed = (): boolean => lambda.effects.some(({ what, by }) => what === 'ask' && by !== first.id)
+  if (first.pauses.length > 0) await world.clock.runUntil(isServed, 2 * TICK_MS)
+  first.resume()
+  await finish(lambda)
+  first.calls = calls
+  return first
+}
 
 /** 0 to 3 deliveries of one tick: most at once, some minutes late, a few hours late. */
 function deliveriesOf(random: SimRandom): readonly number[] {

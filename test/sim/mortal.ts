@@ -1,22 +1,39 @@
-/** One life of a hub: its calls to the outside are counted, and it can stop at any of them. */
+/** What counts the calls of one life, or of several that share it. */
+interface Counter {
+  calls: number
+}
+
+/** One life of a process: its calls to the outside are counted, and it can stop at any of them. */
 export class Life {
-  calls = 0
   readonly #stopAt: number
   readonly #when: 'before' | 'after'
+  readonly #counter: Counter
+  #isLast = false
   #wake: (() => void) | null = null
   #held: Promise<void> | null = null
+  #tell: () => void = () => {}
+  /** Resolves when it has stopped. */
+  readonly over: Promise<void>
 
   /** Stops at the `stopAt`-th call: before it has any effect, or after it had, with its answer lost. */
-  constructor(stopAt = Infinity, when: 'before' | 'after' = 'before') {
+  constructor(stopAt = Infinity, when: 'before' | 'after' = 'before', counter: Counter = { calls: 0 }) {
     this.#stopAt = stopAt
     this.#when = when
+    this.#counter = counter
+    this.over = new Promise((resolve) => {
+      this.#tell = resolve
+    })
+  }
+
+  get calls(): number {
+    return this.#counter.calls
   }
 
   get stopped(): boolean {
     return this.#held !== null
   }
 
-  /** A hub that was merely paused goes on where it stood. */
+  /** A process that was merely paused goes on where it stood. */
   resume(): void {
     this.#wake?.()
   }
@@ -34,13 +51,16 @@ export class Life {
   }
 
   async #call(work: () => unknown): Promise<unknown> {
-    this.calls += 1
-    if (this.calls === this.#stopAt && this.#when === 'after') {
-      const answer = await work()
-      await this.#hold()
-      return answer
+    this.#counter.calls += 1
+    if (this.#counter.calls === this.#stopAt) {
+      this.#isLast = true
+      if (this.#when === 'after') {
+        const answer = await work()
+        await this.#hold()
+        return answer
+      }
     }
-    if (this.calls >= this.#stopAt) await this.#hold()
+    if (this.#isLast) await this.#hold()
     return work()
   }
 
@@ -48,6 +68,35 @@ export class Life {
     this.#held ??= new Promise((resolve) => {
       this.#wake = resolve
     })
+    this.#tell()
     return this.#held
+  }
+}
+
+/** Many short lives, as those of functions that run once per message: one of them stops at the `stopAt`-th call of all. */
+export class Lives {
+  readonly counter: Counter = { calls: 0 }
+  readonly #stopAt: number
+  readonly #when: 'before' | 'after'
+  readonly #all: Life[] = []
+
+  constructor(stopAt = Infinity, when: 'before' | 'after' = 'before') {
+    this.#stopAt = stopAt
+    this.#when = when
+  }
+
+  get calls(): number {
+    return this.counter.calls
+  }
+
+  /** The one that stopped. */
+  get stopped(): Life | undefined {
+    return this.#all.find((life) => life.stopped)
+  }
+
+  one(): Life {
+    const life = new Life(this.#stopAt, this.#when, this.counter)
+    this.#all.push(life)
+    return life
   }
 }

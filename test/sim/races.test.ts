@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { HOST_DEAD_AFTER_MS } from '../../core/flows/index.ts'
 import type { RunnerId } from '../../core/model/index.ts'
 import { type DemandSource, type FleetStore, SourceError } from '../../core/ports.ts'
 import { checkNothingLeft } from './invariants.ts'
@@ -65,6 +66,25 @@ describe('a planner that is late', () => {
     await checkNothingLeft(world)
   })
 
+  it('L2, inv. 8: an end that was on its way when it was paused leaves alone what its successor has launched', async () => {
+    const world = new SimWorld()
+    const agent = await world.addHost('one')
+    const sleeper = new Sleeper('endRunner')
+    world.startHub({ holder: 'a', store: sleeper.limit(world.store) })
+    agent.connect()
+    await world.clock.run(1_000)
+    world.source.fault = (call) =>
+      call === 'mint' && !sleeper.asleep ? new SourceError('protocol', 'Not this time.') : null
+    world.source.enqueue(1, ['small'], 5_000)
+    await world.clock.runUntil(() => sleeper.asleep, LIMIT_MS)
+    world.startHub({ holder: 'b' })
+    await world.clock.runUntil(() => agent.started.length === 1, LIMIT_MS)
+    sleeper.wake()
+    await world.clock.runUntil(() => world.source.openJobs === 0, LIMIT_MS)
+    await world.clock.run(60_000)
+    await checkNothingLeft(world)
+  })
+
   it('E3, inv. 14: a launch that was dispatched under one session of a host is not sent to the next', async () => {
     const world = new SimWorld()
     const agent = await world.addHost('one')
@@ -90,6 +110,30 @@ describe('a planner that is late', () => {
     await world.clock.run(60_000)
     for (const { runner } of agent.started)
       expect(await recordOf(world, runner)).toEqual({ outcome: 'finished', code: 'exited' })
+    await checkNothingLeft(world)
+  })
+})
+
+describe('a host that was declared dead', () => {
+  it('E3, inv. 3: comes back with its containers, and keeps their slots for as long as it has them', async () => {
+    const world = new SimWorld()
+    const agent = await world.addHost('one', { runners: 2 })
+    world.startHub({ holder: 'a' })
+    agent.connect()
+    await world.clock.run(1_000)
+    world.source.enqueue(2, ['small'], 35 * 60_000)
+    await world.clock.runUntil(() => agent.started.length === 2, LIMIT_MS)
+    await world.disconnect(agent, { told: true })
+    await world.clock.run(HOST_DEAD_AFTER_MS + 1_000)
+    await world.sweep()
+    agent.connect()
+    world.source.enqueue(2, ['small'], 1_000)
+    // Longer than a planner lets a slot be that looks like nobody's.
+    await world.clock.run(90_000)
+    expect((await world.store.getHost(agent.host))?.slots.size).toBe(2)
+    expect(agent.started).toHaveLength(2)
+    await world.clock.runUntil(() => world.source.openJobs === 0, LIMIT_MS)
+    await world.clock.run(60_000)
     await checkNothingLeft(world)
   })
 })

@@ -17,20 +17,19 @@ import {
   type SnapshotEntry,
 } from '../../core/model/index.ts'
 import type { SimClock } from './sim-clock.ts'
+import { FINISHED, NEVER_ARRIVED, NOT_STARTED, type SimContainer, STOPPED } from './sim-container.ts'
 import type { SimSource } from './sim-source.ts'
 
-interface SimContainer {
-  readonly order: LaunchOrder
-  phase: 'accepted' | 'running' | 'exited' | 'refused'
-  startedAtMs: number | null
-  end: ReportedEnd | null
-  cleared: boolean
+/** Sees what an agent does, at the moment it does it. */
+interface AgentWitness {
+  obeys(agent: SimAgent, message: Extract<HubMessage, { type: 'launch' | 'settle' | 'stop' }>): void
+  starts(agent: SimAgent, order: LaunchOrder): void
+  stops(agent: SimAgent, runner: RunnerId): void
 }
 
 const START_MS = 100
 const CLEAR_MS = 50
 const BEAT_MS = 60_000
-const FINISHED: ReportedEnd = { outcome: 'finished', code: 'exited', reason: 'It ended well.', exitCode: 0 }
 
 /** The other side of the hub: a host that starts containers, whose runners register and run one job each. */
 export class SimAgent {
@@ -39,9 +38,15 @@ export class SimAgent {
   /** Every container ever started: twice for one runner or one token is what must never happen. */
   readonly started: { runner: RunnerId; token: string }[] = []
   readonly refused = new Set<RunnerId>()
+  /** What it no longer knows of, and how that had ended by then; null: it had not. */
+  readonly lost = new Map<RunnerId, ReportedEnd | null>()
   online = false
   connection: ConnectionId | null = null
   failStarts = false
+  /** Runners that found no job. */
+  readonly idle: RunnerId[] = []
+  /** As the real agent: what is not acknowledged by then makes it connect anew, and reports wait for the snapshot's ack. */
+  ackWithinMs: number | null = null
   /** Messages from the hub that pass this are heard. */
   hears: (message: HubMessage) => boolean = () => true
   #epoch: Epoch | null = null
@@ -50,7 +55,12 @@ export class SimAgent {
   #serial = 0
   readonly #clock: SimClock
   readonly #sources: readonly SimSource[]
-  readonly #capacity: HostCapacity
+  readonly capacity: HostCapacity
+  readonly #witness: AgentWitness | null
+  /** Sent and not acknowledged, by number; the hello is number 0. */
+  readonly #unacked = new Set<number>()
+  #snapshotSeq = 0
+  #unsaid = new Set<RunnerId>()
   readonly #send: (from: AgentConnection, message: AgentMessage) => void
   readonly #beatMs: () => number
 
@@ -62,11 +72,13 @@ export class SimAgent {
     send: (from: AgentConnection, message: AgentMessage) => void
     /** The time between two heartbeats, from the first on. */
     beatMs?: () => number
+    witness?: AgentWitness
   }) {
     this.host = parts.host
     this.#clock = parts.clock
     this.#sources = parts.sources
-    this.#capacity = parts.capacity
+    this.capacity = parts.capacity
+    this.#witness = parts.witness ?? null
     this.#send = parts.send
     this.#beatMs = parts.beatMs ?? (() => BEAT_MS)
   }
@@ -75,12 +87,13 @@ export class SimAgent {
     this.connection = connectionId(`${this.host}-${this.#serial++}`)
     this.online = false
     this.#epoch = null
+    this.#unacked.clear()
     this.#tell({
       type: 'hello',
       agentVersion: 'sim',
       install: `install-${this.host}`,
       engine: { kind: 'sim', version: '1', bootId: 'boot' },
-      capacity: this.#capacity,
+      capacity: this.capacity,
       accepting: true,
       notAcceptingReason: null,
       fence: this.#fence,
@@ -115,7 +128,11 @@ export class SimAgent {
     if (message.type === 'welcome') {
       this.#epoch = message.epoch
       this.#seq = 0
+      this.#unacked.delete(0)
       this.#sendSnapshot()
+    } else if (message.type === 'ack' && message.epoch === this.#epoch) {
+      this.#unacked.delete(message.seq)
+      if (message.seq === this.#snapshotSeq) this.#goOnline()
     } else if (message.type === 'prefetch') {
       const images = message.images.map(({ image }) => ({ image, status: { state: 'present' as const } }))
       this.#tell({ type: 'images', ...this.#stamp(), images })
@@ -128,9 +145,10 @@ export class SimAgent {
     }
   }
 
-  #obeys(message: { epoch: Epoch; fence: Fence }): boolean {
+  #obeys(message: Extract<HubMessage, { type: 'launch' | 'settle' | 'stop' }>): boolean {
     if (message.epoch !== this.#epoch || message.fence < this.#fence) return false
     this.#fence = message.fence
+    this.#witness?.obeys(this, message)
     return true
   }
 
@@ -142,17 +160,13 @@ export class SimAgent {
     await this.#clock.sleep(START_MS)
     if (container.phase !== 'accepted') return
     if (this.failStarts) {
-      container.end = {
-        outcome: 'failed',
-        code: 'engine-failed',
-        reason: 'It would not start.',
-        exitCode: null,
-      }
+      container.end = NOT_STARTED
       container.phase = 'exited'
       container.cleared = true
       return this.#report(runner)
     }
     const token = order.secretEnv['TOKEN']?.reveal() ?? ''
+    this.#witness?.starts(this, order)
     this.started.push({ runner, token })
     container.phase = 'running'
     container.startedAtMs = this.#clock.monotonicMs()
@@ -164,6 +178,7 @@ export class SimAgent {
     const source = this.#sources.find((one) => one.register(token))
     await this.#clock.sleep(20)
     const job = source?.claim(container.order.origin.labels) ?? null
+    if (job === null) this.idle.push(container.order.runner)
     await this.#clock.sleep(job?.runMs ?? 1_000)
     if (job !== null) job.state = 'done'
     if (container.phase === 'running') await this.#exit(container, FINISHED)
@@ -184,15 +199,15 @@ export class SimAgent {
   }
 
   #stop(runner: RunnerId): void {
+    this.#witness?.stops(this, runner)
     const container = this.containers.get(runner)
-    const end: ReportedEnd = { outcome: 'failed', code: 'stopped', reason: 'It was stopped.', exitCode: null }
     if (container === undefined) this.#refuse(runner, 'stopped')
     else if (container.phase === 'accepted') {
       container.phase = 'exited'
-      container.end = end
+      container.end = STOPPED
       container.cleared = true
       this.#report(runner)
-    } else if (container.phase === 'running') void this.#exit(container, end)
+    } else if (container.phase === 'running') void this.#exit(container, STOPPED)
   }
 
   #refuse(runner: RunnerId, code: 'never-arrived' | 'stopped'): void {
@@ -202,15 +217,8 @@ export class SimAgent {
 
   #sighting(runner: RunnerId): RunnerSighting {
     const container = this.containers.get(runner)
-    if (container === undefined) {
-      const end: ReportedEnd = {
-        outcome: 'failed',
-        code: 'never-arrived',
-        reason: 'Never seen.',
-        exitCode: null,
-      }
-      return { runner, sighting: { phase: 'refused', end }, cleared: true }
-    }
+    if (container === undefined)
+      return { runner, sighting: { phase: 'refused', end: NEVER_ARRIVED }, cleared: true }
     return { runner, sighting: this.#phase(container), cleared: container.cleared }
   }
 
@@ -229,6 +237,16 @@ export class SimAgent {
 
   #report(runner: RunnerId): void {
     if (this.online) this.#tell({ type: 'report', ...this.#stamp(), runners: [this.#sighting(runner)] })
+    else this.#unsaid.add(runner)
+  }
+
+  /** Its containers are gone, and what it knew of them: a machine that was set up anew under its old name. */
+  lose(): void {
+    for (const [runner, container] of this.containers) {
+      container.phase = 'exited'
+      this.lost.set(runner, container.end)
+    }
+    this.containers.clear()
   }
 
   #sendSnapshot(): void {
@@ -238,13 +256,20 @@ export class SimAgent {
         origin,
       }),
     )
-    this.#tell({
-      type: 'snapshot',
-      ...this.#stamp(),
-      entries,
-      complete: entries.map((entry) => entry.runner),
-    })
+    const stamp = this.#stamp()
+    this.#snapshotSeq = stamp.seq
+    this.#unsaid = new Set()
+    this.#tell({ type: 'snapshot', ...stamp, entries, complete: entries.map((entry) => entry.runner) })
+    if (this.ackWithinMs === null) this.online = true
+  }
+
+  /** What has changed since its snapshot was taken, it says now. */
+  #goOnline(): void {
+    if (this.online) return
     this.online = true
+    const unsaid = this.#unsaid
+    this.#unsaid = new Set()
+    for (const runner of unsaid) this.#report(runner)
   }
 
   #stamp(): { epoch: Epoch; seq: number } {
@@ -254,6 +279,15 @@ export class SimAgent {
   }
 
   #tell(message: AgentMessage): void {
-    if (this.connection !== null) this.#send({ host: this.host, connection: this.connection }, message)
+    if (this.connection === null) return
+    if (this.ackWithinMs !== null)
+      void this.#expectAck(this.connection, message.type === 'hello' ? 0 : message.seq, this.ackWithinMs)
+    this.#send({ host: this.host, connection: this.connection }, message)
+  }
+
+  async #expectAck(connection: ConnectionId, seq: number, withinMs: number): Promise<void> {
+    this.#unacked.add(seq)
+    await this.#clock.sleep(withinMs)
+    if (this.connection === connection && this.#unacked.has(seq)) this.connect()
   }
 }

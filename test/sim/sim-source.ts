@@ -34,6 +34,12 @@ interface Grant extends Reservation {
   released: number
 }
 
+/** Sees what a source is asked and told, before it does anything about it. */
+interface SourceWitness {
+  mints(source: SimSource, request: MintRequest): void
+  tells(source: SimSource, reports: readonly RunnerReport[]): void
+}
+
 export const TTL_MS = 60_000
 const RECHECK_MS = 250
 
@@ -52,10 +58,12 @@ export class SimSource implements DemandSource {
   mintCalls = 0
   fault: (call: 'poll' | 'mint' | 'report' | 'reconcile') => SourceError | null = () => null
   #serial = 0
+  readonly #witness: SourceWitness | null
 
-  constructor(clock: SimClock, name = 'sim') {
+  constructor(clock: SimClock, name = 'sim', witness: SourceWitness | null = null) {
     this.id = sourceId(name)
     this.#clock = clock
+    this.#witness = witness
   }
 
   enqueue(count: number, labels: readonly string[], runMs: number): void {
@@ -95,9 +103,11 @@ export class SimSource implements DemandSource {
     }
   }
 
-  async mint({ reservation, runners }: MintRequest): Promise<readonly Mint[]> {
+  async mint(request: MintRequest): Promise<readonly Mint[]> {
+    const { reservation, runners } = request
     this.mintCalls += 1
     await this.#trip('mint')
+    this.#witness?.mints(this, request)
     const grant = this.grants.get(reservation ?? '')
     return runners.map(({ id }): Mint => {
       const spent =
@@ -114,6 +124,7 @@ export class SimSource implements DemandSource {
 
   async report(reports: readonly RunnerReport[]): Promise<void> {
     await this.#trip('report')
+    this.#witness?.tells(this, reports)
     for (const report of reports) {
       this.reportLog.push(report)
       const before = this.reports.get(report.id)

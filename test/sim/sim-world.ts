@@ -7,6 +7,8 @@ import {
   takeAgentMessage,
 } from '../../core/flows/index.ts'
 import {
+  type AgentConnection,
+  type AgentMessage,
   type ConnectionId,
   type HostCapacity,
   type HostId,
@@ -15,10 +17,12 @@ import {
   type Template,
   templateKey,
 } from '../../core/model/index.ts'
-import type { AgentGateway, DemandSource, FleetStore, Log } from '../../core/ports.ts'
+import type { AgentGateway, Clock, DemandSource, FleetStore, Log } from '../../core/ports.ts'
+import { Life, type Lives } from './mortal.ts'
 import { SimAgent } from './sim-agent.ts'
 import { SimClock, SimRandom } from './sim-clock.ts'
 import { SimSource } from './sim-source.ts'
+import { Witness } from './witness.ts'
 
 export interface SimEvent {
   readonly event: string
@@ -63,6 +67,11 @@ export class SimWorld {
   templates: readonly Template[] = [template('small')]
   readonly failures: unknown[] = []
   readonly log: Log
+  readonly witness = new Witness(this)
+  /** The lives of the functions that take one message of an agent each; null: all of them end well. */
+  handlers: Lives | null = null
+  /** A message whose handler was killed is handed over once more this much later; null: only its agent repeats it. */
+  againAfterMs: number | null = null
   #tokens = 0
 
   constructor(
@@ -71,10 +80,11 @@ export class SimWorld {
     wrapStore: (store: FleetStore) => FleetStore = (store) => store,
   ) {
     this.random = new SimRandom(seed)
-    this.store = wrapStore(createMemoryStore())
-    this.sources = sources.map((name) => new SimSource(this.clock, name))
+    this.store = wrapStore(this.witness.watch(createMemoryStore()))
+    this.sources = sources.map((name) => new SimSource(this.clock, name, this.witness))
     const write = (event: string, fields: SimEvent['fields'] = {}): void => {
       this.events.push({ event, fields })
+      this.witness.says(event, fields)
     }
     this.log = { info: write, warn: write, error: write }
   }
@@ -98,17 +108,19 @@ export class SimWorld {
       clock: this.clock,
       sources: this.sources,
       capacity: { cpuMillis: 100_000, memoryMib: 100_000, runners: 10, ...capacity },
-      send: (from, message) => void this.#deliver(takeAgentMessage(this.session(), from, message)),
+      send: (from, message) => void this.#deliver(from, message),
+      witness: this.witness,
     })
     this.agents.set(host, agent)
     return agent
   }
 
-  /** The socket handler's ports; its messages to agents arrive a little later. */
-  session(): SessionPorts {
+  /** A handler's ports, of one life; its messages to agents arrive a little later. */
+  session(life: Life = new Life(), of: HostId | null = null): SessionPorts {
+    const store = of === null ? this.store : this.witness.onlyOf(of, this.store)
     return {
-      store: this.store,
-      gateway: this.gateway(),
+      store: life.limit(store),
+      gateway: life.limit(this.gateway()),
       templates: () => this.templates,
       clock: this.clock,
       log: this.log,
@@ -121,6 +133,7 @@ export class SimWorld {
         await this.clock.sleep(2)
         const agent = this.#agentOf(connection)
         if (agent === undefined) return 'gone'
+        this.witness.posts(agent.host, message)
         agent.receive(connection, message)
         return 'posted'
       },
@@ -132,8 +145,10 @@ export class SimWorld {
     const { connection } = agent
     agent.connection = null
     agent.online = false
-    if (connection !== null && options.told)
-      await endAgentSession(this.session(), { host: agent.host, connection })
+    if (connection === null || !options.told) return
+    const life = this.handlers?.one() ?? new Life()
+    const ends = endAgentSession(this.session(life, agent.host), { host: agent.host, connection })
+    await Promise.race([ends, life.over])
   }
 
   startHub(parts: {
@@ -142,6 +157,7 @@ export class SimWorld {
     gateway?: AgentGateway
     sources?: readonly DemandSource[]
     build?: string
+    clock?: Clock
     refreshTemplates?: () => Promise<boolean>
   }): SimHub {
     const drain = new AbortController()
@@ -153,7 +169,7 @@ export class SimWorld {
       sources: parts.sources ?? this.sources,
       templates: () => this.templates,
       templatesInForce: { problem: null, refresh: parts.refreshTemplates ?? (async () => false) },
-      clock: this.clock,
+      clock: parts.clock ?? this.clock,
       random: this.random,
       log: this.log,
     }
@@ -176,8 +192,10 @@ export class SimWorld {
     return { end: () => end, drain: () => drain.abort(), stop: () => stop.abort() }
   }
 
-  sweep(): Promise<void> {
-    return sweep(this.session())
+  /** One sweep; with `lives`, one that may be killed: then it resolves there and then. */
+  async sweep(lives: Lives | null = null): Promise<void> {
+    const life = lives?.one() ?? new Life()
+    await Promise.race([sweep(this.session(life)), life.over])
   }
 
   count(event: string): number {
@@ -188,9 +206,14 @@ export class SimWorld {
     return [...this.agents.values()].find((agent) => agent.connection === connection)
   }
 
-  async #deliver(work: Promise<void>): Promise<void> {
+  async #deliver(from: AgentConnection, message: AgentMessage): Promise<void> {
+    const life = this.handlers?.one() ?? new Life()
     try {
-      await work
+      const takes = takeAgentMessage(this.session(life, from.host), from, message)
+      await Promise.race([takes, life.over])
+      if (!life.stopped || this.againAfterMs === null) return
+      await this.clock.sleep(this.againAfterMs)
+      await takeAgentMessage(this.session(new Life(), from.host), from, message)
     } catch (thrown) {
       this.failures.push(thrown)
     }

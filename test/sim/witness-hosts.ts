@@ -1,0 +1,58 @@
+import type { Host, SlotSize } from '../../core/model/index.ts'
+import type { FleetStore } from '../../core/ports.ts'
+import type { Witness } from './witness.ts'
+
+type Claim = Parameters<FleetStore['claimSlots']>[0]
+
+/** A claim that took effect. */
+export function judgeClaim(witness: Witness, { fence, epoch }: Claim, before: Host | undefined, after: Host) {
+  const { id } = after
+  const isCurrent = before?.fence === fence && before.epoch === epoch
+  witness.expect(isCurrent, 5, `slots of ${id} were claimed under ${epoch}/${fence}, which is not its own`)
+  const isLast = fence >= witness.highest.claim
+  witness.expect(isLast, 10, `slots of ${id} were claimed under ${fence} after ${witness.highest.claim}`)
+  witness.highest.claim = Math.max(witness.highest.claim, fence)
+  checkRoom(witness, after)
+}
+
+/** Inv. 3: what is claimed fits. What a container really holds is written down whatever room there is. */
+function checkRoom(witness: Witness, { id, slots, capacity }: Host): void {
+  witness.expect(fits([...slots.values()], capacity), 3, `${slots.size} slots of ${id} are more than it has`)
+}
+
+export function fits(held: readonly SlotSize[], capacity: Host['capacity']): boolean {
+  const cpuMillis = held.reduce((sum, one) => sum + one.cpuMillis, 0)
+  const memoryMib = held.reduce((sum, one) => sum + one.memoryMib, 0)
+  return held.length <= capacity.runners && cpuMillis <= capacity.cpuMillis && memoryMib <= capacity.memoryMib
+}
+
+/** Inv. 5, at any write to a host: nothing that fences falls. */
+export function judgeHost(witness: Witness, before: Host, after: Host): void {
+  for (const what of ['fence', 'epoch', 'revision'] as const)
+    witness.expect(after[what] >= before[what], 5, `the ${what} of ${after.id} fell to ${after[what]}`)
+  const isDead = after.state === 'dead' && before.state !== 'dead'
+  witness.expect(
+    !isDead || before.state === 'offline',
+    8,
+    `${after.id} was declared dead while ${before.state}`,
+  )
+}
+
+/**
+ * Inv. 3: a host never has fewer slots than containers known to the hub. One that is dead is written off: it is let in
+ * again only once its snapshot has told what it holds.
+ */
+export function judgeSlots(witness: Witness, before: Host | undefined, after: Host): void {
+  const holding = witness.scene.agents.get(after.id)?.holding ?? []
+  const held = new Set(holding.map(({ order }) => order.runner))
+  for (const id of before?.slots.keys() ?? []) {
+    if (after.slots.has(id)) continue
+    const state = witness.runners.get(id)?.state ?? 'gone'
+    witness.expect(state === 'gone', 3, `the slot of ${id} was freed while it is ${state}`)
+    const isHeld = held.has(id) && after.state !== 'dead'
+    witness.expect(!isHeld, 3, `the slot of ${id} was freed while its container is there`)
+  }
+  if (before?.state === 'online' || after.state !== 'online') return
+  for (const id of held)
+    witness.expect(after.slots.has(id), 3, `${after.id} was opened without a slot for ${id}, which it holds`)
+}
