@@ -8,11 +8,11 @@ import type {
 } from '../../core/model/index.ts'
 import type { SimAgent } from './sim-agent.ts'
 import type { SimSource } from './sim-source.ts'
-import type { Witness } from './witness.ts'
+import type { WitnessBook } from './witness-book.ts'
 import { fits } from './witness-hosts.ts'
 
 /** Inv. 7 and 9: a command follows what was written down, and names runners of that host alone. */
-export function judgePost(witness: Witness, host: HostId, message: HubMessage): void {
+export function judgePost(witness: WitnessBook, host: HostId, message: HubMessage): void {
   for (const id of namedIn(message)) {
     const runner = witness.runners.get(id)
     witness.expect(runner?.host === host, 9, `a ${message.type} to ${host} names ${id}, which is not its own`)
@@ -39,7 +39,7 @@ function isOrdered(runner: Runner): boolean {
 }
 
 /** Inv. 5: a launch that an agent obeys is for a runner that still waits for it. */
-export function judgeLaunched(witness: Witness, id: RunnerId): void {
+export function judgeLaunched(witness: WitnessBook, id: RunnerId): void {
   const state = witness.runners.get(id)?.state ?? 'unknown'
   const isAwaited = state === 'dispatched' || state === 'running'
   const knows = [...witness.scene.agents.values()].some(
@@ -49,7 +49,7 @@ export function judgeLaunched(witness: Witness, id: RunnerId): void {
 }
 
 /** Inv. 3 and 8: what starts fits, has its slot, and was not given up. */
-export function judgeStart(witness: Witness, agent: SimAgent, { runner }: LaunchOrder): void {
+export function judgeStart(witness: WitnessBook, agent: SimAgent, { runner }: LaunchOrder): void {
   const host = witness.hosts.get(agent.host)
   const held = agent.holding.map(({ order }) => order.origin)
   const isWithin = fits(held, agent.capacity)
@@ -60,7 +60,7 @@ export function judgeStart(witness: Witness, agent: SimAgent, { runner }: Launch
 }
 
 /** Inv. 4: a container that runs is stopped on a written order alone. */
-export function judgeStop(witness: Witness, agent: SimAgent, id: RunnerId): void {
+export function judgeStop(witness: WitnessBook, agent: SimAgent, id: RunnerId): void {
   const runner = witness.runners.get(id)
   const runs = agent.containers.get(id)?.phase === 'running'
   const isOrder = runner !== undefined && runner.state !== 'gone' && runner.stop !== null
@@ -68,7 +68,7 @@ export function judgeStop(witness: Witness, agent: SimAgent, id: RunnerId): void
 }
 
 /** Inv. 9 and 14: a source hears of its own runners, and of each what is written down. */
-export function judgeReport(witness: Witness, source: SimSource, { id, state }: RunnerReport): void {
+export function judgeReport(witness: WitnessBook, source: SimSource, { id, state }: RunnerReport): void {
   const runner = witness.runners.get(id)
   witness.expect(runner?.source === source.id, 9, `${source.id} was told of ${id}, which is not its own`)
   if (runner === undefined) return

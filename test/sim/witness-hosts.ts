@@ -1,11 +1,16 @@
 import type { Host, SlotSize } from '../../core/model/index.ts'
 import type { FleetStore } from '../../core/ports.ts'
-import type { Witness } from './witness.ts'
+import type { WitnessBook } from './witness-book.ts'
 
 type Claim = Parameters<FleetStore['claimSlots']>[0]
 
 /** A claim that took effect. */
-export function judgeClaim(witness: Witness, { fence, epoch }: Claim, before: Host | undefined, after: Host) {
+export function judgeClaim(
+  witness: WitnessBook,
+  { fence, epoch }: Claim,
+  before: Host | undefined,
+  after: Host,
+) {
   const { id } = after
   const isCurrent = before?.fence === fence && before.epoch === epoch
   witness.expect(isCurrent, 5, `slots of ${id} were claimed under ${epoch}/${fence}, which is not its own`)
@@ -16,7 +21,7 @@ export function judgeClaim(witness: Witness, { fence, epoch }: Claim, before: Ho
 }
 
 /** Inv. 3: what is claimed fits. What a container really holds is written down whatever room there is. */
-function checkRoom(witness: Witness, { id, slots, capacity }: Host): void {
+function checkRoom(witness: WitnessBook, { id, slots, capacity }: Host): void {
   witness.expect(fits([...slots.values()], capacity), 3, `${slots.size} slots of ${id} are more than it has`)
 }
 
@@ -27,7 +32,7 @@ export function fits(held: readonly SlotSize[], capacity: Host['capacity']): boo
 }
 
 /** Inv. 5, at any write to a host: nothing that fences falls. */
-export function judgeHost(witness: Witness, before: Host, after: Host): void {
+export function judgeHost(witness: WitnessBook, before: Host, after: Host): void {
   for (const what of ['fence', 'epoch', 'revision'] as const)
     witness.expect(after[what] >= before[what], 5, `the ${what} of ${after.id} fell to ${after[what]}`)
   const isDead = after.state === 'dead' && before.state !== 'dead'
@@ -42,7 +47,7 @@ export function judgeHost(witness: Witness, before: Host, after: Host): void {
  * Inv. 3: a host never has fewer slots than containers known to the hub. One that is dead is written off: it is let in
  * again only once its snapshot has told what it holds.
  */
-export function judgeSlots(witness: Witness, before: Host | undefined, after: Host): void {
+export function judgeSlots(witness: WitnessBook, before: Host | undefined, after: Host): void {
   const holding = witness.scene.agents.get(after.id)?.holding ?? []
   const held = new Set(holding.map(({ order }) => order.runner))
   for (const id of before?.slots.keys() ?? []) {

@@ -1,6 +1,6 @@
 import type { GoneRunner, ReservedRunner, Runner, RunnerId, RunnerState } from '../../core/model/index.ts'
 import type { SimAgent } from './sim-agent.ts'
-import type { Witness } from './witness.ts'
+import type { WitnessBook } from './witness-book.ts'
 
 /** The edges that docs/protocol.md publishes. A runner begins reserved, or is rebuilt, or is written off by a tombstone. */
 const EDGES: Readonly<Record<RunnerState | 'none', readonly RunnerState[]>> = {
@@ -14,7 +14,7 @@ const EDGES: Readonly<Record<RunnerState | 'none', readonly RunnerState[]>> = {
 const REGISTRATION_MS = 120_000
 
 /** A runner that is begun: its slot is claimed, its unit granted, and its template not full. */
-export function judgeReserved(witness: Witness, runner: ReservedRunner): void {
+export function judgeReserved(witness: WitnessBook, runner: ReservedRunner): void {
   const { id, template: key, host, reservation } = runner
   witness.expect(witness.hosts.get(host)?.slots.has(id) === true, 7, `${id} was begun without a slot`)
   const live = [...witness.runners.values()].filter((one) => one.template === key && one.state !== 'gone')
@@ -38,7 +38,7 @@ export function judgeReserved(witness: Witness, runner: ReservedRunner): void {
 }
 
 /** Any write to a runner, whoever made it; also one that changed nothing. */
-export function judgeRunner(witness: Witness, before: Runner | undefined, after: Runner): void {
+export function judgeRunner(witness: WitnessBook, before: Runner | undefined, after: Runner): void {
   if (before !== undefined && JSON.stringify(before) === JSON.stringify(after)) return
   const from = before?.state ?? 'none'
   const to = after.state
@@ -55,7 +55,7 @@ export function judgeRunner(witness: Witness, before: Runner | undefined, after:
     judgeStopOrder(witness, after)
 }
 
-function judgeKept(witness: Witness, before: Runner, after: Runner): void {
+function judgeKept(witness: WitnessBook, before: Runner, after: Runner): void {
   for (const fact of ['host', 'template', 'source', 'reservedAt'] as const)
     witness.expect(before[fact] === after[fact], 6, `the ${fact} of ${after.id} was changed`)
   if (before.state === 'dispatched' && after.state === 'dispatched')
@@ -64,7 +64,7 @@ function judgeKept(witness: Witness, before: Runner, after: Runner): void {
 
 /** Inv. 8 and 14: an end says what became of the container, and none is ended as absent that is there. */
 function judgeEnd(
-  witness: Witness,
+  witness: WitnessBook,
   before: Runner | undefined,
   { id, host, code, outcome }: GoneRunner,
   agent: SimAgent | undefined,
@@ -97,7 +97,7 @@ function judgeEnd(
 }
 
 /** Inv. 4: what may have a job is stopped where its source asked for it, or surely has no registration in time. */
-function judgeStopOrder(witness: Witness, runner: Exclude<Runner, GoneRunner>): void {
+function judgeStopOrder(witness: WitnessBook, runner: Exclude<Runner, GoneRunner>): void {
   const { id, stop } = runner
   const { sources, clock, agents } = witness.scene
   const startedAtMs = agents.get(runner.host)?.containers.get(id)?.startedAtMs ?? null
@@ -115,6 +115,6 @@ function judgeStopOrder(witness: Witness, runner: Exclude<Runner, GoneRunner>): 
   )
 }
 
-function isRegistered(witness: Witness, id: RunnerId): boolean {
+function isRegistered(witness: WitnessBook, id: RunnerId): boolean {
   return witness.scene.sources.some(({ registered }) => registered.has(id))
 }

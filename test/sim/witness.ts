@@ -7,22 +7,14 @@ import type {
   Runner,
   RunnerId,
   RunnerReport,
-  Template,
 } from '../../core/model/index.ts'
 import type { FleetStore, MintRequest } from '../../core/ports.ts'
 import type { SimAgent } from './sim-agent.ts'
 import type { SimSource } from './sim-source.ts'
+import { WitnessBook } from './witness-book.ts'
 import { judgeClaim, judgeHost, judgeSlots } from './witness-hosts.ts'
 import { judgeLaunched, judgePost, judgeReport, judgeStart, judgeStop } from './witness-effects.ts'
 import { judgeReserved, judgeRunner } from './witness-runners.ts'
-
-/** What really is there, beside what the hub wrote down. */
-export interface Scene {
-  readonly agents: ReadonlyMap<HostId, SimAgent>
-  readonly sources: readonly SimSource[]
-  readonly templates: readonly Template[]
-  readonly clock: { monotonicMs(): number }
-}
 
 /** A credential as the simulated sources make them. */
 const TOKEN = /-token-\d/
@@ -31,24 +23,7 @@ const TOKEN = /-token-\d/
  * Sees every write to the store and every effect outside it, at the moment it happens and whoever made it, and holds
  * each against the invariants. It believes nobody's word: it keeps its own copy of what was written.
  */
-export class Witness {
-  readonly scene: Scene
-  /** One sentence per breach, with the number of the invariant. */
-  readonly breaches: string[] = []
-  /** As last written, removed ones too: an id is never used again. */
-  readonly runners = new Map<RunnerId, Runner>()
-  readonly hosts = new Map<HostId, Host>()
-  /** The highest that took effect so far. */
-  readonly highest = { lease: 0, claim: 0, obeyed: new Map<HostId, { fence: number; epoch: number }>() }
-
-  constructor(scene: Scene) {
-    this.scene = scene
-  }
-
-  expect(holds: boolean, invariant: number, what: string): void {
-    if (!holds) this.breaches.push(`inv. ${invariant}: ${what} (at ${this.scene.clock.monotonicMs()} ms)`)
-  }
-
+export class Witness extends WitnessBook {
   /** The store, with every write of it watched. It must be the innermost: what it is told did take effect. */
   watch(store: FleetStore): FleetStore {
     return { ...store, ...this.#leases(store), ...this.#hosts(store), ...this.#runners(store) }
