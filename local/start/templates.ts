@@ -9,19 +9,20 @@ export interface LoadedTemplates {
 
 /** Reads and checks a templates file. Throws `templates-unreadable`, or every mistake at once. */
 export async function loadTemplates(file: string, settings?: Settings): Promise<LoadedTemplates> {
-  const text = await readTemplatesFile(file)
+  const advice = settings === undefined ? '' : ' Check SHIPFOX_PROVISIONER_TEMPLATES_FILE.'
+  const text = await readTemplatesFile(file, advice)
   const defaults =
     settings === undefined ? {} : { defaultMaxLifetimeMs: settings.runnerMaxLifetimeSeconds * 1000 }
   const { templates, warnings } = parseTemplates(text, file, defaults)
   return { templates, warnings: warnings.map((warning) => formatMistake(warning)) }
 }
 
-/** Throws `templates-unreadable`. */
-export async function readTemplatesFile(file: string): Promise<string> {
+/** Throws `templates-unreadable`, with advice for where the name came from. */
+export async function readTemplatesFile(file: string, advice = ''): Promise<string> {
   try {
     return await readFile(file, 'utf8')
   } catch (cause) {
-    const what = `The templates file ${file} can't be read: ${messageOf(cause)}.`
+    const what = `The templates file ${file} can't be read: ${messageOf(cause)}.${advice}`
     throw new SlipwayError('templates-unreadable', what, { cause })
   }
 }

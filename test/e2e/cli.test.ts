@@ -99,7 +99,7 @@ describe('the command line with a hub on one machine', () => {
     const { code, out } = await say('hosts', 'add', 'second', '--tag', 'fast', '--tag', 'big')
     expect(code).toBe(0)
     const told = Object.fromEntries(
-      [...out.matchAll(/export (SLIPWAY_\w+)=(\S+)/g)].map(([, name, value]) => [name, value]),
+      [...out.matchAll(/(SLIPWAY_\w+)=(\S+)/g)].map(([, name, value]) => [name, value]),
     )
     agentToken = told['SLIPWAY_AGENT_TOKEN'] ?? ''
     expect(agentToken).toMatch(/^sla_second_/)
