@@ -30,6 +30,8 @@ export interface PretendedAwsOptions {
   readonly addresses: Readonly<Record<string, string>>
 }
 
+const TICK_MAX_MS = 10_000
+
 /** The person at the command line, with every right. */
 const OPERATOR: Caller = {
   accessKeyId: 'AKIAOPERATOR00000000',
@@ -124,7 +126,7 @@ export class PretendedAws {
     return this.#front.url
   }
 
-  /** Every schedule ticks now, and then at its pace. */
+  /** Every schedule ticks now, and then at its pace, or faster: nobody waits a minute for the next one. */
   startSchedules(): void {
     for (const schedule of this.#assembly.schedules) {
       const tick = (): void => {
@@ -135,7 +137,7 @@ export class PretendedAws {
         void ticked.finally(() => this.#ticking.delete(ticked))
       }
       tick()
-      this.#timers.push(setInterval(tick, schedule.everyMs))
+      this.#timers.push(setInterval(tick, Math.min(schedule.everyMs, TICK_MAX_MS)))
     }
   }
 

@@ -145,5 +145,5 @@ describe.concurrent('an engine of its own', () => {
     expect(await scene.ended(waiting)).toEqual(['finished', 'finished'])
     await scene.expectSettled()
     expect(endings(scene, 'waiting')).toEqual(['finished exited'])
-  }, 240_000)
+  }, 300_000)
 })

@@ -6,7 +6,7 @@ import { type PreviousVersion, takeOutPrevious } from './previous.ts'
 
 const AGENT_TOKEN = 'an-agent-token-for-mixed-versions'
 /** Longer than it takes to start twenty of them and to replace a hub on a busy machine. */
-const LONG_JOB = 'sleep 20'
+const LONG_JOB = 'sleep 14'
 const ENDED_WITHIN_MS = 30_000
 
 type Version = 'N' | 'N−1'

@@ -13,8 +13,11 @@ import { templatesFile } from './templates.ts'
 
 const AGENT_TOKEN = 'an-agent-token-for-this-scene-alone'
 const MAIN_ENGINE = '/var/run/docker.sock'
-/** Longer than a reservation: a unit that was granted just as its host went away comes back only after that. */
-const SOON_MS = 90_000
+/**
+ * Longer than a reservation, since a unit that was granted just as its host went away comes back only after that, and
+ * then as long as a runner tries to tell its result.
+ */
+const SOON_MS = 150_000
 /** A unit whose runner is lost on its way to its host comes back after this time. */
 export const SHORT_RESERVATION_MS = 12_000
 export const SHORT_RESERVATIONS: Env = {
