@@ -30,8 +30,6 @@ export interface PretendedAwsOptions {
   readonly addresses: Readonly<Record<string, string>>
 }
 
-const TICK_MAX_MS = 10_000
-
 /** The person at the command line, with every right. */
 const OPERATOR: Caller = {
   accessKeyId: 'AKIAOPERATOR00000000',
@@ -126,7 +124,7 @@ export class PretendedAws {
     return this.#front.url
   }
 
-  /** Every schedule ticks now, and then at its pace, or faster: nobody waits a minute for the next one. */
+  /** Every schedule ticks now, and then at its pace. */
   startSchedules(): void {
     for (const schedule of this.#assembly.schedules) {
       const tick = (): void => {
@@ -137,7 +135,7 @@ export class PretendedAws {
         void ticked.finally(() => this.#ticking.delete(ticked))
       }
       tick()
-      this.#timers.push(setInterval(tick, Math.min(schedule.everyMs, TICK_MAX_MS)))
+      this.#timers.push(setInterval(tick, schedule.everyMs))
     }
   }
 
