@@ -4,6 +4,7 @@ import { Agent, type Server } from 'node:http'
 import { join, relative } from 'node:path'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import dynalite from 'dynalite'
+import { letIteratorsEnd } from './emulator-iterators.ts'
 
 /** A call that takes longer is taken for lost, and tried again or told. */
 const REQUEST_MAX_MS = 10_000
@@ -18,6 +19,7 @@ export interface Emulator {
  * this user can open: the emulator looks at no signature.
  */
 export async function startEmulator(folder: string): Promise<Emulator> {
+  letIteratorsEnd()
   await mkdir(folder, { recursive: true, mode: 0o700 })
   const server = calm(dynalite({ path: join(folder, 'data'), createTableMs: 0 }))
   const socketPath = relative(process.cwd(), join(folder, 'db.sock'))

@@ -1,0 +1,25 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, it, onTestFinished, vi } from 'vitest'
+import { createDynamoStore, ensureTable } from '../../adapters/dynamodb/index.ts'
+import { levelOfEmulator } from '../../local/emulator-iterators.ts'
+import { startEmulator } from '../../local/emulator.ts'
+import { T0 } from '../contract/store-fixtures.ts'
+
+it('the embedded database leaves no iterator open after a query or a scan, however many there are', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'slipway-emulator-'))
+  onTestFinished(() => rm(folder, { recursive: true }))
+  const { client, close } = await startEmulator(folder)
+  onTestFinished(() => close())
+  await ensureTable(client, 'fleet')
+  const store = createDynamoStore({ client, table: 'fleet' })
+  const { prototype } = levelOfEmulator().AbstractValueIterator
+  const closing = vi.spyOn(prototype, 'close')
+  onTestFinished(() => closing.mockRestore())
+  for (let round = 0; round < 20; round += 1) {
+    await store.readChanges(T0)
+    await store.readFleet()
+  }
+  await vi.waitFor(() => expect(new Set(closing.mock.contexts).size).toBeGreaterThanOrEqual(40))
+})
