@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -11,7 +11,7 @@ import { newRunner, order, World } from './harness.ts'
  * K17 by enumeration: an agent is killed before or after each call that it makes to its engine, in a run with launches,
  * good and bad exits and a stop; the next agent gets the journal as it stood on disk at that moment.
  */
-type KillPoint = { readonly call: number; readonly after: boolean; readonly tornBytes: number }
+type KillPoint = { readonly call: number; readonly after: boolean; readonly torn: boolean }
 
 /** What the first agent sees of the engine: at its end, nothing answers any more. */
 function mortal(
@@ -57,7 +57,7 @@ async function runWithDeath(point: KillPoint | null): Promise<number> {
       recursive: true,
       filter: (path) => !path.includes('sock') && !path.includes('.lock'),
     })
-    tear(join(world.dataDir, 'journal.jsonl'), point?.tornBytes ?? 0)
+    if (point?.torn) addTornLine(join(world.dataDir, 'journal.jsonl'))
     world.hub.deadQuery = '?first'
     world.hub.cut()
   })
@@ -132,10 +132,10 @@ async function runWithDeath(point: KillPoint | null): Promise<number> {
   }
 }
 
-/** The last bytes never reached the disk. */
-function tear(path: string, bytes: number): void {
-  const text = readFileSync(path)
-  writeFileSync(path, text.subarray(0, Math.max(0, text.length - bytes)))
+/** One more line, of which the last bytes never reached the disk: those before it did, for calls rely on them. */
+function addTornLine(path: string): void {
+  const last = readFileSync(path, 'utf8').split('\n').at(-2) ?? ''
+  appendFileSync(path, last.slice(0, -7))
 }
 
 describe('K17: an agent that is killed', () => {
@@ -145,10 +145,10 @@ describe('K17: an agent that is killed', () => {
     const total = await runWithDeath(null)
     expect(total).toBeGreaterThan(20)
     const points = Array.from({ length: total }, (_, index) => index + 1).flatMap((call) => [
-      { call, after: false, tornBytes: 0 },
-      { call, after: true, tornBytes: 0 },
+      { call, after: false, torn: false },
+      { call, after: true, torn: false },
       // The line that was being written when the machine lost power.
-      { call, after: true, tornBytes: 7 },
+      { call, after: true, torn: true },
     ])
     for (const point of points) {
       await runWithDeath(point).catch((cause: unknown) => {
