@@ -1,4 +1,4 @@
-import { SlipwayError, type SourceStatus } from '../../core/model/index.ts'
+import { isItemCorrupt, type SourceStatus } from '../../core/model/index.ts'
 import type { FleetStore } from '../../core/ports.ts'
 import { parseItem, StatusItem } from './items.ts'
 import { SOURCES_PARTITION } from './keys.ts'
@@ -28,7 +28,7 @@ function statusOf(row: Row): readonly SourceStatus[] {
   try {
     return [parseItem(StatusItem, row)]
   } catch (thrown) {
-    if (thrown instanceof SlipwayError && thrown.code === 'store-item-corrupt') return []
-    throw thrown
+    if (!isItemCorrupt(thrown)) throw thrown
+    return []
   }
 }

@@ -12,13 +12,13 @@ export function createLog(sink: LogSink): Log {
 }
 
 /** One JSON object a line; errors as their message, secrets as `[secret]`. */
-export function jsonLine({ at, level, event, fields }: LogEntry): string {
-  return JSON.stringify({ at: new Date(at).toISOString(), level, event, ...fields }, errorsAsText)
+export function jsonLine(entry: LogEntry): string {
+  return jsonWith('at', entry)
 }
 
 /** The same for a function's log: Lambda takes any line without a `timestamp` for one of level INFO. */
-export function lambdaLine({ at, level, event, fields }: LogEntry): string {
-  return JSON.stringify({ timestamp: new Date(at).toISOString(), level, event, ...fields }, errorsAsText)
+export function lambdaLine(entry: LogEntry): string {
+  return jsonWith('timestamp', entry)
 }
 
 /** `time level event key=value …` */
@@ -28,6 +28,10 @@ export function textLine({ at, level, event, fields }: LogEntry): string {
   return [time, level === 'info' ? '' : level.toUpperCase(), event, ...words]
     .filter((word) => word !== '')
     .join(' ')
+}
+
+function jsonWith(timeKey: string, { at, level, event, fields }: LogEntry): string {
+  return JSON.stringify({ [timeKey]: new Date(at).toISOString(), level, event, ...fields }, errorsAsText)
 }
 
 function plain(value: unknown): string {

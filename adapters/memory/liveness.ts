@@ -1,3 +1,4 @@
+import { isLaterSign } from '../../core/model/index.ts'
 import type { FleetStore } from '../../core/ports.ts'
 import { copy, type State } from './state.ts'
 
@@ -8,11 +9,7 @@ export function livenessMethods(state: State): LivenessMethods {
     async putLiveness(liveness) {
       const kept = state.liveness.get(liveness.host)
       const found = kept?.value
-      const isNewer =
-        found === undefined ||
-        found.epoch < liveness.epoch ||
-        (found.epoch === liveness.epoch && found.lastSeenAt < liveness.lastSeenAt)
-      if (!isNewer) return
+      if (found !== undefined && !isLaterSign(liveness, found)) return
       const wasExpected = found?.epoch === liveness.epoch && found.expectedBy >= liveness.lastSeenAt
       const changedAt = (wasExpected ? kept?.changedAt : undefined) ?? liveness.lastSeenAt
       state.liveness.set(liveness.host, { value: copy(liveness), changedAt })

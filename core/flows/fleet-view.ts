@@ -12,6 +12,7 @@ import {
   type Template,
   type TemplateKey,
   furthest,
+  isLaterSign,
 } from '../model/index.ts'
 import type { Hold, HostView, World } from '../plan/index.ts'
 
@@ -108,10 +109,7 @@ export class FleetView {
   /** Changes may tell an older sign than the last full reading. */
   #applySign(sign: HostLiveness): void {
     const known = this.#liveness.get(sign.host)
-    const isOlder =
-      known !== undefined &&
-      (known.epoch > sign.epoch || (known.epoch === sign.epoch && known.lastSeenAt > sign.lastSeenAt))
-    if (isOlder) return
+    if (known !== undefined && isLaterSign(known, sign)) return
     this.#liveness.set(sign.host, { ...sign, expectedBy: sign.expectedBy + SIGN_KNOWN_WITHIN_MS })
   }
 

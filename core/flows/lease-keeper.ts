@@ -1,5 +1,6 @@
 import type { Fence, Lease, LeaseNotes } from '../model/index.ts'
 import type { Clock, FleetStore, Log } from '../ports.ts'
+import { withinTime } from './tasks.ts'
 
 /** Long enough for a few lost renewals, short enough that a killed holder is replaced within 90 s in all. */
 export const LEASE_TTL_MS = 20_000
@@ -63,15 +64,8 @@ export class LeaseKeeper {
 
   /** Runs one call to the outside with a signal that ends it before the lease does. */
   async call<T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const done = new AbortController()
-    const late = new AbortController()
-    const timer = this.#abortAfter(this.msForCalls(), late, done.signal)
-    try {
-      return await work(AbortSignal.any([signal, this.signal, late.signal]))
-    } finally {
-      done.abort()
-      await timer
-    }
+    const held = AbortSignal.any([signal, this.signal])
+    return withinTime({ clock: this.#clock, ms: this.msForCalls(), signal: held }, work)
   }
 
   /** True while writes and effects are still ours to make. */
@@ -112,11 +106,6 @@ export class LeaseKeeper {
       now: this.#clock.now(),
       notes: this.#notes(),
     })
-  }
-
-  async #abortAfter(ms: number, late: AbortController, done: AbortSignal): Promise<void> {
-    await this.#clock.sleep(ms, done)
-    if (!done.aborted) late.abort()
   }
 
   /** False: nothing is known of it. */

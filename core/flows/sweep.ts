@@ -1,6 +1,7 @@
 import { type Fleet, type Host, type HostLiveness, type RunnerId, TOMBSTONE_MS } from '../model/index.ts'
 import type { Clock, FleetStore, Log } from '../ports.ts'
 import { endAgentSession } from './agent-session.ts'
+import { countHosts } from './count-hosts.ts'
 import { freeOrphan } from './orphans.ts'
 import { forEachLimited, WRITES_AT_ONCE } from './tasks.ts'
 import { unlessUnreadable } from './unreadable.ts'
@@ -38,9 +39,7 @@ export async function sweep(ports: SweepPorts): Promise<void> {
   for (const item of fleet.unreadable) log.error('store.item-unreadable', { ...item })
   const removed = await store.removeExpired({ before: now - TOMBSTONE_MS, limit: REMOVALS_PER_SWEEP })
   log.info('sweep.done', {
-    hostsOnline: fleet.hosts.filter(({ state }) => state === 'online' || state === 'syncing').length,
-    // A dead host is as far away as before: whoever waits for it is told until it is back, or removed.
-    hostsOffline: fleet.hosts.filter(({ state }) => state === 'offline' || state === 'dead').length,
+    ...countHosts(fleet.hosts),
     violations: violations.length + fleet.unreadable.length,
     removed,
     failures: failures.length,

@@ -1,5 +1,6 @@
 import type { RefusalReason } from '../model/index.ts'
 import { ungranted } from '../plan/index.ts'
+import { countHosts } from './count-hosts.ts'
 import type { Loop } from './loop.ts'
 
 /** Who watches over the loop counts minutes. */
@@ -38,11 +39,9 @@ export interface AliveFacts {
 }
 
 function aliveFacts(loop: Loop): AliveFacts {
-  const hosts = [...loop.view.hosts]
   return {
     working: loop.workLeft || loop.msSinceWork < EVERY_MS,
-    hostsOnline: hosts.filter(({ state }) => state === 'online' || state === 'syncing').length,
-    hostsOffline: hosts.filter(({ state }) => state === 'offline' || state === 'dead').length,
+    ...countHosts([...loop.view.hosts]),
     running: [...loop.view.liveRunners()].filter(({ state }) => state === 'running').length,
     ...waitingFacts(loop),
     lagMs: Math.round(loop.hub.clock.monotonicMs() - loop.lookedAtMs),

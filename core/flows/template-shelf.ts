@@ -1,4 +1,4 @@
-import { type EpochMs, messageOf, SlipwayError, type Template } from '../model/index.ts'
+import { type EpochMs, isItemCorrupt, messageOf, type Template } from '../model/index.ts'
 import type { Clock, FleetStore, Log } from '../ports.ts'
 
 /** What to say while there is nothing to plan with. */
@@ -62,7 +62,7 @@ export class TemplateShelf implements TemplatesInForce {
       this.#stamp()
       return changed
     } catch (thrown) {
-      if (!(thrown instanceof SlipwayError) || thrown.code !== 'store-item-corrupt') throw thrown
+      if (!isItemCorrupt(thrown)) throw thrown
       return this.#cannotRead(thrown)
     }
   }

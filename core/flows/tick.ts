@@ -11,6 +11,7 @@ import type { DemandSource } from '../ports.ts'
 import { type ControlLoopEnd, takeLease, workUnderLease } from './control-loop.ts'
 import type { Hub } from './hub.ts'
 import { failing, stateAfter } from './source-status.ts'
+import { withinTime } from './tasks.ts'
 
 /** How often a waiting tick looks at the lease. */
 const LEASE_LOOK_MS = 500
@@ -94,14 +95,10 @@ const NEVER = new AbortController().signal
  */
 async function isWorkWaiting(hub: Hub, stop: AbortSignal): Promise<boolean> {
   const { clock, log } = hub
-  const done = new AbortController()
-  const late = new AbortController()
-  const timer = clock.sleep(LOOK_MAX_MS, done.signal).then(() => late.abort())
-  const signal = AbortSignal.any([stop, late.signal])
   // L8: all have ended before one that failed is told of.
-  const looked = await Promise.allSettled(hub.sources.map((source) => lookAt(hub, source, signal)))
-  done.abort()
-  await timer
+  const looked = await withinTime({ clock, ms: LOOK_MAX_MS, signal: stop }, (signal) =>
+    Promise.allSettled(hub.sources.map((source) => lookAt(hub, source, signal))),
+  )
   const looks = looked.map((look) => {
     if (look.status === 'rejected') throw look.reason
     return look.value

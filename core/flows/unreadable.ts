@@ -1,4 +1,4 @@
-import { SlipwayError } from '../model/index.ts'
+import { isItemCorrupt } from '../model/index.ts'
 import type { Log } from '../ports.ts'
 
 /**
@@ -9,7 +9,7 @@ export async function unlessUnreadable(log: Log, work: () => Promise<void>): Pro
   try {
     await work()
   } catch (thrown) {
-    if (!(thrown instanceof SlipwayError) || thrown.code !== 'store-item-corrupt') throw thrown
+    if (!isItemCorrupt(thrown)) throw thrown
     log.error('store.item-unreadable', { problem: thrown.message })
   }
 }

@@ -1,5 +1,6 @@
 import type { Loop } from './loop.ts'
 import { flushReports } from './report.ts'
+import { withinTime } from './tasks.ts'
 
 /**
  * `ended`: until every runner has ended. `launched`: until every launch is out. `handed-over`: until nothing is under
@@ -80,11 +81,7 @@ async function tellAll(loop: Loop, byMs: number, over: AbortSignal): Promise<voi
 }
 
 async function tellOnce(loop: Loop, over: AbortSignal): Promise<void> {
-  const done = new AbortController()
-  const late = new AbortController()
-  const timer = loop.hub.clock.sleep(TELL_LAST_MS, done.signal).then(() => late.abort())
-  const signal = AbortSignal.any([over, late.signal])
-  await Promise.all(loop.desks.map((desk) => flushReports(loop, desk, signal)))
-  done.abort()
-  await timer
+  await withinTime({ clock: loop.hub.clock, ms: TELL_LAST_MS, signal: over }, (signal) =>
+    Promise.all(loop.desks.map((desk) => flushReports(loop, desk, signal))),
+  )
 }

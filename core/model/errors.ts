@@ -12,6 +12,11 @@ export class SlipwayError extends Error {
   }
 }
 
+/** Whether a store told that an item is there and can't be read. */
+export function isItemCorrupt(thrown: unknown): thrown is SlipwayError {
+  return thrown instanceof SlipwayError && thrown.code === 'store-item-corrupt'
+}
+
 /** Guards the end of an exhaustive switch: the compiler proves it unreachable, and a wrong cast still throws. */
 export function unreachable(value: never): never {
   throw new SlipwayError(

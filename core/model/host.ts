@@ -73,3 +73,8 @@ export interface HostImages {
   readonly images: ReadonlyMap<string, ImageState>
   readonly revision: number
 }
+
+/** Whether one sign of life was given after another one of the same host. */
+export function isLaterSign(sign: HostLiveness, other: HostLiveness): boolean {
+  return sign.epoch > other.epoch || (sign.epoch === other.epoch && sign.lastSeenAt > other.lastSeenAt)
+}

@@ -6,7 +6,7 @@ import {
   TEMPLATES_MAX,
 } from '../../config/index.ts'
 import { applyTemplates, findUndone, undoTemplates } from '../../core/flows/admin/index.ts'
-import { SlipwayError, type Template, type TemplateVersion } from '../../core/model/index.ts'
+import { isItemCorrupt, SlipwayError, type Template, type TemplateVersion } from '../../core/model/index.ts'
 import {
   ApplyRequest,
   ChangeAnswer,
@@ -42,7 +42,7 @@ async function replaceable(parts: HttpApiParts): Promise<InForce> {
   try {
     return await templatesInForce(parts)
   } catch (thrown) {
-    if (!(thrown instanceof SlipwayError) || thrown.code !== 'store-item-corrupt') throw thrown
+    if (!isItemCorrupt(thrown)) throw thrown
     return { ...NONE, version: await parts.store.readTemplatesVersion() }
   }
 }

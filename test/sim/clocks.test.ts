@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { sweep } from '../../core/flows/index.ts'
 import type { Clock, DemandSource } from '../../core/ports.ts'
-import { finish, LIMIT_MS, stage } from './crash-stage.ts'
+import { finish, LIMIT_MS, stage, untouchedRun } from './crash-stage.ts'
 import { checkSafety } from './invariants.ts'
 import { Life } from './mortal.ts'
 import type { SimWorld } from './sim-world.ts'
@@ -44,18 +44,7 @@ const SKEWS: readonly Skew[] = [
   ['jumping', ({ clock }) => (Math.floor(clock.monotonicMs() / JUMP_EVERY_MS) % 2 === 0 ? OFF_MS : -OFF_MS)],
 ]
 
-async function callsOfOneRun(): Promise<number> {
-  const { world, hosts, start, queue } = await stage()
-  const life = new Life()
-  start('a', life)
-  for (const host of hosts) host.connect()
-  await world.clock.run(1_000)
-  queue()
-  await world.clock.runUntil(() => world.source.openJobs === 0, LIMIT_MS)
-  return life.calls
-}
-
-const total = await callsOfOneRun()
+const total = (await untouchedRun()).life.calls
 
 describe('inv. 13: clocks that are off', () => {
   for (const [name, offOf] of SKEWS) {

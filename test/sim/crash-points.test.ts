@@ -1,16 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { finish, LIMIT_MS, stage } from './crash-stage.ts'
+import { finish, LIMIT_MS, stage, untouchedRun } from './crash-stage.ts'
 import { Life } from './mortal.ts'
 
 /** How many calls a hub makes from its start until the last job has ended and all is settled. */
 async function callsOfOneRun(): Promise<number> {
-  const { world, hosts, start, queue } = await stage()
-  const life = new Life()
-  start('a', life)
-  for (const host of hosts) host.connect()
-  await world.clock.run(1_000)
-  queue()
-  await world.clock.runUntil(() => world.source.openJobs === 0, LIMIT_MS)
+  const { world, life } = await untouchedRun()
   await world.clock.run(2_000)
   const { calls } = life
   await finish(world)

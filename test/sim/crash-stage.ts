@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
 import { checkNothingLeft, checkSafety } from './invariants.ts'
-import type { Life } from './mortal.ts'
+import { Life } from './mortal.ts'
 import type { SimAgent } from './sim-agent.ts'
 import { type SimHub, SimWorld, template } from './sim-world.ts'
 
@@ -45,6 +45,18 @@ export async function stage(): Promise<Stage> {
       void cancelLong(world)
     },
   }
+}
+
+/** A run in which nothing happens to the hub, up to the end of the last job. */
+export async function untouchedRun(): Promise<{ world: SimWorld; life: Life }> {
+  const { world, hosts, start, queue } = await stage()
+  const life = new Life()
+  start('a', life)
+  for (const host of hosts) host.connect()
+  await world.clock.run(1_000)
+  queue()
+  await world.clock.runUntil(() => world.source.openJobs === 0, LIMIT_MS)
+  return { world, life }
 }
 
 /** Whoever has the long job is canceled, as a person would. */

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import type { Server } from 'node:http'
 import { createRequire } from 'node:module'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { letIteratorsEnd } from '../../local/emulator-iterators.ts'
 
 export interface DynamoEmulator {
   readonly url: string
@@ -21,6 +22,7 @@ const dynalite = createRequire(import.meta.url)('dynalite') as (options: Dynalit
 
 /** The embedded database on a free loopback port: in memory, or in the folder `path`, which it alone may have open. */
 export async function startDynamoEmulator(path?: string): Promise<DynamoEmulator> {
+  letIteratorsEnd()
   const server = dynalite({ createTableMs: 0, deleteTableMs: 0, updateTableMs: 0, ...(path && { path }) })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
