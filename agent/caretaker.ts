@@ -26,6 +26,8 @@ export class Caretaker {
   /** Runners in care; `again` = something happened meanwhile. */
   readonly #inCare = new Map<RunnerId, 'once' | 'again'>()
   readonly #looks = createLimiter(LOOKS_AT_ONCE)
+  /** Kept containers that are being removed: an engine may take longer than until the next listing. */
+  readonly #discarding = new Set<RunnerId>()
 
   constructor(deps: CaretakerDeps) {
     this.#deps = deps
@@ -45,12 +47,12 @@ export class Caretaker {
 
   /** Takes up whatever the engine lists, or the journal holds, that is not where it should be. */
   attendAll(listed: readonly EngineRunner[]): void {
-    const { journal, onRunning } = this.#deps
+    const { journal, onRunning, isLaunching } = this.#deps
     const seenById = new Map(listed.map((seen) => [seen.runner, seen]))
     const unsettled = [...journal.ledger.entries.values()].filter(({ settledAt }) => settledAt === null)
     for (const runner of new Set([...seenById.keys(), ...unsettled.map((entry) => entry.runner)])) {
       const seen = seenById.get(runner) ?? null
-      if (seen?.state === 'running') onRunning(seen)
+      if (seen?.state === 'running' && !isLaunching(runner)) onRunning(seen)
       if (this.#decide(runner, seen).kind !== 'nothing') this.attend(runner)
     }
   }
@@ -80,7 +82,15 @@ export class Caretaker {
 
   /** Removes the container of a runner that ended and was kept for a look. */
   discardKept(runner: RunnerId): void {
-    this.#inBackground('discard-kept', runner, async () => this.#steps.discardKept(runner))
+    if (this.#discarding.has(runner)) return
+    this.#discarding.add(runner)
+    this.#inBackground('discard-kept', runner, async () => {
+      try {
+        await this.#steps.discardKept(runner)
+      } finally {
+        this.#discarding.delete(runner)
+      }
+    })
   }
 
   async #orderEnd(runner: RunnerId, stopping: { code: StopCode; reason: string }): Promise<void> {

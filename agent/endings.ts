@@ -1,4 +1,4 @@
-import type { EndCode, ReportedEnd, StopReason } from '../core/model/index.ts'
+import { clip, type EndCode, type ReportedEnd, type StopReason } from '../core/model/index.ts'
 import type { StopCode } from '../protocol/journal.ts'
 import type { EngineRunner } from './engine.ts'
 import type { Entry } from './ledger.ts'
@@ -22,7 +22,8 @@ export function endOf(seen: EngineRunner, entry: Entry | undefined, bootId: stri
   }
   if (entry.bootId !== bootId)
     return lost('host-rebooted', "The engine's machine restarted under it.", exitCode)
-  if (seen.oomKilled) {
+  // An engine says so of any process of a container: the runner outlived it, if it ended well.
+  if (seen.oomKilled && exitCode !== 0) {
     return failed(
       'out-of-memory',
       'It used more memory than its template gives; the kernel ended it.',
@@ -45,7 +46,7 @@ export function vanished(entry: Entry): ReportedEnd {
 
 /** The end of a runner that never started. */
 export function failed(code: EndCode, reason: string, exitCode: number | null = null): ReportedEnd {
-  return { outcome: 'failed', code, reason: cut(reason), exitCode }
+  return { outcome: 'failed', code, reason: clip(reason, REASON_MAX_CHARACTERS), exitCode }
 }
 
 /** What an order to stop makes of a runner. */
@@ -63,13 +64,9 @@ export function stoppingFor(reason: StopReason): { code: StopCode; reason: strin
 }
 
 function lost(code: EndCode, reason: string, exitCode: number | null): ReportedEnd {
-  return { outcome: 'lost', code, reason: cut(reason), exitCode }
+  return { outcome: 'lost', code, reason: clip(reason, REASON_MAX_CHARACTERS), exitCode }
 }
 
 function engineSays(seen: EngineRunner): string {
   return seen.error === null || seen.error === '' ? '' : ` The engine says: ${seen.error}`
-}
-
-function cut(text: string): string {
-  return text.length <= REASON_MAX_CHARACTERS ? text : `${text.slice(0, REASON_MAX_CHARACTERS - 1)}…`
 }

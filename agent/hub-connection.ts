@@ -76,15 +76,17 @@ function opening(socket: WebSocket, signal: AbortSignal): Promise<void> {
     // Ends the handshake with an error, which rejects below.
     const giveUp = (): void => socket.terminate()
     signal.addEventListener('abort', giveUp, { once: true })
-    socket.once('open', () => {
+    // The signal lives as long as the agent: what it kept of each failed dial would add up while a hub is away.
+    const settle = (outcome: () => void): void => {
       signal.removeEventListener('abort', giveUp)
-      resolve()
-    })
-    socket.once('error', reject)
+      outcome()
+    }
+    socket.once('open', () => settle(resolve))
+    socket.once('error', (error) => settle(() => reject(error)))
     socket.once('unexpected-response', (request, response) => {
       response.resume()
       request.destroy()
-      reject(new ConnectionRefused(response.statusCode ?? 0))
+      settle(() => reject(new ConnectionRefused(response.statusCode ?? 0)))
     })
   })
 }

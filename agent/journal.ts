@@ -80,6 +80,11 @@ export class Journal {
     return written
   }
 
+  /** Writes what is known already; the listener hears whether it could be written. */
+  async probe(): Promise<void> {
+    await Promise.allSettled([this.write({ record: 'fence', fence: this.ledger.fence })])
+  }
+
   forget(mayForget: (entry: Entry) => boolean): void {
     this.#opened.ledger.forget(mayForget)
   }
@@ -130,15 +135,17 @@ export class Journal {
     return changed
   }
 
-  /** A failure leaves the old file as it was, and is tried again after as much again has been written. */
+  /** A failure leaves whole files, old or new, and is tried again after as much again has been written. */
   async #compact(): Promise<void> {
     const { path, ledger, log, compactAboveBytes } = this.#opened
     try {
       const text = ledger.records().map(encodeJournalRecord).join('')
-      const replaced = await replaceFile(path, text)
-      await this.#file.close()
-      this.#file = replaced
+      const old = this.#file
+      // From here on whatever fails, the file of that name is the new one, and it is the one to write to.
+      this.#file = await replaceFile(path, text)
       this.#size = Buffer.byteLength(text)
+      await old.close()
+      await syncFolder(dirname(path))
     } catch (error) {
       log.warn('journal.compaction-failed', { reason: messageOf(error) })
     }
@@ -189,8 +196,12 @@ async function replaceFile(path: string, text: string): Promise<FileHandle> {
     await file.close()
   }
   const replaced = await open(fresh, 'a')
-  await rename(fresh, path)
-  await syncFolder(dirname(path))
+  try {
+    await rename(fresh, path)
+  } catch (thrown) {
+    await replaced.close()
+    throw thrown
+  }
   return replaced
 }
 

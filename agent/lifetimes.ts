@@ -7,8 +7,10 @@ const CHECK_EVERY_MS = 1_000
 
 /** Ends runners that live too long. Measured by a clock that never jumps, from when this agent first saw them (K19). */
 export interface Lifetimes {
-  /** Takes up a runner that runs; one that is known is left as it is. */
-  track(seen: EngineRunner): void
+  /** Takes up a runner that this agent has just started. */
+  begin(seen: EngineRunner): void
+  /** Takes up a runner that was found running; one that is known is left as it is. */
+  adopt(seen: EngineRunner): void
   untrack(runner: RunnerId): void
   run(signal: AbortSignal): Promise<void>
 }
@@ -20,11 +22,14 @@ export function createLifetimes(deps: {
   const { clock, onExpired } = deps
   const deadlines = new Map<RunnerId, number>()
   return {
-    track(seen) {
-      if (deadlines.has(seen.runner)) return
-      // The wall clock is asked once, for the time before this agent: at most the whole life is held for used.
-      const usedMs = Math.max(0, clock.now() - (seen.startedAt ?? clock.now()))
-      deadlines.set(seen.runner, clock.monotonicMs() + seen.maxLifetimeMs - usedMs)
+    begin({ runner, maxLifetimeMs }) {
+      deadlines.set(runner, clock.monotonicMs() + maxLifetimeMs)
+    },
+    adopt({ runner, startedAt, maxLifetimeMs }) {
+      if (deadlines.has(runner)) return
+      // The wall clock is asked once, for the time before this agent. The engine may have another one, so never else.
+      const usedMs = Math.max(0, clock.now() - (startedAt ?? clock.now()))
+      deadlines.set(runner, clock.monotonicMs() + maxLifetimeMs - usedMs)
     },
     untrack: (runner) => {
       deadlines.delete(runner)

@@ -83,7 +83,6 @@ class Runtime {
     )
     const common = { engine, clock, random, log, journal, tasks: this.#tasks, readiness: this.#readiness }
     const onUnreachable = (): void => this.#watcher.poke()
-    const onRunning = (seen: EngineRunner): void => this.#lifetimes.track(seen)
     const isLaunching = (runner: RunnerId): boolean => this.#launcher.isLaunching(runner)
     const bootId = (): string => this.#watcher.facts?.bootId ?? ''
     this.#images = new Images({ ...common, onChange: (image) => this.#noteImage(image) })
@@ -95,7 +94,7 @@ class Runtime {
       bootId,
       onKnown: (runner) => this.#report(runner),
       onAccepted: (order) => this.#secrets.set(order.runner, Object.values(order.secretEnv)),
-      onRunning,
+      onRunning: (seen) => this.#lifetimes.begin(seen),
       onLeft: (runner, running) => this.#takeOver(runner, running),
       onUnreachable,
     })
@@ -106,7 +105,7 @@ class Runtime {
       keeps: (entry) => keepsContainer(entry, this.#retention),
       secretsOf: (runner) => this.#secrets.get(runner) ?? [],
       onBlackBox: (runner, text) => this.#sendBlackBox(runner, text),
-      onRunning,
+      onRunning: (seen) => this.#lifetimes.adopt(seen),
       onUnreachable,
     })
     this.#watcher = new Watcher({
@@ -202,10 +201,9 @@ class Runtime {
   /* ── who tells whom ────────────────────────────────────────────────────────────────────────────────── */
 
   noteChange(entry: Entry): void {
-    const { runner } = entry
-    if (entry.phase !== 'running') this.#lifetimes.untrack(runner)
-    if (!isLive(entry) && entry.cleared) this.#secrets.delete(runner)
-    if (entry.settledAt === null) this.#report(runner)
+    if (entry.phase !== 'running') this.#lifetimes.untrack(entry.runner)
+    if (!isLive(entry) && entry.cleared) this.#secrets.delete(entry.runner)
+    if (entry.settledAt === null) this.#report(entry.runner)
   }
 
   noteJournal(problem: string | null): void {
@@ -238,6 +236,8 @@ class Runtime {
   async #noteList(listed: readonly EngineRunner[]): Promise<void> {
     const { clock } = this.#options
     await this.#disk.check()
+    // Where nothing may start, nothing is written, and nobody would notice that it can be again.
+    if (this.#readiness.hinderedBy('journal')) await this.#journal.probe()
     // First: a snapshot that says "complete" has to know them.
     await this.#caretaker.adoptUnknown(listed)
     this.#caretaker.attendAll(listed)

@@ -1,6 +1,8 @@
 import {
   type AgentConnection,
   type AgentMessage,
+  clip,
+  type HelloFacts,
   type Host,
   type HubMessage,
   type ImageState,
@@ -21,6 +23,8 @@ const HEARTBEAT_IDLE_MS = 240_000
 const HEARTBEAT_BUSY_MS = 60_000
 /** How late a heartbeat may come: as late as one missed and a slow network. */
 const HEARTBEAT_GRACE_MS = 30_000
+/** Of why a host takes no runners. */
+const REASON_MAX_CHARACTERS = 500
 
 export interface SessionPorts {
   readonly store: FleetStore
@@ -120,8 +124,8 @@ async function begin(ports: SessionPorts, from: AgentConnection, hello: Of<'hell
     })
   }
   await openFence(ports, known)
-  const { install, capacity, accepting, notAcceptingReason } = hello
-  const facts = { install, capacity, accepting, notAcceptingReason }
+  const { install, capacity, accepting } = hello
+  const facts = { install, capacity, accepting, notAcceptingReason: shortReason(hello) }
   const host = await store.beginSession({ ...from, facts, now: clock.now() })
   if (host === null) return
   await noteAlive(ports, host, null, HEARTBEAT_BUSY_MS)
@@ -205,14 +209,20 @@ export async function sendPrefetch(ports: SessionPorts, to: AgentConnection, hos
 
 async function takeHeartbeat(ports: SessionPorts, host: Host, beat: Of<'heartbeat'>): Promise<void> {
   await noteAlive(ports, host, beat.startsPerMinute, beat.nextInMs)
-  if (beat.accepting === host.accepting && beat.notAcceptingReason === host.notAcceptingReason) return
+  const reason = shortReason(beat)
+  if (beat.accepting === host.accepting && reason === host.notAcceptingReason) return
   await ports.store.setAccepting({
     host: host.id,
     epoch: beat.epoch,
     accepting: beat.accepting,
-    reason: beat.notAcceptingReason,
+    reason,
     now: ports.clock.now(),
   })
+}
+
+/** An engine's own words may be a page long, and a host whose words can't be stored would be locked out. */
+function shortReason({ notAcceptingReason }: Pick<HelloFacts, 'notAcceptingReason'>): string | null {
+  return notAcceptingReason === null ? null : clip(notAcceptingReason, REASON_MAX_CHARACTERS)
 }
 
 async function noteAlive(

@@ -1,4 +1,4 @@
-import { type SourceState, type SourceStatus, STATUS_ENTRIES_MAX } from '../model/index.ts'
+import { clip, type SourceState, type SourceStatus, STATUS_ENTRIES_MAX } from '../model/index.ts'
 import { oldestFirst, sayRefusal } from '../plan/index.ts'
 import { SecretMissing, SourceError } from '../ports.ts'
 import type { Loop } from './loop.ts'
@@ -33,7 +33,8 @@ export async function tellStatus(loop: Loop, desk: SourceDesk, signal: AbortSign
 const FIRST_LOOK_MS = 250
 
 function statusOf({ hub }: Loop, desk: SourceDesk): SourceStatus | null {
-  const { state, waiting } = desk
+  const state = desk.stateAt(hub.clock.monotonicMs())
+  const { waiting } = desk
   if (state === null) return null
   return {
     source: desk.id,
@@ -43,7 +44,7 @@ function statusOf({ hub }: Loop, desk: SourceDesk): SourceStatus | null {
     refusals: desk.refusals.slice(0, STATUS_ENTRIES_MAX).map((refusal) => ({
       labels: refusal.labels,
       count: refusal.count,
-      text: clip(sayRefusal(refusal)),
+      text: clip(sayRefusal(refusal), TEXT_MAX_CHARACTERS),
     })),
   }
 }
@@ -56,9 +57,5 @@ export function stateAfter(thrown: unknown): SourceState {
 }
 
 export function failing(code: string, message: string): SourceState {
-  return { kind: 'failing', code, message: clip(message) }
-}
-
-function clip(text: string): string {
-  return text.length <= TEXT_MAX_CHARACTERS ? text : `${text.slice(0, TEXT_MAX_CHARACTERS - 1)}…`
+  return { kind: 'failing', code, message: clip(message, TEXT_MAX_CHARACTERS) }
 }

@@ -1,3 +1,4 @@
+export * from './clip.ts'
 export * from './demand.ts'
 export * from './errors.ts'
 export * from './fleet.ts'

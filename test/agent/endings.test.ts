@@ -20,6 +20,12 @@ describe('endings and surprises of the engine', () => {
       { outcome: 'failed', code: 'out-of-memory' },
     ],
     [
+      'K15: exit 0 of one that outlived a process which was ended for memory',
+      0,
+      { oomKilled: true },
+      { outcome: 'finished', code: 'exited' },
+    ],
+    [
       'K4: a phantom with exit code 0',
       0,
       { state: 'dead' as const },
@@ -187,6 +193,16 @@ describe('endings and surprises of the engine', () => {
     expect(runners.every((runner) => world.hub.phaseOf(runner) === 'running')).toBe(true)
   })
 
+  it('K19, inv. 13: an engine whose clock is an hour behind shortens no life that has just begun', async () => {
+    world.engine.now = () => world.clock.now() - 3_600_000
+    await world.started()
+    const runner = await world.launched({ maxLifetimeMs: 600_000 })
+    const lists = world.engine.callsOf('list').length
+    await eventually('two listings', () => world.engine.callsOf('list').length >= lists + 2)
+    expect(world.engine.callsOf('stop')).toEqual([])
+    expect(world.hub.phaseOf(runner)).toBe('running')
+  })
+
   it('K19: lifetimes go on after a restart of the agent', async () => {
     await world.started()
     const runner = await world.launched({ maxLifetimeMs: 8_000 })
@@ -214,6 +230,29 @@ describe('endings and surprises of the engine', () => {
     await world.stopAgent()
     await world.started()
     expect(world.hub.of('snapshot').at(-1)?.complete).toEqual([])
+    await eventually('none is kept', () => world.engine.containers.size === 0)
+  })
+
+  it('K1: kept containers whose removal hangs are not asked for again meanwhile, and hold up no other', async () => {
+    world.retention = { ms: 10_000, max: 5 }
+    await world.started()
+    const kept = await Promise.all(Array.from({ length: 3 }, async () => world.launched()))
+    for (const runner of kept) world.engine.exit(runner, 1)
+    await Promise.all(kept.map(async (runner) => world.cleared(runner)))
+    let hangs = true
+    world.engine.around = async (call, effect) => {
+      if (call.method !== 'remove' || !kept.includes(call.runner!)) return effect()
+      await eventually('the engine lets go', () => !hangs)
+      return effect()
+    }
+    await eventually('their removal hangs', () => world.engine.callsOf('remove').length >= kept.length)
+    const lists = world.engine.callsOf('list').length
+    await eventually('three listings', () => world.engine.callsOf('list').length >= lists + 3)
+    expect(world.engine.callsOf('remove')).toHaveLength(kept.length)
+    const other = await world.launched()
+    world.engine.exit(other, 0)
+    await world.cleared(other)
+    hangs = false
     await eventually('none is kept', () => world.engine.containers.size === 0)
   })
 

@@ -140,7 +140,7 @@ describe('reconcile', () => {
         const entry = fold(records)
         const action = decide(container, entry, false, bootId)
         if (action.kind !== 'end' || action.end.outcome !== 'finished') return
-        expect(container).toMatchObject({ state: 'exited', exitCode: 0, oomKilled: false })
+        expect(container).toMatchObject({ state: 'exited', exitCode: 0 })
         expect(entry).toMatchObject({ bootId, stopping: null })
       }),
     )

@@ -337,6 +337,22 @@ describe('docker engine that does not answer', () => {
     expect((await stuck).kind).toBe('unreachable')
   })
 
+  it('K1: a container that the engine can say nothing of but that it is there holds its room, and hides no other', async () => {
+    await open(2_000)
+    const [bad, good] = [specFor(image, 'sleep 60'), specFor(image, 'sleep 60')]
+    for (const spec of [bad, good]) {
+      await direct.create(spec)
+      await direct.start(spec.runner)
+    }
+    const { Id } = await inspectRaw(bad.runner)
+    proxy.answer(new RegExp(`GET .*containers/${Id}/json`), 500, 'layer does not exist')
+    const listed = new Map((await engine.list()).map((seen) => [seen.runner, seen.state]))
+    expect([listed.get(bad.runner), listed.get(good.runner)]).toEqual(['running', 'running'])
+    proxy.behave()
+    const seen = (await engine.list()).find(({ runner }) => runner === bad.runner)
+    expect(seen?.maxLifetimeMs).toBe(bad.maxLifetimeMs)
+  })
+
   it('K2: a create whose answer was lost is adopted by the next try', TAKES_CONTAINERS, async () => {
     await open(2_000)
     const made = specFor(image, 'exit 0')

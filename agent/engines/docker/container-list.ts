@@ -1,8 +1,8 @@
 import type Docker from 'dockerode'
 import * as z from 'zod'
-import type { SlotSize } from '../../../core/model/index.ts'
+import { messageOf, type SlotSize } from '../../../core/model/index.ts'
 import type { Clock, Log } from '../../../core/ports.ts'
-import type { EngineRunner } from '../../engine.ts'
+import { EngineError, type EngineRunner } from '../../engine.ts'
 import { ContainerRow, InspectedContainer, readContainer, readRow, stateOf } from './container-state.ts'
 import { withDeadline } from './deadline.ts'
 import { refusalOf } from './failure.ts'
@@ -36,7 +36,7 @@ export interface Unreadable extends SlotSize {
  */
 export class ContainerList {
   readonly #options: ContainerListOptions
-  /** Containers that the engine lists and didn't answer about (K1). */
+  /** Containers that the engine lists and can't tell of (K1). */
   readonly #stuck = new Set<string>()
   #known = new Map<string, EngineRunner>()
   #unreadable = new Map<string, Unreadable>()
@@ -78,7 +78,10 @@ export class ContainerList {
     return settled && known.state === stateOf(row.State) ? known : null
   }
 
-  /** The engine may hang on one container and be well otherwise: that one is told by its row, and asked about again. */
+  /**
+   * The engine may hang on one container, or have lost its files, and be well otherwise: that one is told by its row,
+   * and asked about again.
+   */
   async #inspectInTime(
     docker: Docker,
     row: ContainerRow,
@@ -95,9 +98,14 @@ export class ContainerList {
       this.#stuck.delete(row.Id)
       return found
     } catch (thrown) {
-      if (signal.aborted || timing.late?.aborted !== true) throw thrown
+      const refused = thrown instanceof EngineError && thrown.kind === 'refused'
+      if (signal.aborted || (timing.late?.aborted !== true && !refused)) throw thrown
       if (!this.#stuck.has(row.Id))
-        log.error('engine.container-stuck', { container: row.Id, names: row.Names })
+        log.error('engine.container-stuck', {
+          container: row.Id,
+          names: row.Names,
+          reason: messageOf(thrown),
+        })
       this.#stuck.add(row.Id)
       const told = readRow(row)
       return 'unreadable' in told ? null : told

@@ -209,6 +209,19 @@ describe('an agent session', () => {
     expect((await theHost()).slots.size).toBe(0)
   })
 
+  it('a page of why a host takes no runners is cut short, and locks nobody out', async () => {
+    const page = `<html>${'x'.repeat(20_000)}`
+    await open('c1')
+    const refusing = { accepting: false, notAcceptingReason: page }
+    await takeAgentMessage(ports, from('c2'), { ...hello(), ...refusing })
+    const host = await theHost()
+    expect(host.accepting).toBe(false)
+    expect(host.notAcceptingReason).toHaveLength(500)
+    const beat = { accepting: false, notAcceptingReason: `${page}!`, startsPerMinute: 1, nextInMs: 60_000 }
+    await takeAgentMessage(ports, from('c2'), { type: 'heartbeat', epoch: host.epoch, seq: 1, ...beat })
+    expect((await theHost()).notAcceptingReason).toHaveLength(500)
+  })
+
   it('a slot stays taken from the exit until the container is cleared', async () => {
     const host = await open('c1')
     const id = await runner('running')
