@@ -6,9 +6,10 @@ import type { TemplateDefaults } from '../config/index.ts'
 import {
   type ControlLoopRun,
   fixedTemplates,
+  type Hub,
   runControlLoop,
-  type SessionPorts,
   sweep,
+  type SweepPorts,
   TemplateShelf,
   type TemplatesInForce,
 } from '../core/flows/index.ts'
@@ -20,6 +21,7 @@ import { agentAuthorizer } from '../lambdas/agent-authorizer/handler.ts'
 import { agentSocketHandler } from '../lambdas/agent-socket/handler.ts'
 import { systemClock, systemRandom } from '../adapters/system/index.ts'
 import { httpApiHandler } from '../lambdas/http-api/handler.ts'
+import { Closers } from './closers.ts'
 import { startEmulator } from './emulator.ts'
 import { startHttpApiGateway } from './gateway/http-api.ts'
 import { keepRunning } from './keep-running.ts'
@@ -60,10 +62,29 @@ export interface LocalHub {
 
 /** The hub in one process: the flows and handlers of the AWS hub on an embedded database and a local gateway. */
 export async function openLocalHub(options: LocalHubOptions): Promise<LocalHub> {
-  const { log } = options
-  await mkdir(options.stateDir, { recursive: true, mode: 0o700 })
-  const lock = await lockDataDir(options.stateDir, 'hub')
-  const emulator = await startEmulator(join(options.stateDir, 'db'))
+  const closers = new Closers()
+  try {
+    const parts = await openParts(options, closers)
+    return {
+      url: parts.url,
+      store: parts.hub.store,
+      run: (signals) => serve(options, parts.hub, signals),
+      close: () => closers.close(),
+    }
+  } catch (thrown) {
+    // Whatever of it listens already would keep the process, and the folder's lock.
+    await closers.close()
+    throw thrown
+  }
+}
+
+async function openParts(options: LocalHubOptions, closers: Closers): Promise<{ url: string; hub: Hub }> {
+  const { log, stateDir } = options
+  await mkdir(stateDir, { recursive: true, mode: 0o700 })
+  const lock = await lockDataDir(stateDir, 'hub')
+  closers.add(() => lock.release())
+  const emulator = await startEmulator(join(stateDir, 'db'))
+  closers.add(() => emulator.close())
   const store = await options.adapters.openStore(emulator.client)
   const inForce = openTemplates(options, store)
   await inForce.refresh()
@@ -74,13 +95,8 @@ export async function openLocalHub(options: LocalHubOptions): Promise<LocalHub> 
     post: async (connection, message) => (agents === null ? 'gone' : agents.post(connection, message)),
     close: async (connection) => agents?.close(connection),
   }
-  const ports: SessionPorts = {
-    store,
-    gateway: lateGateway,
-    templates: () => inForce.templates,
-    clock: systemClock,
-    log,
-  }
+  const templates = () => inForce.templates
+  const ports = { store, gateway: lateGateway, templates, clock: systemClock, log }
   const gateway = await startGateway({
     ...options.listenOn,
     authorize: agentAuthorizer({ store, log }),
@@ -88,41 +104,34 @@ export async function openLocalHub(options: LocalHubOptions): Promise<LocalHub> 
     log,
   })
   const management = managementClient(gateway.management)
+  closers.add(async () => {
+    await gateway.close()
+    management.destroy()
+  })
   agents = options.adapters.openAgentGateway(management)
   const api = await startHttpApiGateway({
-    folder: options.stateDir,
+    folder: stateDir,
     handle: httpApiHandler({ ...ports, ...adminParts(options), agentUrl: gateway.url }),
     log,
   })
-  const templates = () => inForce.templates
-  const hub = {
-    ...ports,
-    templates,
-    templatesInForce: inForce,
-    sources: options.sources,
-    random: systemRandom,
-  }
-  return {
-    url: gateway.url,
-    store,
-    async run(signals) {
-      const over = new AbortController()
-      const sweeping = repeatSweep(ports, AbortSignal.any([signals.stop, over.signal]))
-      const run = { holder: HOLDER, build: options.build, ...signals }
-      try {
-        await keepRunning((again) => runControlLoop(hub, { ...run, ...again }), signals, hub)
-      } finally {
-        over.abort()
-        await sweeping
-      }
-    },
-    async close() {
-      await api.close()
-      await gateway.close()
-      management.destroy()
-      await emulator.close()
-      await lock.release()
-    },
+  closers.add(() => api.close())
+  const { sources } = options
+  return { url: gateway.url, hub: { ...ports, templatesInForce: inForce, sources, random: systemRandom } }
+}
+
+async function serve(
+  { build }: LocalHubOptions,
+  hub: Hub,
+  signals: Parameters<LocalHub['run']>[0],
+): Promise<void> {
+  const over = new AbortController()
+  const sweeping = repeatSweep(hub, AbortSignal.any([signals.stop, over.signal]))
+  const run = { holder: HOLDER, build, ...signals }
+  try {
+    await keepRunning((again) => runControlLoop(hub, { ...run, ...again }), signals, hub)
+  } finally {
+    over.abort()
+    await sweeping
   }
 }
 
@@ -172,7 +181,7 @@ function managementClient({ endpoint, accessKeyId }: { endpoint: string; accessK
 }
 
 /** The first one waits too: while this hub was down no host could connect, and none is dead for that. */
-async function repeatSweep(ports: SessionPorts, over: AbortSignal): Promise<void> {
+async function repeatSweep(ports: SweepPorts, over: AbortSignal): Promise<void> {
   for (;;) {
     await systemClock.sleep(SWEEP_EVERY_MS, over)
     if (over.aborted) return

@@ -25,7 +25,10 @@ export async function listRunnersCommand(flags: ListFlags, io: CommandIo): Promi
     io.stdout.write(asJson(page))
     return 0
   }
-  if (page.total === 0) io.stderr.write('There is no such runner; ended ones are kept for a day.\n')
+  if (page.total === 0)
+    io.stderr.write(
+      'There is no such runner; those that finished are kept for half an hour, other ends for a day.\n',
+    )
   else
     io.stdout.write(
       table(['RUNNER', 'STATE', 'TEMPLATE', 'HOST', 'SOURCE', 'RESERVED', 'END'], page.runners.map(row)),

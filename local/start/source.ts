@@ -90,7 +90,12 @@ async function startWhereItWas(
       return startSandbox(options)
     throw thrown
   })
-  await writeFile(note, `${sandbox.port}\n`)
+  try {
+    await writeFile(note, `${sandbox.port}\n`)
+  } catch (thrown) {
+    await sandbox.close()
+    throw thrown
+  }
   return sandbox
 }
 

@@ -22,7 +22,7 @@ import { Signals } from './signals.ts'
 import { type OpenedSource, openSource } from './source.ts'
 import { type Summary, Tally } from './tally.ts'
 import { loadTemplates } from './templates.ts'
-import { Closers } from './closers.ts'
+import { Closers } from '../closers.ts'
 import { untilQuiet } from './until-quiet.ts'
 
 export interface StartOptions {

@@ -1,5 +1,5 @@
 import type Docker from 'dockerode'
-import type { Closers } from '../../local/start/closers.ts'
+import type { Closers } from '../../local/closers.ts'
 import type { EngineWatch } from './engine-watch.ts'
 
 export type Generation = 'v1' | 'v2'

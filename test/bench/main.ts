@@ -3,7 +3,7 @@
  * Leaves nothing behind, also when it is interrupted. What is measured and how stands in docs/benchmark.md.
  */
 import { runCommand } from '../../bin/run.ts'
-import { Closers } from '../../local/start/closers.ts'
+import { Closers } from '../../local/closers.ts'
 import { machineFacts } from './machine.ts'
 import { openBench } from './open-bench.ts'
 import { type Options, parseOptions, type Part } from './options.ts'

@@ -214,6 +214,29 @@ describe('a mistake that shows only when things are opened', () => {
   }, 30_000)
 })
 
+describe('slipway hub', () => {
+  it('whose port is taken ends with one clear error, and leaves its folder to the next', async () => {
+    const place = await openPlace()
+    onTestFinished(() => place.close())
+    const templates = await place.write('templates.yaml', templatesOf('image:1', ['x']))
+    const server = createServer()
+    await new Promise<void>((resolve) => server.listen(0, '0.0.0.0', resolve))
+    const { port } = server.address() as AddressInfo
+    const env = {
+      SHIPFOX_API_URL: sandbox.url,
+      SHIPFOX_PROVISIONER_TOKEN: sandbox.token.reveal(),
+      SHIPFOX_PROVISIONER_TEMPLATES_FILE: templates,
+      SLIPWAY_HUB_PORT: String(port),
+    }
+    await expectError(place.slipway(['hub'], env), place, [/EADDRINUSE.*SLIPWAY_HUB_PORT/s])
+    await new Promise((resolve) => server.close(resolve))
+    const next = place.slipway(['hub'], { ...env, SLIPWAY_LOG: 'json' })
+    await next.until('it listens', () => next.events('hub.listening')[0])
+    next.signal('SIGTERM')
+    expect(await next.end()).toEqual({ code: 0, signal: null })
+  }, 30_000)
+})
+
 describe('slipway templates validate', () => {
   it('tells every mistake in a line of its own, with its file, line and column', async () => {
     const place = await openPlace()

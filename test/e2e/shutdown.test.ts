@@ -62,6 +62,9 @@ describe('a shutdown signal to slipway start', () => {
     await until('the job runs', () => world.now(jobs)[0]?.state === 'claimed')
     run.signal('SIGTERM')
     await run.until('it drains', () => run.events('hub.draining')[0])
+    // As when a service manager tells all processes of a group, and npm passes it on: one request, heard twice.
+    run.signal('SIGTERM')
+    await new Promise((resolve) => setTimeout(resolve, 1_000))
     expect(run.ending).toBeNull()
     run.signal('SIGTERM')
     expect(await run.end(3_000)).toEqual({ code: 143, signal: null })
