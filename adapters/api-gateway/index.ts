@@ -26,24 +26,29 @@ export function createAgentGateway(client: ApiGatewayManagementApiClient): Agent
   }
 }
 
-function deliver(
+/** False: the connection is gone, and the text surely didn't arrive. */
+async function deliver(
   client: ApiGatewayManagementApiClient,
   connection: ConnectionId,
   text: string,
 ): Promise<boolean> {
-  return unlessGone(
-    client.send(
-      new PostToConnectionCommand({ ConnectionId: connection, Data: new TextEncoder().encode(text) }),
-    ),
-  )
-}
-
-async function unlessGone(call: Promise<unknown>): Promise<boolean> {
+  const Data = new TextEncoder().encode(text)
   try {
-    await call
+    await client.send(new PostToConnectionCommand({ ConnectionId: connection, Data }))
     return true
   } catch (thrown) {
-    if (thrown instanceof GoneException) return false
-    throw thrown
+    if (!(thrown instanceof GoneException)) throw thrown
+    // The client tried again: the answer that it missed may have said that the text was delivered.
+    if ((thrown.$metadata.attempts ?? 1) === 1) return false
+    const what = 'The connection is gone, but an earlier attempt to send may have got through.'
+    throw new SlipwayError('delivery-unknown', what, { cause: thrown })
+  }
+}
+
+async function unlessGone(call: Promise<unknown>): Promise<void> {
+  try {
+    await call
+  } catch (thrown) {
+    if (!(thrown instanceof GoneException)) throw thrown
   }
 }

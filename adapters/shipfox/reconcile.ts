@@ -63,7 +63,7 @@ function toObserved(
   const byId = new Map(rows.map((row) => [row.provider_runner_id, row]))
   return observed.flatMap((id) => {
     const row = byId.get(id)
-    if (row === undefined) return []
+    if (row === undefined || isUnheardOf(row, generation)) return []
     const enrolled = generation === 'v2' && row.state !== null
     return {
       id,
@@ -73,4 +73,12 @@ function toObserved(
       ended: TERMINAL.has(row.state ?? ''),
     }
   })
+}
+
+/**
+ * On v1 a runner gets its row by our reports: without one the server knows nothing of it, not even that it has not
+ * registered, and it may well be at work.
+ */
+function isUnheardOf({ state, runner_session_id, bound_job }: ObservedRow, generation: Generation): boolean {
+  return generation === 'v1' && state === null && runner_session_id === null && bound_job === null
 }

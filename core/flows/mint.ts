@@ -82,7 +82,7 @@ async function mintBatch(
   })
 }
 
-/** Ends those whose time is over or whose template is gone; a token must not be spent on them. */
+/** Ends those whose time is over or whose template is not what it was; a token must not be spent on them. */
 async function keepMintable(
   loop: Loop,
   batch: readonly ReservedRunner[],
@@ -97,9 +97,24 @@ async function keepMintable(
     if (over !== null) await loop.endUnlaunched(current, over.code, over.reason)
     else if (template === undefined)
       await loop.endUnlaunched(current, 'mint-refused', `Template ${current.template} is no longer there.`)
+    else if (!isMadeFrom(current, template))
+      await loop.endUnlaunched(
+        current,
+        'mint-refused',
+        `Template ${template.key} has changed since its claim.`,
+      )
     else ready.push({ runner: current, template })
   })
   return ready
+}
+
+/** Whether the slot that was claimed has the room, and the runner takes the jobs, that the template says by now. */
+function isMadeFrom(
+  { cpuMillis, memoryMib, labels }: ReservedRunner,
+  { size, ...template }: Template,
+): boolean {
+  const hasRoom = cpuMillis === size.cpuMillis && memoryMib === size.memoryMib
+  return hasRoom && labels.join() === template.labels.join()
 }
 
 /** Surely nothing happened: back in line. Perhaps something did: these runners' tokens are spent. */

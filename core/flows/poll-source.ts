@@ -60,7 +60,7 @@ export async function pollSource(loop: Loop, desk: SourceDesk, signal: AbortSign
 function hasTemplates(loop: Loop, desk: SourceDesk): boolean {
   const { problem } = loop.hub.templatesInForce
   if (problem === null) return true
-  desk.state = failing(problem.code, problem.message)
+  desk.asking = failing(problem.code, problem.message)
   desk.waiting = []
   desk.last = { kind: 'empty', inRow: 0 }
   return false
@@ -100,7 +100,7 @@ async function pollOnce(loop: Loop, desk: SourceDesk, signal: AbortSignal): Prom
 function takeAnswer(loop: Loop, desk: SourceDesk, answer: DemandAnswer, promised: readonly Hold[]): void {
   const before = { last: desk.last, waiting: desk.waiting }
   desk.waiting = answer.waiting
-  desk.state = { kind: 'ok' }
+  desk.asking = { kind: 'ok' }
   desk.last =
     answer.reservations.length > 0
       ? { kind: 'granted' }
@@ -161,7 +161,7 @@ function sayOnce(loop: Loop, desk: SourceDesk, refusals: readonly Refusal[]): vo
 }
 
 function notePollFailure(loop: Loop, desk: SourceDesk, thrown: unknown): void {
-  desk.state = stateAfter(thrown)
+  desk.asking = stateAfter(thrown)
   if (!(thrown instanceof SourceError)) return
   const { kind, message, retryAfterMs } = thrown
   if (kind === 'unauthorized') {

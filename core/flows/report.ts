@@ -3,6 +3,7 @@ import { SourceError } from '../ports.ts'
 import type { Loop } from './loop.ts'
 import { orderStop } from './poll-source.ts'
 import type { SourceDesk } from './source-desk.ts'
+import { failing } from './source-status.ts'
 
 /** After a failed report; doubles up to the ceiling. */
 const RETRY_FIRST_MS = 1_000
@@ -53,13 +54,24 @@ export async function flushReports(loop: Loop, desk: SourceDesk, signal: AbortSi
         kind: thrown.kind,
         message: thrown.message,
       })
+    if (!signal.aborted) noteTrouble(loop, desk, 'report', thrown)
     return {
       kind: thrown.kind === 'unauthorized' ? 'refused' : 'later',
       retryAfterMs: thrown.retryAfterMs ?? 0,
     }
   }
+  desk.noteTelling('report', null, loop.hub.clock.monotonicMs())
   for (const report of batch) settleReport(desk, report)
   return { kind: 'told', retryAfterMs: 0 }
+}
+
+function noteTrouble(
+  { hub }: Loop,
+  desk: SourceDesk,
+  call: 'report' | 'reconcile',
+  { kind, message }: SourceError,
+): void {
+  desk.noteTelling(call, failing(kind, message), hub.clock.monotonicMs())
 }
 
 function settleReport(desk: SourceDesk, report: RunnerReport): void {
@@ -85,12 +97,14 @@ export async function reconcileWithSource(loop: Loop, desk: SourceDesk, signal: 
       .map(({ id }) => id)
     try {
       const rows = await loop.lease.call(signal, (guarded) => desk.source.reconcile(observed, guarded))
+      desk.noteTelling('reconcile', null, clock.monotonicMs())
       for (const row of rows) await judge(loop, desk, row)
       forgetEnded(loop, desk)
     } catch (thrown) {
       if (!(thrown instanceof SourceError)) throw thrown
-      if (!signal.aborted)
-        log.error('source.reconcile-failed', { source: desk.id, kind: thrown.kind, message: thrown.message })
+      if (signal.aborted) return
+      noteTrouble(loop, desk, 'reconcile', thrown)
+      log.error('source.reconcile-failed', { source: desk.id, kind: thrown.kind, message: thrown.message })
     }
   }
 }

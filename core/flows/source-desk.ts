@@ -14,6 +14,12 @@ import type { Hold, LastPoll, MintWindow, SourceDemand } from '../plan/index.ts'
 import type { DemandSource, SourceLimits } from '../ports.ts'
 import { Bell } from './tasks.ts'
 
+/** A source writes off runners that it has not heard of for this long. */
+const TROUBLE_AFTER_MS = 120_000
+
+/** A call that tells the source of runners, or compares them with it. */
+type Telling = 'report' | 'reconcile'
+
 /** What the control loop knows and still owes about one source. Nothing here survives a take-over by itself. */
 export class SourceDesk {
   readonly source: DemandSource
@@ -23,7 +29,9 @@ export class SourceDesk {
   /** Why jobs wait, as of the last answer. */
   refusals: readonly Refusal[] = []
   /** How the last call that asks for jobs went; null = none has ended yet. */
-  state: SourceState | null = null
+  asking: SourceState | null = null
+  /** What fails beside the asking, and since when by the monotonic clock. */
+  readonly #troubles = new Map<Telling, { readonly sinceMs: number; readonly state: SourceState }>()
   /** A poll is open, or its answer is being taken in. */
   polling = false
   /** Mints under way: their tokens are in no store. */
@@ -50,6 +58,19 @@ export class SourceDesk {
 
   constructor(source: DemandSource) {
     this.source = source
+  }
+
+  /** Null: the call went well. */
+  noteTelling(call: Telling, problem: SourceState | null, nowMs: number): void {
+    if (problem === null) this.#troubles.delete(call)
+    else this.#troubles.set(call, { sinceMs: this.#troubles.get(call)?.sinceMs ?? nowMs, state: problem })
+  }
+
+  /** How the source stands, null = not known yet: inv. 20, one that gives jobs and can't be told of them is failing. */
+  stateAt(nowMs: number): SourceState | null {
+    if (this.asking?.kind !== 'ok') return this.asking
+    const lasting = [...this.#troubles.values()].find(({ sinceMs }) => nowMs - sinceMs >= TROUBLE_AFTER_MS)
+    return lasting?.state ?? this.asking
   }
 
   /** The source has accepted our token, and these are its limits. */

@@ -39,13 +39,14 @@ export interface AliveFacts {
 }
 
 function aliveFacts(loop: Loop): AliveFacts {
+  const nowMs = loop.hub.clock.monotonicMs()
   return {
     working: loop.workLeft || loop.msSinceWork < EVERY_MS,
     ...countHosts([...loop.view.hosts]),
     running: [...loop.view.liveRunners()].filter(({ state }) => state === 'running').length,
     ...waitingFacts(loop),
-    lagMs: Math.round(loop.hub.clock.monotonicMs() - loop.lookedAtMs),
-    sourcesFailing: loop.desks.filter(({ state }) => state !== null && state.kind !== 'ok').length,
+    lagMs: Math.round(nowMs - loop.lookedAtMs),
+    sourcesFailing: loop.desks.filter((desk) => (desk.stateAt(nowMs)?.kind ?? 'ok') !== 'ok').length,
   }
 }
 

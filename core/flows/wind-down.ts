@@ -40,7 +40,7 @@ export async function leaveInTime(loop: Loop, signal: AbortSignal): Promise<Leav
 function reasonToLeave(loop: Loop): Leaving | null {
   if (loop.lease.yielding.aborted) return 'yielded'
   if (loop.msToHandOver <= 0) return 'handed-over'
-  const hasLooked = loop.desks.every((desk) => desk.state !== null && !desk.polling)
+  const hasLooked = loop.desks.every((desk) => desk.asking !== null && !desk.polling)
   return hasLooked && loop.mayLeave ? 'quiet' : null
 }
 

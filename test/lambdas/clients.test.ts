@@ -12,7 +12,7 @@ describe('the clients of the deployed functions', () => {
   let server: Server
   let url: string
   let requests = 0
-  let behave: (attempt: number, server: Server) => 'answer' | 'cut' | 'stall'
+  let behave: (attempt: number, server: Server) => 'answer' | 'cut' | 'gone' | 'stall'
   const before = { ...process.env }
 
   beforeEach(async () => {
@@ -21,6 +21,7 @@ describe('the clients of the deployed functions', () => {
       request.resume()
       requests += 1
       const does = behave(requests, server)
+      if (does === 'gone') response.writeHead(410, { 'x-amzn-errortype': 'GoneException' }).end('{}')
       if (does === 'cut') request.socket.destroy()
       if (does === 'answer') response.setHeader('content-type', 'application/x-amz-json-1.0').end('{}')
     })
@@ -54,6 +55,19 @@ describe('the clients of the deployed functions', () => {
     },
     GIVEN_UP_BY_MS,
   )
+
+  it('W4: a connection that is gone took nothing; unless an attempt before the answer may have got through', async () => {
+    const gateway = openGateway({ SLIPWAY_SOCKET_ENDPOINT: url })
+    const message = { type: 'goodbye', code: 'superseded', message: 'x', retry: true } as const
+    behave = () => 'gone'
+    expect(await gateway.post(connectionId('c1'), message)).toBe('gone')
+    requests = 0
+    behave = (attempt) => (attempt === 1 ? 'cut' : 'gone')
+    await expect(gateway.post(connectionId('c1'), message)).rejects.toMatchObject({
+      code: 'delivery-unknown',
+    })
+    expect(requests).toBe(2)
+  })
 
   it(
     'L7: so is an agent connection that never answers',

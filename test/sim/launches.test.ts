@@ -108,3 +108,48 @@ it('a source whose token is missing is not asked again at once, and its status s
     { state: { kind: 'secret-missing', parameter: '/slipway/x/sim-token' } },
   ])
 })
+
+it('inv. 3: a template that grows between claim and mint starts nothing in the slot of its old size', async () => {
+  const world = new SimWorld()
+  const agent = await world.addHost('one')
+  world.startHub({ holder: 'a' })
+  agent.connect()
+  await world.clock.run(1_000)
+  let grown = false
+  world.source.fault = (call) => {
+    if (call !== 'mint' || grown) return null
+    grown = true
+    const size = { cpuMillis: 2_000, memoryMib: 2_048 }
+    world.templates = [template('small', { size })]
+    return new SourceError('unavailable', 'A moment, please.')
+  }
+  world.source.enqueue(1, ['small'], 1_000)
+  await world.clock.runUntil(() => world.source.openJobs === 0, 120_000)
+  await world.clock.run(5_000)
+  const ends = world.events.filter(({ event }) => event === 'runner.gone').map(({ fields }) => fields['code'])
+  expect(ends).toEqual(['mint-refused', 'exited'])
+  const gone = (await world.store.readFleet()).runners.find(({ id }) => id === agent.started[0]?.runner)
+  expect(gone?.cpuMillis).toBe(2_000)
+  expect(agent.started).toHaveLength(1)
+})
+
+it('inv. 20: a source that grants jobs and takes no reports is told of as failing, until it takes them', async () => {
+  const world = new SimWorld()
+  const agent = await world.addHost('one')
+  world.startHub({ holder: 'a' })
+  agent.connect()
+  let refuses = true
+  world.source.fault = (call) =>
+    refuses && call === 'report' ? new SourceError('protocol', 'Not that one.') : null
+  world.source.enqueue(1, ['small'], 20 * 60_000)
+  const state = async () => (await world.store.readSourceStatuses())[0]?.state
+  await world.clock.run(60_000)
+  expect(await state()).toEqual({ kind: 'ok' })
+  await world.clock.run(150_000)
+  expect(await state()).toEqual({ kind: 'failing', code: 'protocol', message: 'Not that one.' })
+  const alive = world.events.findLast(({ event }) => event === 'loop.alive')
+  expect(alive?.fields['sourcesFailing']).toBe(1)
+  refuses = false
+  await world.clock.run(60_000)
+  expect(await state()).toEqual({ kind: 'ok' })
+})

@@ -34,7 +34,6 @@ const KNOWN = { registered: false, jobBound: false, cancellationRequested: false
 
 describe('reconcile', () => {
   it.each<[string, object, object, object]>([
-    ['a runner that it does not know', { state: null }, {}, {}],
     ['a runner that has not registered', { state: 'starting' }, {}, { registered: true }],
     ['a registered runner', { runner_session_id: 's' }, { registered: true }, { registered: true }],
     [
@@ -61,6 +60,12 @@ describe('reconcile', () => {
   ])('reads %s', async (_, changes, v1, v2) => {
     expect(await observe('v1', changes)).toEqual({ ...KNOWN, ...v1, id: undefined })
     expect(await observe('v2', changes)).toEqual({ ...KNOWN, ...v2, id: undefined })
+  })
+
+  it('G22: says nothing of a runner that a v1 server has no report of: on v2 its mint made it known', async () => {
+    expect(await observe('v1', { state: null })).toEqual({ id: undefined })
+    expect(await observe('v1', { state: null, runner_session_id: 's' })).toMatchObject({ registered: true })
+    expect(await observe('v2', { state: null })).toEqual({ ...KNOWN, id: undefined })
   })
 
   it('tells of runners that the server has ended because they were missing', async () => {
