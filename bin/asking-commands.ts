@@ -120,7 +120,7 @@ function addRunners(runners: Command): void {
   const states = new Option('--state <state>', 'only runners in this state; live = all but gone')
 
   asking(runners.command('list'))
-    .description('runners, newest first; ended ones are kept for a day')
+    .description('runners, newest first; those that finished are kept for half an hour, other ends for a day')
     .addOption(states.choices(['live', 'reserved', 'dispatched', 'running', 'gone']))
     .option('--host <name>', 'only those of this host')
     .option('--template <key>', 'only those of this template')

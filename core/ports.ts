@@ -198,8 +198,8 @@ export interface FleetStore {
   }): Promise<Host | null>
   /** Records a slot that a container really holds, whatever room there is. */
   adoptSlot(request: { host: HostId; runner: RunnerId; slot: Slot; now: EpochMs }): Promise<void>
-  /** Frees a slot once; a slot that is not there is fine. */
-  freeSlot(request: { host: HostId; runner: RunnerId; now: EpochMs }): Promise<void>
+  /** Frees a slot once; a slot that is not there is fine. `only` leaves it alone while the host is in another state. */
+  freeSlot(request: { host: HostId; runner: RunnerId; only?: Host['state']; now: EpochMs }): Promise<void>
   /** Null clears it. */
   setBackoff(request: {
     host: HostId
@@ -252,15 +252,16 @@ export interface FleetStore {
   }): Promise<Moved>
   /** An agent of a newer session knows a dispatched runner: it is that session's now. */
   confirmRunner(request: { host: HostId; id: RunnerId; epoch: Epoch; now: EpochMs }): Promise<Moved>
+  /** Removes a tombstone; a runner that lives stays, and one that is not there is fine. */
+  forgetRunner(request: { host: HostId; id: RunnerId }): Promise<void>
   /** Writes the order once; a runner that is gone keeps none. */
   orderStop(request: { host: HostId; id: RunnerId; stop: StopOrder; now: EpochMs }): Promise<Moved>
 
   /* templates */
-  /** The number of the current version; 0 = none was ever stored. A cheap read. */
-  readTemplatesVersion(): Promise<number>
-  /** The current version; null = none was ever stored. */
+  /** The current version, whole (null) or its number (0) = none was ever stored. The number is a cheap read. */
   readTemplates(): Promise<TemplateVersion | null>
-  /** Null: there never was such a version, or it is no longer kept. */
+  readTemplatesVersion(): Promise<number>
+  /** Null: never there, or no longer kept. */
   getTemplateVersion(version: number): Promise<TemplateVersion | null>
   /** Newest first, up to `limit`. */
   listTemplateVersions(limit: number): Promise<readonly TemplateVersionFacts[]>

@@ -16,6 +16,7 @@ type RunnerMethods = Pick<
   | 'dispatchRunner'
   | 'startRunner'
   | 'endRunner'
+  | 'forgetRunner'
   | 'confirmRunner'
   | 'orderStop'
 >
@@ -57,6 +58,10 @@ export function runnerMethods(rows: Rows): RunnerMethods {
     startRunner: (request) => move(rows, request, starting(request)),
     confirmRunner: (request) => move(rows, request, confirming(request)),
     orderStop: (request) => move(rows, request, stopping(request)),
+
+    async forgetRunner({ host, id }) {
+      await rows.remove(runnerKey(host, id), { condition: '#state = :gone', values: { ':gone': 'gone' } })
+    },
 
     async endRunner(request) {
       assertFits('runner', runnerKey(request.host, request.id), request.ending)

@@ -44,6 +44,7 @@ export function slotMethods(rows: Rows): SlotMethods {
     },
 
     async freeSlot(request) {
+      const { runner, only } = request
       await changeHost(rows, request, {
         set:
           '#used.#runners = #used.#runners - :one, #free.#runners = #free.#runners + :one, ' +
@@ -52,8 +53,9 @@ export function slotMethods(rows: Rows): SlotMethods {
           '#used.#memoryMib = #used.#memoryMib - #slots.#runner.#memoryMib, ' +
           '#free.#memoryMib = #free.#memoryMib + #slots.#runner.#memoryMib',
         remove: '#slots.#runner',
-        condition: 'attribute_exists(#slots.#runner)',
-        names: { '#runner': request.runner },
+        condition: `attribute_exists(#slots.#runner)${only === undefined ? '' : ' AND #state = :only'}`,
+        ...(only && { values: { ':only': only } }),
+        names: { '#runner': runner },
       })
     },
   }

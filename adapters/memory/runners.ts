@@ -10,6 +10,7 @@ type RunnerMethods = Pick<
   | 'dispatchRunner'
   | 'startRunner'
   | 'endRunner'
+  | 'forgetRunner'
   | 'confirmRunner'
   | 'orderStop'
 >
@@ -55,6 +56,10 @@ export function runnerMethods(state: State): RunnerMethods {
         return write({ ...factsOf(found), state: 'running', startedAt }, now)
       }
       return { moved: found?.state === 'running', runner: copy(found) }
+    },
+
+    async forgetRunner({ host, id }) {
+      if (find(host, id)?.state === 'gone') state.runners.delete(runnerName(host, id))
     },
 
     async endRunner({ host, id, ending, only, startedAt, now }) {

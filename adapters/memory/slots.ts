@@ -39,9 +39,9 @@ export function slotMethods(state: State): Pick<FleetStore, 'claimSlots' | 'adop
       writeHost(state, host, { slots: new Map(host.slots).set(runner, copy(slot)) }, now)
     },
 
-    async freeSlot({ host: id, runner, now }) {
+    async freeSlot({ host: id, runner, only, now }) {
       const host = findHost(state, id)
-      if (host?.slots.has(runner) !== true) return
+      if (host?.slots.has(runner) !== true || (only ?? host.state) !== host.state) return
       const slots = new Map(host.slots)
       slots.delete(runner)
       writeHost(state, host, { slots }, now)

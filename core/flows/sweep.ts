@@ -1,8 +1,17 @@
-import { type Fleet, type Host, type HostLiveness, type RunnerId, TOMBSTONE_MS } from '../model/index.ts'
+import {
+  FINISHED_TOMBSTONE_MS,
+  type Fleet,
+  type GoneRunner,
+  type Host,
+  type HostLiveness,
+  type RunnerId,
+  TOMBSTONE_MS,
+} from '../model/index.ts'
 import type { Clock, FleetStore, Log } from '../ports.ts'
 import { endAgentSession } from './agent-session.ts'
 import { countHosts } from './count-hosts.ts'
 import { freeOrphan } from './orphans.ts'
+import { REPORT_AGAIN_MS } from './take-over.ts'
 import { forEachLimited, WRITES_AT_ONCE } from './tasks.ts'
 import { unlessUnreadable } from './unreadable.ts'
 
@@ -37,7 +46,9 @@ export async function sweep(ports: SweepPorts): Promise<void> {
   const violations = [...audit(fleet.hosts)]
   for (const violation of violations) log.error('audit.violation', violation)
   for (const item of fleet.unreadable) log.error('store.item-unreadable', { ...item })
-  const removed = await store.removeExpired({ before: now - TOMBSTONE_MS, limit: REMOVALS_PER_SWEEP })
+  const forgotten = await forgetFinished(ports, fleet, now)
+  const limit = REMOVALS_PER_SWEEP - forgotten
+  const removed = forgotten + (await store.removeExpired({ before: now - TOMBSTONE_MS, limit }))
   log.info('sweep.done', {
     ...countHosts(fleet.hosts),
     violations: violations.length + fleet.unreadable.length,
@@ -86,23 +97,39 @@ async function writeOff(ports: SweepPorts, host: Host, now: number): Promise<voi
   })
   const free = async (id: RunnerId): Promise<void> => {
     const there = await freeOrphan(ports, host, id)
-    if (there?.state === 'gone' && (await isDead())) await store.freeSlot({ host: host.id, runner: id, now })
+    if (there?.state === 'gone') await store.freeSlot({ host: host.id, runner: id, only: 'dead', now })
   }
   await forEachLimited(host.slots.keys(), WRITES_AT_ONCE, (id) => unlessUnreadable(ports.log, () => free(id)))
 }
 
-/** H8: runners of a host that was removed, which nobody else looks after any more. */
+/** H8: runners of a host that was removed, also if it was added again since: nobody else looks after them any more. */
 async function writeOffHomeless({ store, log }: SweepPorts, fleet: Fleet, now: number): Promise<void> {
-  const known = new Set([...fleet.hosts.map(({ id }) => id), ...fleet.unreadable.map(({ host }) => host)])
+  const used = fleet.hosts.filter(({ state }) => state !== 'new')
+  const known = new Set([...used.map(({ id }) => id), ...fleet.unreadable.map(({ host }) => host)])
   const homeless = fleet.runners.filter((runner) => runner.state !== 'gone' && !known.has(runner.host))
   await forEachLimited(homeless, WRITES_AT_ONCE, async ({ host, id }) => {
-    // It may have been added since.
-    if ((await store.getHost(host)) !== null) return
+    // It may have been added, or have connected, since.
+    if (((await store.getHost(host))?.state ?? 'new') !== 'new') return
     const reason = `Host ${host} was removed.`
     log.warn('runner.homeless', { runner: id, host })
     const ending = { outcome: 'lost', code: 'host-removed', reason, exitCode: null } as const
     await store.endRunner({ host, id, ending, now })
   })
+}
+
+/** Removes what the ends of most jobs leave, so that a reading of the fleet doesn't grow with a day of them. */
+async function forgetFinished({ store }: SweepPorts, fleet: Fleet, now: number): Promise<number> {
+  const upTo = (await store.readLease())?.notes.reportedUpTo ?? {}
+  // Without its record, a slot that is still held would look like one that nobody will free.
+  const held = new Set(fleet.hosts.flatMap(({ slots }) => [...slots.keys()]))
+  const isOld = ({ source, goneAt }: GoneRunner): boolean =>
+    goneAt < Math.min(now - FINISHED_TOMBSTONE_MS, (upTo[source] ?? 0) - REPORT_AGAIN_MS)
+  const old = fleet.runners.filter(
+    (one) => one.state === 'gone' && one.outcome === 'finished' && !held.has(one.id) && isOld(one),
+  )
+  const some = old.slice(0, REMOVALS_PER_SWEEP)
+  await forEachLimited(some, WRITES_AT_ONCE, ({ host, id }) => store.forgetRunner({ host, id }))
+  return some.length
 }
 
 /** Invariant 3, looked at from outside: no host holds more than it has. */

@@ -6,7 +6,7 @@ import { freeOrphan, orphansOf } from './orphans.ts'
 import { forEachLimited, WRITES_AT_ONCE } from './tasks.ts'
 
 /** Ends a little older than what the last holder noted are told again: sources take repeats calmly. */
-const REPORT_AGAIN_MS = 60_000
+export const REPORT_AGAIN_MS = 60_000
 
 /**
  * The barrier of a take-over: after it no older holder can claim anywhere. The new fence is written into every host,

@@ -109,3 +109,5 @@ export function furthest<R extends Runner>(left: R, right: R): R {
 
 /** How long a tombstone stays: longer than any writer can have been paused. */
 export const TOMBSTONE_MS = 24 * 60 * 60 * 1000
+/** Of a runner that finished, once its source knows: every reading of the fleet carries it (ADR 0010). */
+export const FINISHED_TOMBSTONE_MS = 30 * 60 * 1000

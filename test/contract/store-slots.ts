@@ -172,6 +172,15 @@ export function describeSlots(open: Open): void {
       expect(await store.getHost(H2)).toBeNull()
     })
 
+    it('are left alone by who frees them only in another state of their host', async () => {
+      const { store } = opened
+      await claim(store, await onlineHost(store), claimsOf(1, 2))
+      await store.freeSlot({ host: H1, runner: rid(1), only: 'dead', now: T0 })
+      expect(await heldBy(store)).toEqual([1, 2].map(rid))
+      await store.freeSlot({ host: H1, runner: rid(1), only: 'online', now: T0 })
+      expect(await heldBy(store)).toEqual([rid(2)])
+    })
+
     it('stay within a capacity that shrank or grew with a new session', async () => {
       const { store } = opened
       const host = await onlineHost(store)

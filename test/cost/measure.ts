@@ -1,3 +1,4 @@
+import { FINISHED_TOMBSTONE_MS } from '../../core/model/index.ts'
 import { add, NOTHING, scale, subtract, type Usage } from './bill.ts'
 import type { Measured } from './estimate.ts'
 import { HubInVirtualTime, type Mode, type Sizes } from './hub-in-virtual-time.ts'
@@ -63,7 +64,7 @@ async function measureIdle(options: {
   }
 }
 
-/** What a thousand jobs add to a loop that runs without pause, and how many metrics are sent meanwhile. */
+/** What a thousand jobs add to a loop that runs without pause, until nothing is left of them; and its metrics. */
 async function measureJobs(options: {
   hosts: number
   sizes: Sizes
@@ -87,13 +88,20 @@ async function measureJobs(options: {
       await hub.run(COOL_DOWN_MS)
       if (hub.source.openJobs > 0)
         throw new Error(`${hub.source.openJobs} of ${jobs} jobs did not end while they were metered.`)
+    })
+    const metrics = hub.metricsSent.size
+    const extra = subtract(busy, scale(idle, (hub.msNow - beganMs) / WINDOW_MS))
+    // Each ended job is carried by every reading of the fleet for as long as its tombstone stays.
+    const kept = subtract(await during(hub, () => hub.run(WINDOW_MS)), idle)
+    const removed = await during(hub, async () => {
       const removal = hub.removeEnded()
       await hub.run(MINUTE_MS)
       await removal
     })
-    const extra = subtract(busy, scale(idle, (hub.msNow - beganMs) / WINDOW_MS))
-    const perThousand = scale(extra, 1_000 / jobs)
-    return { usage: { ...perThousand, logGbMonths: perThousand.logGb }, metrics: hub.metricsSent.size }
+    const removal = subtract(removed, scale(idle, MINUTE_MS / WINDOW_MS))
+    const whole = add(extra, scale(kept, FINISHED_TOMBSTONE_MS / WINDOW_MS), removal)
+    const perThousand = scale(whole, 1_000 / jobs)
+    return { usage: { ...perThousand, logGbMonths: perThousand.logGb }, metrics }
   } finally {
     await hub.close()
   }

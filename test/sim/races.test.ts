@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { HOST_DEAD_AFTER_MS } from '../../core/flows/index.ts'
+import { HOST_DEAD_AFTER_MS, sweep } from '../../core/flows/index.ts'
 import type { RunnerId } from '../../core/model/index.ts'
 import { type DemandSource, type FleetStore, SourceError } from '../../core/ports.ts'
 import { checkNothingLeft } from './invariants.ts'
@@ -136,6 +136,32 @@ describe('a host that was declared dead', () => {
     await world.clock.run(60_000)
     await checkNothingLeft(world)
   })
+})
+
+describe('a sweep that is late', () => {
+  for (const at of ['declareDead', 'freeSlot'])
+    it(`E3, inv. 3: awake again in ${at}, it frees no slot of a host that has come back`, async () => {
+      const world = new SimWorld()
+      const agent = await world.addHost('one', { runners: 2 })
+      world.startHub({ holder: 'a' })
+      agent.connect()
+      await world.clock.run(1_000)
+      world.source.enqueue(2, ['small'], 35 * 60_000)
+      await world.clock.runUntil(() => agent.started.length === 2, LIMIT_MS)
+      await world.disconnect(agent, { told: true })
+      await world.clock.run(HOST_DEAD_AFTER_MS + 1_000)
+      const sleeper = new Sleeper(at)
+      const swept = sweep({ ...world.session(), store: sleeper.limit(world.store) })
+      await world.clock.runUntil(() => sleeper.asleep, LIMIT_MS)
+      agent.connect()
+      await world.clock.run(30_000)
+      sleeper.wake()
+      await swept
+      expect((await world.store.getHost(agent.host))?.slots.size).toBe(2)
+      await world.clock.runUntil(() => world.source.openJobs === 0, LIMIT_MS)
+      await world.clock.run(60_000)
+      await checkNothingLeft(world)
+    })
 })
 
 describe('a source that can not be had', () => {

@@ -25,7 +25,10 @@ export interface RunnerPage {
   readonly isLast: boolean
 }
 
-/** A page of runners, newest first: their ids sort by their time of birth. Ended ones are kept for a day. */
+/**
+ * A page of runners, newest first: their ids sort by their time of birth. Those that finished are kept for half an
+ * hour, other ends for a day.
+ */
 export async function listRunners({ store }: AdminPorts, query: RunnerQuery): Promise<RunnerPage> {
   const { state, host, template, limit, after } = query
   const isWanted = (runner: Runner): boolean =>
@@ -57,7 +60,7 @@ export async function showRunner({ store }: AdminPorts, id: RunnerId): Promise<R
   if (runner === undefined)
     throw new SlipwayError(
       'runner-unknown',
-      `There is no runner ${id}; ended ones are kept for a day. \`slipway runners list\` shows those there are.`,
+      `There is no runner ${id}; those that finished are kept for half an hour, other ends for a day. \`slipway runners list\` shows those there are.`,
     )
   return { runner, timeline: timelineOf(runner), blackBox: await store.getBlackBox(runner.host, id) }
 }

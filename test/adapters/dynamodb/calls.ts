@@ -92,6 +92,7 @@ export const CALLS: readonly Call[] = [
   { name: 'startRunner', run: (store) => store.startRunner({ ...key, id: rid(2), startedAt: T0 }) },
   { name: 'endRunner', run: (store) => store.endRunner({ ...key, id: rid(3), ending: EXITED }) },
   { name: 'confirmRunner', run: (store) => store.confirmRunner({ ...key, id: rid(2), epoch: epoch(2) }) },
+  { name: 'forgetRunner', run: (store) => store.forgetRunner({ ...key, id: rid(4) }) },
   { name: 'orderStop', run: (store) => store.orderStop({ ...key, id: rid(1), stop: CANCEL }) },
   {
     name: 'putBlackBox',

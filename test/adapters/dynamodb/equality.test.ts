@@ -133,10 +133,15 @@ const calls: readonly fc.Arbitrary<Command>[] = [
     const found = await store.getHost(id)
     return store.openHost({ host: id, epoch: epoch(found?.epoch ?? 0), now: T0 })
   }),
+  command('forgetRunner', fc.record({ host, id: runner }), (store, given) => store.forgetRunner(given)),
   command('adoptSlot', fc.record({ host, runner, slot }), (store, given, now) =>
     store.adoptSlot({ ...given, now }),
   ),
-  command('freeSlot', fc.record({ host, runner }), (store, given, now) => store.freeSlot({ ...given, now })),
+  command(
+    'freeSlot',
+    fc.record({ host, runner, only: fc.constantFrom(undefined, 'dead' as const, 'online' as const) }),
+    (store, { only, ...given }, now) => store.freeSlot({ ...given, ...(only && { only }), now }),
+  ),
   command(
     'setBackoff',
     fc.record({

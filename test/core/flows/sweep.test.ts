@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
 import { HOST_DEAD_AFTER_MS, sweep } from '../../../core/flows/index.ts'
-import { connectionId } from '../../../core/model/index.ts'
+import { connectionId, FINISHED_TOMBSTONE_MS } from '../../../core/model/index.ts'
+import { SourceError } from '../../../core/ports.ts'
 import { checkSafety } from '../../sim/invariants.ts'
 import { SimWorld } from '../../sim/sim-world.ts'
 
@@ -56,6 +57,34 @@ it('tombstones stay for a day and are then removed', async () => {
   expect((await world.store.readFleet()).runners).toHaveLength(0)
 })
 
+it('D3: the tombstone of a runner that finished goes after half an hour, once its source knows', async () => {
+  const world = new SimWorld()
+  const agent = await world.addHost('one')
+  world.startHub({ holder: 'a' })
+  agent.connect()
+  let away = true
+  world.source.fault = (call) => (away && call === 'report' ? new SourceError('unavailable', 'Away.') : null)
+  world.source.enqueue(2, ['small'], 1_000)
+  await world.clock.runUntil(() => world.source.openJobs === 0, 60_000)
+  const count = async (): Promise<number> => (await world.store.readFleet()).runners.length
+  await world.clock.run(FINISHED_TOMBSTONE_MS + 120_000)
+  await world.sweep()
+  expect(await count()).toBe(2)
+  away = false
+  await world.clock.run(120_000)
+  const [kept] = (await world.store.readFleet()).runners
+  const { template, cpuMillis, memoryMib } = kept!
+  const slot = { template, cpuMillis, memoryMib }
+  const held = { host: agent.host, runner: kept!.id, now: world.clock.now() }
+  await world.store.adoptSlot({ ...held, slot })
+  await world.sweep()
+  expect((await world.store.readFleet()).runners.map(({ id }) => id)).toEqual([kept!.id])
+  await world.store.freeSlot(held)
+  await world.sweep()
+  expect(await count()).toBe(0)
+  checkSafety(world)
+})
+
 it('a session that has just begun is not taken for silent, whatever the last one was expected by', async () => {
   const { world, agent } = await busyWorld()
   await world.disconnect(agent, { told: true })
@@ -105,4 +134,15 @@ it('L14: what can not be done about one host holds up no other', async () => {
   }
   await expect(sweep({ ...world.session(), store })).rejects.toThrow('The item is damaged.')
   expect((await world.store.getHost(other.host))?.state).toBe('dead')
+})
+
+it('H8: so does a host that was removed and added again, and has not connected since', async () => {
+  const { world, agent } = await busyWorld()
+  await world.disconnect(agent, { told: true })
+  await world.store.removeHost(agent.host)
+  await world.store.addHost({ id: agent.host, tags: [], tokenHash: 'other', now: world.clock.now() })
+  await world.sweep()
+  await world.clock.run(5_000)
+  expect((await world.store.listLiveRunners(agent.host)).runners).toEqual([])
+  expect([...world.source.reports.values()].map(({ state }) => state)).toEqual(['failed', 'failed'])
 })
