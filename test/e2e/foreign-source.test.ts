@@ -47,8 +47,8 @@ beforeAll(async () => {
       const run = world.place.slipway(['start'], {
         ...world.env(templates),
         SLIPWAY_LOCAL_AGENT_TOKEN: AGENT_TOKEN,
-        // Units whose grant was lost come back after this time on v2; below it, none would live long enough.
-        SHIPFOX_PROVISIONER_REGISTRATION_DEADLINE_MS: '10000',
+        // Units whose grant was lost come back after this time on v2; runners of a busy machine register within it.
+        SHIPFOX_PROVISIONER_REGISTRATION_DEADLINE_MS: '20000',
         // One that came too late for its job holds a shutdown up for no longer than this.
         SHIPFOX_RUNNER_POLL_MAX_DURATION_MS: '10000',
         SHIPFOX_PROVISIONER_DOCKER_MAX_RETAINED_FAILED_CONTAINERS: '0',
@@ -90,7 +90,7 @@ async function checkOne(
 
 const finished = (count: number): string[] => Array.from({ length: count }, () => 'finished')
 
-describe('slipway start, pointed at a server of either generation', { timeout: 90_000 }, () => {
+describe('slipway start, pointed at a server of either generation', { timeout: 150_000 }, () => {
   it('serves a container per job, below a path prefix, with slashes after the URLs', () =>
     withBoth(async (world, run) => {
       const jobs = await world.runJobs(['a', 'b', 'c'], 'true')
@@ -127,14 +127,14 @@ describe('slipway start, pointed at a server of either generation', { timeout: 9
       const cuts = () => world.proxy.requests.filter(({ fault }) => fault === 'truncate').length
       cut(MINT, 1)
       cut(/\/report$/, 2)
-      expect(statesOf(await world.runJobs(['cut'], 'sleep 1', 40_000))).toEqual(finished(1))
+      expect(statesOf(await world.runJobs(['cut'], 'sleep 1', 60_000))).toEqual(finished(1))
       await until('all three answers were cut', () => cuts() === 3)
       expect(await world.startCounts('cut')).toEqual({ starts: 1, runners: 1 })
       // On v1 the unit of a lost grant stays blocked for a minute.
       if (world.generation === 'v1') return
       const jobs = world.queue(['cut', 'cut'], 'true')
       cut(POLL, 1)
-      expect(statesOf(await world.ended(jobs, 40_000))).toEqual(finished(2))
+      expect(statesOf(await world.ended(jobs, 60_000))).toEqual(finished(2))
       expect(cuts()).toBe(4)
       expect(await world.startCounts('cut')).toEqual({ starts: 3, runners: 3 })
     }))
