@@ -34,7 +34,7 @@ export function endOf(seen: EngineRunner, entry: Entry | undefined, bootId: stri
     return lost('container-vanished', `The engine can't say how it exited.${engineSays(seen)}`, exitCode)
   }
   if (exitCode === 0)
-    return { outcome: 'finished', code: 'exited', reason: 'It exited with code 0.', exitCode }
+    return { outcome: 'finished', code: 'exited', reason: `It exited with code 0.${hint(seen)}`, exitCode }
   return failed('exited-with-error', `It exited with code ${exitCode}.${engineSays(seen)}`, exitCode)
 }
 
@@ -65,6 +65,13 @@ export function stoppingFor(reason: StopReason): { code: StopCode; reason: strin
 
 function lost(code: EndCode, reason: string, exitCode: number | null): ReportedEnd {
   return { outcome: 'lost', code, reason: clip(reason, REASON_MAX_CHARACTERS), exitCode }
+}
+
+/** What its job may have failed of. */
+function hint({ oomKilled }: EngineRunner): string {
+  return oomKilled
+    ? ' A process in it used more memory than its template gives; the kernel ended that one.'
+    : ''
 }
 
 function engineSays(seen: EngineRunner): string {
