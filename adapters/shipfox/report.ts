@@ -1,4 +1,4 @@
-import type { RunnerReport } from '../../core/model/index.ts'
+import { clip, type RunnerReport } from '../../core/model/index.ts'
 import type { Call } from './api.ts'
 import { type Refusal, refusalError } from './failures.ts'
 import type { Session } from './session.ts'
@@ -54,7 +54,7 @@ export function toEvent(runner: RunnerReport, providerKind: string | undefined):
 
 export function clipReason(reason: string): string {
   const line = reason.replaceAll(CONTROL, ' ').trim().toWellFormed()
-  return line.length <= REASON_MAX_CHARS ? line : `${line.slice(0, REASON_MAX_CHARS - 1)}…`.toWellFormed()
+  return clip(line, REASON_MAX_CHARS)
 }
 
 /** Ends in Z. What is no time gives a text that the event's check refuses. */

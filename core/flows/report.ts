@@ -48,30 +48,16 @@ export async function flushReports(loop: Loop, desk: SourceDesk, signal: AbortSi
     await loop.lease.call(signal, (guarded) => desk.source.report(batch, guarded))
   } catch (thrown) {
     if (!(thrown instanceof SourceError)) throw thrown
-    if (!signal.aborted)
-      loop.hub.log.warn('source.report-failed', {
-        source: desk.id,
-        kind: thrown.kind,
-        message: thrown.message,
-      })
-    if (!signal.aborted) noteTrouble(loop, desk, 'report', thrown)
-    return {
-      kind: thrown.kind === 'unauthorized' ? 'refused' : 'later',
-      retryAfterMs: thrown.retryAfterMs ?? 0,
+    const { kind, message, retryAfterMs } = thrown
+    if (!signal.aborted) {
+      loop.hub.log.warn('source.report-failed', { source: desk.id, kind, message })
+      desk.noteTelling('report', failing(kind, message), loop.hub.clock.monotonicMs())
     }
+    return { kind: kind === 'unauthorized' ? 'refused' : 'later', retryAfterMs: retryAfterMs ?? 0 }
   }
   desk.noteTelling('report', null, loop.hub.clock.monotonicMs())
   for (const report of batch) settleReport(desk, report)
   return { kind: 'told', retryAfterMs: 0 }
-}
-
-function noteTrouble(
-  { hub }: Loop,
-  desk: SourceDesk,
-  call: 'report' | 'reconcile',
-  { kind, message }: SourceError,
-): void {
-  desk.noteTelling(call, failing(kind, message), hub.clock.monotonicMs())
 }
 
 function settleReport(desk: SourceDesk, report: RunnerReport): void {
@@ -103,8 +89,9 @@ export async function reconcileWithSource(loop: Loop, desk: SourceDesk, signal: 
     } catch (thrown) {
       if (!(thrown instanceof SourceError)) throw thrown
       if (signal.aborted) return
-      noteTrouble(loop, desk, 'reconcile', thrown)
-      log.error('source.reconcile-failed', { source: desk.id, kind: thrown.kind, message: thrown.message })
+      const { kind, message } = thrown
+      log.error('source.reconcile-failed', { source: desk.id, kind, message })
+      desk.noteTelling('reconcile', failing(kind, message), clock.monotonicMs())
     }
   }
 }

@@ -42,6 +42,20 @@ async function recordOf(world: SimWorld, runner: RunnerId) {
   return found?.state === 'gone' ? { outcome: found.outcome, code: found.code } : found?.state
 }
 
+/** A host that runs two jobs and has been away for long enough to be declared dead. */
+async function longAway() {
+  const world = new SimWorld()
+  const agent = await world.addHost('one', { runners: 2 })
+  world.startHub({ holder: 'a' })
+  agent.connect()
+  await world.clock.run(1_000)
+  world.source.enqueue(2, ['small'], 35 * 60_000)
+  await world.clock.runUntil(() => agent.started.length === 2, LIMIT_MS)
+  await world.disconnect(agent, { told: true })
+  await world.clock.run(HOST_DEAD_AFTER_MS + 1_000)
+  return { world, agent }
+}
+
 describe('a planner that is late', () => {
   it('L2, inv. 5: awake again, it ends nothing that its successor has launched', async () => {
     const world = new SimWorld()
@@ -116,15 +130,7 @@ describe('a planner that is late', () => {
 
 describe('a host that was declared dead', () => {
   it('E3, inv. 3: comes back with its containers, and keeps their slots for as long as it has them', async () => {
-    const world = new SimWorld()
-    const agent = await world.addHost('one', { runners: 2 })
-    world.startHub({ holder: 'a' })
-    agent.connect()
-    await world.clock.run(1_000)
-    world.source.enqueue(2, ['small'], 35 * 60_000)
-    await world.clock.runUntil(() => agent.started.length === 2, LIMIT_MS)
-    await world.disconnect(agent, { told: true })
-    await world.clock.run(HOST_DEAD_AFTER_MS + 1_000)
+    const { world, agent } = await longAway()
     await world.sweep()
     agent.connect()
     world.source.enqueue(2, ['small'], 1_000)
@@ -141,15 +147,7 @@ describe('a host that was declared dead', () => {
 describe('a sweep that is late', () => {
   for (const at of ['declareDead', 'freeSlot'])
     it(`E3, inv. 3: awake again in ${at}, it frees no slot of a host that has come back`, async () => {
-      const world = new SimWorld()
-      const agent = await world.addHost('one', { runners: 2 })
-      world.startHub({ holder: 'a' })
-      agent.connect()
-      await world.clock.run(1_000)
-      world.source.enqueue(2, ['small'], 35 * 60_000)
-      await world.clock.runUntil(() => agent.started.length === 2, LIMIT_MS)
-      await world.disconnect(agent, { told: true })
-      await world.clock.run(HOST_DEAD_AFTER_MS + 1_000)
+      const { world, agent } = await longAway()
       const sleeper = new Sleeper(at)
       const swept = sweep({ ...world.session(), store: sleeper.limit(world.store) })
       await world.clock.runUntil(() => sleeper.asleep, LIMIT_MS)
