@@ -9,7 +9,7 @@ const ANY_PACKAGE = ['[^/@]+', '@[^/]+/[^/]+']
  */
 const MAY_IMPORT = [
   { from: 'core/model/', folders: ['core/model/'] },
-  { from: 'core/plan/', folders: ['core/model/', 'core/plan/', 'core/ports.ts'] },
+  { from: 'core/plan/', folders: ['core/model/', 'core/plan/', 'core/ports/index.ts'] },
   { from: 'core/', folders: ['core/'] },
   { from: 'protocol/', folders: ['protocol/', 'core/'], packages: ['zod'] },
   { from: 'config/', folders: ['config/', 'core/'], packages: ['zod', 'yaml'] },
@@ -36,13 +36,13 @@ const MAY_IMPORT = [
   },
   {
     from: 'agent/engines/docker',
-    folders: ['agent/', 'core/model/', 'core/ports.ts', 'protocol/'],
+    folders: ['agent/', 'core/model/', 'core/ports/index.ts', 'protocol/'],
     packages: ['zod', 'dockerode', 'tar-stream'],
     builtins: true,
   },
   {
     from: 'agent/',
-    folders: ['agent/', 'core/model/', 'core/ports.ts', 'protocol/'],
+    folders: ['agent/', 'core/model/', 'core/ports/index.ts', 'protocol/'],
     packages: ['zod', 'ws'],
     builtins: true,
   },

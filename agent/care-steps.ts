@@ -1,10 +1,10 @@
 import type { ReportedEnd, RunnerId, Secret } from '../core/model/index.ts'
-import type { Clock, Log } from '../core/ports.ts'
+import type { Clock, Log } from '../core/ports/index.ts'
 import { collectBlackBox } from './black-box.ts'
 import type { Engine, EngineRunner } from './engine.ts'
 import type { Journal } from './journal.ts'
 import { isLive, type EndedEntry } from './ledger.ts'
-import { createLimiter } from './limiter.ts'
+import { createLimiter } from '../core/concurrency/limit.ts'
 import type { Action } from './reconcile.ts'
 
 /** Removals overlap like starts do: about four at a time is as fast as an engine gets. */

@@ -4,7 +4,7 @@ import { CareSteps, type CareDeps } from './care-steps.ts'
 import { EngineError, type EngineRunner } from './engine.ts'
 import { failed } from './endings.ts'
 import { isLive, type Entry } from './ledger.ts'
-import { createLimiter } from './limiter.ts'
+import { createLimiter } from '../core/concurrency/limit.ts'
 import { reconcileRunner, type Action } from './reconcile.ts'
 import type { Tasks } from './tasks.ts'
 

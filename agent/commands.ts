@@ -6,7 +6,7 @@ import {
   type LaunchOrder,
   type RunnerId,
 } from '../core/model/index.ts'
-import type { Clock, Log } from '../core/ports.ts'
+import type { Clock, Log } from '../core/ports/index.ts'
 import type { StopCode } from '../protocol/journal.ts'
 import { failed, stoppingFor } from './endings.ts'
 import type { WantedImage } from './images.ts'

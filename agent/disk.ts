@@ -1,5 +1,5 @@
 import { statfs } from 'node:fs/promises'
-import type { Clock, Log } from '../core/ports.ts'
+import type { Clock, Log } from '../core/ports/index.ts'
 
 /** What a disk has, in all and left. `files` are inodes; 0 of them = this kind of disk has no limit. */
 export interface DiskRoom {

@@ -6,7 +6,7 @@ import {
   type HubMessage,
   type Secret,
 } from '../core/model/index.ts'
-import type { Log } from '../core/ports.ts'
+import type { Log } from '../core/ports/index.ts'
 import { decodeHubMessage, encodeAgentMessage } from '../protocol/agent.ts'
 
 const HANDSHAKE_MAX_MS = 15_000

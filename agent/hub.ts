@@ -1,9 +1,9 @@
 import { messageOf, SlipwayError, type HostId, type Secret } from '../core/model/index.ts'
-import type { Randomness } from '../core/ports.ts'
-import { fullJitterMs } from './backoff.ts'
+import type { Randomness } from '../core/ports/index.ts'
+import { fullJitterMs } from '../core/concurrency/backoff.ts'
 import { ConnectionRefused, connectHub, type HubConnection } from './hub-connection.ts'
 import { Session, type HelloFacts, type SessionDeps, type SessionEnd } from './session.ts'
-import { aborted } from './wakeup.ts'
+import { aborted } from '../core/concurrency/notify.ts'
 
 /** Full jitter from the first try on: a hub that comes back is not met by all hosts at once (W10). */
 const BACKOFF = { firstMs: 1_000, maxMs: 30_000 }

@@ -1,10 +1,10 @@
 import { messageOf, type PullPolicy, type ReportedImage } from '../core/model/index.ts'
-import type { Clock, Log, Randomness } from '../core/ports.ts'
-import { fullJitterMs } from './backoff.ts'
+import type { Clock, Log, Randomness } from '../core/ports/index.ts'
+import { fullJitterMs } from '../core/concurrency/backoff.ts'
 import { EngineError, type Engine } from './engine.ts'
-import { createLimiter } from './limiter.ts'
+import { createLimiter } from '../core/concurrency/limit.ts'
 import type { Tasks } from './tasks.ts'
-import { aborted, createWakeup } from './wakeup.ts'
+import { aborted, createWakeup } from '../core/concurrency/notify.ts'
 
 /** Two at a time: one slow registry doesn't hold up the rest, and layers still come in one piece. */
 const PULLS_AT_ONCE = 2

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { mkdir, open, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { SlipwayError, messageOf } from '../core/model/index.ts'
-import type { Randomness } from '../core/ports.ts'
+import type { Randomness } from '../core/ports/index.ts'
 
 const FORM = /^([0-9a-f]{32}) ([0-9a-f]{64}|unknown)$/
 

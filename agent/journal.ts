@@ -1,7 +1,7 @@
 import { open, readFile, rename, truncate, type FileHandle } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { SlipwayError, messageOf } from '../core/model/index.ts'
-import type { Log } from '../core/ports.ts'
+import type { Log } from '../core/ports/index.ts'
 import { decodeJournalLine, encodeJournalRecord, type JournalRecord } from '../protocol/journal.ts'
 import { createLedger, type Entry, type Ledger, type MutableLedger } from './ledger.ts'
 

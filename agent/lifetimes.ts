@@ -1,5 +1,5 @@
 import type { RunnerId } from '../core/model/index.ts'
-import type { Clock } from '../core/ports.ts'
+import type { Clock } from '../core/ports/index.ts'
 import type { EngineRunner } from './engine.ts'
 
 /** How often lifetimes are looked at: their bound is minutes to hours. */

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { unreachable, type HostId, type Secret } from '../core/model/index.ts'
-import type { Clock, Log, Randomness } from '../core/ports.ts'
+import type { Clock, Log, Randomness } from '../core/ports/index.ts'
 import type { Engine } from './engine.ts'
 import { createDockerEngine, type DockerEngineOptions } from './engines/docker/index.ts'
 import { createProcessEngine, type ProcessEngineOptions } from './engines/process/index.ts'

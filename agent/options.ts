@@ -1,5 +1,5 @@
 import type { HostId, Secret } from '../core/model/index.ts'
-import type { Clock, Log, Randomness } from '../core/ports.ts'
+import type { Clock, Log, Randomness } from '../core/ports/index.ts'
 import type { DiskRoom } from './disk.ts'
 import type { Engine } from './engine.ts'
 

@@ -19,7 +19,7 @@ import { excessOf, forgettable, keepsContainer } from './retention.ts'
 import type { HelloFacts } from './session.ts'
 import { createStartRate } from './start-rate.ts'
 import { createTasks } from './tasks.ts'
-import { aborted } from './wakeup.ts'
+import { aborted } from '../core/concurrency/notify.ts'
 import { Watcher } from './watcher.ts'
 
 /** A first look at the engine, before the hub is dialed: a hello that knows its host needs no second one. */

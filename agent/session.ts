@@ -7,7 +7,7 @@ import {
   type GoodbyeCode,
   type HubMessage,
 } from '../core/model/index.ts'
-import type { Clock, Log } from '../core/ports.ts'
+import type { Clock, Log } from '../core/ports/index.ts'
 import { splitSnapshot } from '../protocol/agent.ts'
 import type { Command, CommandSession } from './commands.ts'
 import type { Images } from './images.ts'
@@ -18,7 +18,7 @@ import { pendingLetters, type Numbers } from './pending.ts'
 import type { Readiness } from './readiness.ts'
 import { snapshotOf } from './sightings.ts'
 import type { Tasks } from './tasks.ts'
-import { createWakeup } from './wakeup.ts'
+import { createWakeup } from '../core/concurrency/notify.ts'
 
 const WELCOME_MAX_MS = 15_000
 /** Not acknowledged by then, the connection counts as broken: the hub's slowest handler takes a few seconds. */

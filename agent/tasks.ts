@@ -1,5 +1,5 @@
 import { messageOf } from '../core/model/index.ts'
-import type { Log } from '../core/ports.ts'
+import type { Log } from '../core/ports/index.ts'
 
 /**
  * Work that nobody waits for. Each piece handles the failures that it expects; anything else is logged as a bug, and

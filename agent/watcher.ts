@@ -1,8 +1,8 @@
 import { messageOf } from '../core/model/index.ts'
-import type { Clock, Log, Randomness } from '../core/ports.ts'
-import { fullJitterMs } from './backoff.ts'
+import type { Clock, Log, Randomness } from '../core/ports/index.ts'
+import { fullJitterMs } from '../core/concurrency/backoff.ts'
 import type { Engine, EngineEvent, EngineFacts, EngineRunner } from './engine.ts'
-import { aborted, createWakeup } from './wakeup.ts'
+import { aborted, createWakeup } from '../core/concurrency/notify.ts'
 
 /** Events are a hint: what they missed, the next listing finds. */
 const RELIST_EVERY_MS = 30_000

@@ -1,4 +1,4 @@
-import type { LogEntry } from '../core/ports.ts'
+import type { LogEntry } from '../core/ports/index.ts'
 import { embedded, type Fault, faultOf, isEndCode, type Metric } from './metrics.ts'
 
 /** CloudWatch takes at most this many values of one metric in one line. */

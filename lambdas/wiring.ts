@@ -10,7 +10,7 @@ import { createSecretReader, type ParameterStore } from '../adapters/ssm/index.t
 import { systemClock, systemRandom } from '../adapters/system/index.ts'
 import { SecretCache, sourceWithSecret, TemplateShelf } from '../core/flows/index.ts'
 import { type Secret, sourceId } from '../core/model/index.ts'
-import type { AgentGateway, DemandSource, FleetStore, Log } from '../core/ports.ts'
+import type { AgentGateway, DemandSource, FleetStore, Log } from '../core/ports/index.ts'
 import type { ControlLoopEnv } from './control-loop/env.ts'
 import type { ControlLoopParts } from './control-loop/handler.ts'
 import type { SourceEnv } from './env.ts'

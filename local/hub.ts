@@ -14,7 +14,7 @@ import {
   type TemplatesInForce,
 } from '../core/flows/index.ts'
 import { type HostId, messageOf, type Secret, type Template } from '../core/model/index.ts'
-import type { AgentGateway, DemandSource, FleetStore, Log } from '../core/ports.ts'
+import type { AgentGateway, DemandSource, FleetStore, Log } from '../core/ports/index.ts'
 import { hashAgentToken } from '../lambdas/agent-authorizer/agent-token.ts'
 import { lockDataDir } from '../agent/lock.ts'
 import { agentAuthorizer } from '../lambdas/agent-authorizer/handler.ts'

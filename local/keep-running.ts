@@ -1,6 +1,6 @@
 import type { ControlLoopEnd, ControlLoopRun } from '../core/flows/index.ts'
 import { messageOf, SlipwayError } from '../core/model/index.ts'
-import type { Clock, Log } from '../core/ports.ts'
+import type { Clock, Log } from '../core/ports/index.ts'
 
 /** Pause after a failure; doubles with each further one in a row. */
 const PAUSE_FIRST_MS = 1_000

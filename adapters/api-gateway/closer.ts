@@ -1,5 +1,5 @@
 import { SlipwayError } from '../../core/model/index.ts'
-import type { AgentGateway } from '../../core/ports.ts'
+import type { AgentGateway } from '../../core/ports/index.ts'
 
 /** Sends one signed request; resolves with its answer whatever the status. */
 export type SignedFetch = (request: {

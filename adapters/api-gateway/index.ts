@@ -5,7 +5,7 @@ import {
   PostToConnectionCommand,
 } from '@aws-sdk/client-apigatewaymanagementapi'
 import { type ConnectionId, SlipwayError } from '../../core/model/index.ts'
-import type { AgentGateway } from '../../core/ports.ts'
+import type { AgentGateway } from '../../core/ports/index.ts'
 import { encodeHubMessage, splitHubMessage } from '../../protocol/agent.ts'
 
 /** Reaches agents through API Gateway's connection management API, or a local gateway that speaks the same. */

@@ -1,5 +1,5 @@
 import type { EpochMs } from '../../core/model/index.ts'
-import type { FleetStore } from '../../core/ports.ts'
+import type { FleetStore } from '../../core/ports/index.ts'
 import { fleetOf } from './fleet.ts'
 import { type Key, kindOf } from './keys.ts'
 import type { Row, Rows } from './rows.ts'

@@ -8,7 +8,7 @@ import {
   messageOf,
   unreachable,
 } from '../../core/model/index.ts'
-import type { FleetStore } from '../../core/ports.ts'
+import type { FleetStore } from '../../core/ports/index.ts'
 import { HostItem, ImagesItem, LivenessItem, parseItem, RunnerItem } from './items.ts'
 import { idsOf, kindOf } from './keys.ts'
 import type { Row, Rows } from './rows.ts'

@@ -1,4 +1,4 @@
-import type { FleetStore } from '../../core/ports.ts'
+import type { FleetStore } from '../../core/ports/index.ts'
 import { changeHost, hostOf, readHost } from './host-change.ts'
 import { hostKey, imagesKey, livenessKey } from './keys.ts'
 import type { Rows } from './rows.ts'

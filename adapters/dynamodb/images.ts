@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { type EpochMs, type HostId, type ImageState, SlipwayError } from '../../core/model/index.ts'
-import type { FleetStore } from '../../core/ports.ts'
+import type { FleetStore } from '../../core/ports/index.ts'
 import { ImageItem, parseItem } from './items.ts'
 import { imagesKey } from './keys.ts'
 import type { Rows } from './rows.ts'

@@ -1,5 +1,5 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb'
-import type { FleetStore } from '../../core/ports.ts'
+import type { FleetStore } from '../../core/ports/index.ts'
 import { changeMethods } from './changes.ts'
 import { fleetMethods } from './fleet.ts'
 import { hostMethods } from './hosts.ts'

@@ -1,5 +1,5 @@
 import { type Lease, type LeaseNotes, NO_NOTES, RELEASED_AT, firstFence } from '../../core/model/index.ts'
-import type { FleetStore } from '../../core/ports.ts'
+import type { FleetStore } from '../../core/ports/index.ts'
 import { LeaseItem, NotesItem, parseItem } from './items.ts'
 import { LEASE_KEY } from './keys.ts'
 import type { Row, Rows } from './rows.ts'

@@ -1,4 +1,4 @@
-import type { FleetStore } from '../../core/ports.ts'
+import type { FleetStore } from '../../core/ports/index.ts'
 import { LivenessItem, parseItem } from './items.ts'
 import { livenessKey } from './keys.ts'
 import type { Rows } from './rows.ts'

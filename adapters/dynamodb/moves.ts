@@ -1,5 +1,5 @@
 import type { LiveRunner, Runner, RunnerState } from '../../core/model/index.ts'
-import type { FleetStore } from '../../core/ports.ts'
+import type { FleetStore } from '../../core/ports/index.ts'
 
 /** A write that a runner takes only while it stands in one of the states of `from`. */
 export interface Move {

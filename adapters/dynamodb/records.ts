@@ -1,7 +1,7 @@
 import { promisify } from 'node:util'
 import { deflate, inflate } from 'node:zlib'
 import { type EpochMs, SlipwayError } from '../../core/model/index.ts'
-import type { FleetStore } from '../../core/ports.ts'
+import type { FleetStore } from '../../core/ports/index.ts'
 import { BoxItem, parseItem } from './items.ts'
 import { boxKey, boxPrefix, hostPartition, type Key, kindOf } from './keys.ts'
 import type { Rows } from './rows.ts'

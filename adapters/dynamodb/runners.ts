@@ -1,5 +1,5 @@
 import type { EpochMs, HostId, LiveRunner, Moved, Runner, RunnerId } from '../../core/model/index.ts'
-import type { FleetStore } from '../../core/ports.ts'
+import type { FleetStore } from '../../core/ports/index.ts'
 import { fleetOf } from './fleet.ts'
 import { parseItem, RunnerItem } from './items.ts'
 import { hostPartition, RUNNER_PREFIX, runnerKey } from './keys.ts'

@@ -1,4 +1,4 @@
-import type { FleetStore } from '../../core/ports.ts'
+import type { FleetStore } from '../../core/ports/index.ts'
 import { changedHost, changeHost, type HostChange, readHost } from './host-change.ts'
 import { hostKey } from './keys.ts'
 import type { Rows } from './rows.ts'

@@ -7,7 +7,7 @@ import {
   type Slot,
   type SlotClaim,
 } from '../../core/model/index.ts'
-import { type FleetStore } from '../../core/ports.ts'
+import { type FleetStore } from '../../core/ports/index.ts'
 import { changedHost, changeHost, type HostChange, readHost } from './host-change.ts'
 import type { Rows } from './rows.ts'
 

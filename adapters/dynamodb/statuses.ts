@@ -1,5 +1,5 @@
 import { isItemCorrupt, type SourceStatus } from '../../core/model/index.ts'
-import type { FleetStore } from '../../core/ports.ts'
+import type { FleetStore } from '../../core/ports/index.ts'
 import { parseItem, StatusItem } from './items.ts'
 import { SOURCES_PARTITION } from './keys.ts'
 import type { Row, Rows } from './rows.ts'

@@ -7,7 +7,7 @@ import {
   type TemplateVersion,
   type TemplateVersionFacts,
 } from '../../core/model/index.ts'
-import type { FleetStore } from '../../core/ports.ts'
+import type { FleetStore } from '../../core/ports/index.ts'
 import { TemplateSchema } from '../../protocol/template.ts'
 import { parseItem } from './items.ts'
 import { type Key, TEMPLATE_VERSION_PREFIX, TEMPLATES_KEY, templateVersionKey } from './keys.ts'

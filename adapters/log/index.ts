@@ -1,6 +1,6 @@
-import type { Log, LogEntry } from '../../core/ports.ts'
+import type { Log, LogEntry } from '../../core/ports/index.ts'
 
-export type { LogEntry } from '../../core/ports.ts'
+export type { LogEntry } from '../../core/ports/index.ts'
 export type LogSink = (entry: LogEntry) => void
 
 export function createLog(sink: LogSink): Log {

@@ -1,5 +1,5 @@
 import { type EpochMs, epoch, fence, type Host, type HostId } from '../../core/model/index.ts'
-import type { FleetStore } from '../../core/ports.ts'
+import type { FleetStore } from '../../core/ports/index.ts'
 import { copy, type State } from './state.ts'
 
 type HostMethods = Pick<

@@ -1,4 +1,4 @@
-import type { FleetStore } from '../../core/ports.ts'
+import type { FleetStore } from '../../core/ports/index.ts'
 import { hostMethods } from './hosts.ts'
 import { leaseMethods } from './lease.ts'
 import { livenessMethods } from './liveness.ts'

@@ -1,5 +1,5 @@
 import { type Lease, NO_NOTES, RELEASED_AT, fence, firstFence } from '../../core/model/index.ts'
-import type { FleetStore } from '../../core/ports.ts'
+import type { FleetStore } from '../../core/ports/index.ts'
 import { copy, type State } from './state.ts'
 
 type LeaseMethods = Pick<

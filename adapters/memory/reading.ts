@@ -1,4 +1,4 @@
-import type { FleetStore } from '../../core/ports.ts'
+import type { FleetStore } from '../../core/ports/index.ts'
 import { copy, type Kept, type State } from './state.ts'
 
 /** As in a store whose index lags: each reading of changes looks back this far behind its cursor. */

@@ -1,5 +1,5 @@
 import { type GoneRunner, type LiveRunner, type Moved, type Runner, mayMove } from '../../core/model/index.ts'
-import type { FleetStore } from '../../core/ports.ts'
+import type { FleetStore } from '../../core/ports/index.ts'
 import { copy, runnerName, type State } from './state.ts'
 
 type RunnerMethods = Pick<

@@ -1,5 +1,5 @@
 import { epoch } from '../../core/model/index.ts'
-import type { FleetStore } from '../../core/ports.ts'
+import type { FleetStore } from '../../core/ports/index.ts'
 import { findHost, writeHost } from './hosts.ts'
 import { copy, type State } from './state.ts'
 

@@ -7,7 +7,7 @@ import {
   type SlotClaim,
   type SlotSize,
 } from '../../core/model/index.ts'
-import { type FleetStore } from '../../core/ports.ts'
+import { type FleetStore } from '../../core/ports/index.ts'
 import { findHost, writeHost } from './hosts.ts'
 import { copy, type State } from './state.ts'
 

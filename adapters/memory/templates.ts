@@ -1,5 +1,5 @@
 import { TEMPLATE_VERSIONS_KEPT, type TemplateVersion } from '../../core/model/index.ts'
-import type { FleetStore } from '../../core/ports.ts'
+import type { FleetStore } from '../../core/ports/index.ts'
 import { copy, type State } from './state.ts'
 
 type TemplateMethods = Pick<

@@ -1,6 +1,6 @@
 import { SlipwayError } from '../../core/model/index.ts'
 import type { EpochMs, Secret } from '../../core/model/index.ts'
-import { type Clock, SourceError } from '../../core/ports.ts'
+import { type Clock, SourceError } from '../../core/ports/index.ts'
 import type * as z from 'zod'
 import { type Effect, readRefusal, type Refusal, refusalError, silenceError } from './failures.ts'
 import { createHttpClient, type HttpAnswer, type HttpCall, HttpFailure } from './http.ts'

@@ -1,4 +1,4 @@
-import { SourceError, type SourceFailureKind } from '../../core/ports.ts'
+import { SourceError, type SourceFailureKind } from '../../core/ports/index.ts'
 import type { HttpFailure } from './http.ts'
 import { quote } from './redact.ts'
 import { ErrorBody } from './wire.ts'

@@ -1,7 +1,7 @@
 import * as http from 'node:http'
 import * as https from 'node:https'
 import type { Socket } from 'node:net'
-import type { Clock } from '../../core/ports.ts'
+import type { Clock } from '../../core/ports/index.ts'
 
 /** A reconcile answer of 5,000 runners has about 3 MB; five times that is no answer any more. */
 export const ANSWER_MAX_BYTES = 16 * 1024 * 1024

@@ -1,4 +1,4 @@
-import { type DemandSource, SourceError } from '../../core/ports.ts'
+import { type DemandSource, SourceError } from '../../core/ports/index.ts'
 import { createApi } from './api.ts'
 import { authenticate, limitsOf } from './generation.ts'
 import { mint } from './mint.ts'

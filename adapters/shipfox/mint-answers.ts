@@ -1,5 +1,5 @@
 import type { Template } from '../../core/model/index.ts'
-import { type Mint, type MintRequest, SourceError } from '../../core/ports.ts'
+import { type Mint, type MintRequest, SourceError } from '../../core/ports/index.ts'
 import { type Refusal, refusalError } from './failures.ts'
 import type { Session } from './session.ts'
 

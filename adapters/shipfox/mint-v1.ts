@@ -1,5 +1,5 @@
 import { Secret } from '../../core/model/index.ts'
-import type { Mint, MintRequest } from '../../core/ports.ts'
+import type { Mint, MintRequest } from '../../core/ports/index.ts'
 import type * as z from 'zod'
 import type { Call } from './api.ts'
 import type { Refusal } from './failures.ts'

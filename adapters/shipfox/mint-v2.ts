@@ -1,5 +1,5 @@
 import { type RunnerId, Secret } from '../../core/model/index.ts'
-import { type Mint, type MintRequest, SourceError, type SourceFailureKind } from '../../core/ports.ts'
+import { type Mint, type MintRequest, SourceError, type SourceFailureKind } from '../../core/ports/index.ts'
 import type * as z from 'zod'
 import type { Call } from './api.ts'
 import {

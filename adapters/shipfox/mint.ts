@@ -1,5 +1,5 @@
 import { messageOf } from '../../core/model/index.ts'
-import { type Mint, type MintRequest, SourceError } from '../../core/ports.ts'
+import { type Mint, type MintRequest, SourceError } from '../../core/ports/index.ts'
 import { type BatchResult, refusing } from './mint-answers.ts'
 import { mintV1 } from './mint-v1.ts'
 import { mintV2 } from './mint-v2.ts'

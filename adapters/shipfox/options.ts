@@ -1,5 +1,5 @@
 import type { Secret, SourceId } from '../../core/model/index.ts'
-import type { Clock, Log } from '../../core/ports.ts'
+import type { Clock, Log } from '../../core/ports/index.ts'
 import type { Generation } from './wire.ts'
 
 export interface ShipfoxOptions {

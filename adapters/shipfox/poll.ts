@@ -9,7 +9,7 @@ import {
   runnerId,
   type WaitingJobs,
 } from '../../core/model/index.ts'
-import { SourceError } from '../../core/ports.ts'
+import { SourceError } from '../../core/ports/index.ts'
 import type { Answered, Call } from './api.ts'
 import { lifetimeFromSendMs } from './expiry.ts'
 import { quote } from './redact.ts'

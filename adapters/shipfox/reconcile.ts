@@ -1,5 +1,5 @@
 import type { ObservedRunner, RunnerId } from '../../core/model/index.ts'
-import { SourceError } from '../../core/ports.ts'
+import { SourceError } from '../../core/ports/index.ts'
 import type * as z from 'zod'
 import type { Call } from './api.ts'
 import { quote } from './redact.ts'

@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { messageOf, Secret, SlipwayError } from '../../core/model/index.ts'
-import type { SecretReader } from '../../core/ports.ts'
+import type { SecretReader } from '../../core/ports/index.ts'
 
 /** Where Parameter Store is, and the way to it. */
 export interface ParameterStore {

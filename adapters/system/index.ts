@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { Clock, Randomness } from '../../core/ports.ts'
+import type { Clock, Randomness } from '../../core/ports/index.ts'
 
 /** Timers that Node holds longer than this fire at once. */
 const TIMER_MAX_MS = 2 ** 31 - 1

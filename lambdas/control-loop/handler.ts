@@ -1,7 +1,14 @@
 import * as z from 'zod'
 import { runTick, TemplateShelf } from '../../core/flows/index.ts'
 import { type Mode, parseBusyHours } from '../../core/plan/index.ts'
-import type { AgentGateway, Clock, DemandSource, FleetStore, Log, Randomness } from '../../core/ports.ts'
+import type {
+  AgentGateway,
+  Clock,
+  DemandSource,
+  FleetStore,
+  Log,
+  Randomness,
+} from '../../core/ports/index.ts'
 
 /** One invocation works this long: what is left of the 15 minutes is for handing over. */
 const WORK_MAX_MS = 14 * 60_000

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { checkTemplateCount, parseSettings, type Settings } from '../../config/index.ts'
 import { LOCAL_HOST, SlipwayError } from '../../core/model/index.ts'
-import type { Log } from '../../core/ports.ts'
+import type { Log } from '../../core/ports/index.ts'
 import { type LocalHubOptions, openLocalHub } from '../hub.ts'
 import { LOCAL_ADAPTERS, openDemandSource } from '../main.ts'
 import { addressOf } from '../start/source.ts'

@@ -1,6 +1,6 @@
 import type { Env } from '../../config/index.ts'
 import { messageOf, SlipwayError } from '../../core/model/index.ts'
-import { SourceError } from '../../core/ports.ts'
+import { SourceError } from '../../core/ports/index.ts'
 
 /** A Docker Engine that answers, or what a person can do to have one. */
 export type DockerFound =

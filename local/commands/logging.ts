@@ -1,5 +1,5 @@
 import type { Settings } from '../../config/index.ts'
-import type { Log } from '../../core/ports.ts'
+import type { Log } from '../../core/ports/index.ts'
 import { createLog, jsonLine, textLine } from '../../adapters/log/index.ts'
 import type { CommandIo } from './io.ts'
 

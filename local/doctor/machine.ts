@@ -5,7 +5,7 @@ import type { Engine, EngineFacts } from '../../agent/engine.ts'
 import { systemClock } from '../../adapters/system/index.ts'
 import { ConfigError, type Env, parseSettings, type Settings } from '../../config/index.ts'
 import { messageOf } from '../../core/model/index.ts'
-import type { Log } from '../../core/ports.ts'
+import type { Log } from '../../core/ports/index.ts'
 import { agentSettings } from '../agent.ts'
 import { fail, type Finding, ok, warn } from './finding.ts'
 

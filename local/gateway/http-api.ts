@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { userInfo } from 'node:os'
 import { join, relative } from 'node:path'
 import { messageOf, SlipwayError } from '../../core/model/index.ts'
-import type { Log } from '../../core/ports.ts'
+import type { Log } from '../../core/ports/index.ts'
 import type { HttpApiEvent, HttpApiResult } from '../../lambdas/http-api/event.ts'
 
 /** API Gateway takes ten times as much; nothing of ours comes near it. */

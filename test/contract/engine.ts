@@ -8,7 +8,7 @@ import {
   type RunnerSpec,
 } from '../../agent/engine.ts'
 import { newRunnerId, Secret, sourceId, templateKey, type RunnerId } from '../../core/model/index.ts'
-import type { Clock } from '../../core/ports.ts'
+import type { Clock } from '../../core/ports/index.ts'
 
 /** One engine under test and what the suite needs around it. */
 export interface EngineBench {

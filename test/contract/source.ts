@@ -17,7 +17,7 @@ import {
   SourceError,
   type SourceFailureKind,
   type SourceLimits,
-} from '../../core/ports.ts'
+} from '../../core/ports/index.ts'
 
 export type GoodMint = Extract<Mint, { ok: true }>
 

@@ -18,7 +18,7 @@ import {
   sourceId,
   templateKey,
 } from '../../core/model/index.ts'
-import type { FleetStore } from '../../core/ports.ts'
+import type { FleetStore } from '../../core/ports/index.ts'
 
 /** What every suite of the store runs on: a store that is empty and its own. */
 export interface OpenStore {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { FleetView } from '../../core/flows/fleet-view.ts'
+import { FleetView } from '../../core/flows/planner/fleet-cache.ts'
 import { epoch, type HostLiveness, type ImageState } from '../../core/model/index.ts'
 import { addHost, H1, onlineHost, type Open, type OpenStore, SECOND, T0 } from './store-fixtures.ts'
 

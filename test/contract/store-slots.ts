@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { CLAIMS_MAX, type Host, connectionId, epoch, templateKey } from '../../core/model/index.ts'
-import { type FleetStore } from '../../core/ports.ts'
+import { type FleetStore } from '../../core/ports/index.ts'
 import {
   claim,
   claimsOf,

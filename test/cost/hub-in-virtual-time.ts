@@ -10,7 +10,7 @@ import {
   hostId,
   type HubMessage,
 } from '../../core/model/index.ts'
-import type { AgentGateway, DemandSource, FleetStore, Log } from '../../core/ports.ts'
+import type { AgentGateway, DemandSource, FleetStore, Log } from '../../core/ports/index.ts'
 import { hashAgentToken, newAgentToken } from '../../lambdas/agent-authorizer/agent-token.ts'
 import { agentAuthorizer } from '../../lambdas/agent-authorizer/handler.ts'
 import type { ControlLoopParts } from '../../lambdas/control-loop/handler.ts'

@@ -1,6 +1,6 @@
 // A source that grants reservations and mints nothing draws slots that another source's jobs need.
 import { expect, it } from 'vitest'
-import { SourceError } from '../../core/ports.ts'
+import { SourceError } from '../../core/ports/index.ts'
 import { SimWorld } from '../sim/sim-world.ts'
 
 const FAILURES = {

@@ -1,8 +1,8 @@
 // A renewal of the lease that reaches the store after a later one.
 import { expect, it } from 'vitest'
 import { createMemoryStore } from '../../adapters/memory/index.ts'
-import { LeaseKeeper } from '../../core/flows/lease-keeper.ts'
-import type { FleetStore } from '../../core/ports.ts'
+import { LeaseKeeper } from '../../core/flows/leadership/lease-keeper.ts'
+import type { FleetStore } from '../../core/ports/index.ts'
 import { recordingLog } from '../adapters/shipfox/support.ts'
 import { SimClock } from '../sim/sim-clock.ts'
 

@@ -1,6 +1,6 @@
 // A runner whose record was lost, rebuilt from the snapshot of its host.
 import { expect, it } from 'vitest'
-import type { FleetStore } from '../../core/ports.ts'
+import type { FleetStore } from '../../core/ports/index.ts'
 import { SimWorld } from '../sim/sim-world.ts'
 
 it.fails('a rebuilt runner that has ended meanwhile is reported to its source', async () => {

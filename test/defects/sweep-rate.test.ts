@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { createMemoryStore } from '../../adapters/memory/index.ts'
 import { sweep } from '../../core/flows/index.ts'
 import { hostId, newRunnerId, type RunnerId, sourceId, templateKey } from '../../core/model/index.ts'
-import type { FleetStore } from '../../core/ports.ts'
+import type { FleetStore } from '../../core/ports/index.ts'
 import { recordingLog } from '../adapters/shipfox/support.ts'
 import { SimRandom } from '../sim/sim-clock.ts'
 

@@ -1,6 +1,6 @@
 // A take-over reads the whole fleet; the ids of all hosts were put in order once for each host.
 import { expect, it, onTestFinished, vi } from 'vitest'
-import { FleetView } from '../../core/flows/fleet-view.ts'
+import { FleetView } from '../../core/flows/planner/fleet-cache.ts'
 import { createMemoryStore } from '../../adapters/memory/index.ts'
 import { hostId } from '../../core/model/index.ts'
 

@@ -1,6 +1,6 @@
 // A list without a bound is spread into the arguments of one call.
 import { expect, it } from 'vitest'
-import { SourceDesk } from '../../core/flows/source-desk.ts'
+import { SourceDesk } from '../../core/flows/planner/source-state.ts'
 import { SimClock } from '../sim/sim-clock.ts'
 import { SimSource } from '../sim/sim-source.ts'
 import { rid } from '../contract/store-fixtures.ts'

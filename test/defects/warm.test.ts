@@ -1,6 +1,6 @@
 // A source that mints for jobs and refuses to mint warm runners.
 import { expect, it } from 'vitest'
-import type { DemandSource } from '../../core/ports.ts'
+import type { DemandSource } from '../../core/ports/index.ts'
 import { SimWorld, template } from '../sim/sim-world.ts'
 
 it.fails('warm runners that are refused do not delay jobs', async () => {

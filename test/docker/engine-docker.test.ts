@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { Engine } from '../../agent/engine.ts'
 import { createDockerEngine, type DockerEngineOptions } from '../../agent/engines/docker/index.ts'
 import { hostId } from '../../core/model/index.ts'
-import type { Log } from '../../core/ports.ts'
+import type { Log } from '../../core/ports/index.ts'
 import {
   describeEngine,
   failureKinds,

@@ -2,7 +2,7 @@ import { createDynamoStore, ensureTable } from '../../adapters/dynamodb/index.ts
 import { createLog, jsonLine } from '../../adapters/log/index.ts'
 import { createMemoryStore } from '../../adapters/memory/index.ts'
 import { type ConnectionId, sourceId } from '../../core/model/index.ts'
-import type { FleetStore } from '../../core/ports.ts'
+import type { FleetStore } from '../../core/ports/index.ts'
 import type { HttpApiEvent } from '../../lambdas/http-api/event.ts'
 import { httpApiHandler } from '../../lambdas/http-api/handler.ts'
 import type { HttpApiParts } from '../../lambdas/http-api/parts.ts'

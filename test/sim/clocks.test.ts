@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { sweep } from '../../core/flows/index.ts'
-import type { Clock, DemandSource } from '../../core/ports.ts'
+import type { Clock, DemandSource } from '../../core/ports/index.ts'
 import { finish, LIMIT_MS, stage, untouchedRun } from './crash-stage.ts'
 import { checkSafety } from './invariants.ts'
 import { Life } from './mortal.ts'

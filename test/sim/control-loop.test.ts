@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { DemandSource } from '../../core/ports.ts'
+import type { DemandSource } from '../../core/ports/index.ts'
 import { checkNothingLeft, checkSafety } from './invariants.ts'
 import { SimWorld } from './sim-world.ts'
 
@@ -100,7 +100,7 @@ describe('the control loop, in virtual time', () => {
     const world = new SimWorld(1, ['broken', 'whole'])
     const agent = await world.addHost('one')
     const [broken, whole] = world.sources
-    const { SourceError } = await import('../../core/ports.ts')
+    const { SourceError } = await import('../../core/ports/index.ts')
     broken!.fault = () => new SourceError('unavailable', 'It is down.')
     world.startHub({ holder: 'a' })
     agent.connect()

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { HOST_DEAD_AFTER_MS, sweep } from '../../core/flows/index.ts'
 import { newRunnerId } from '../../core/model/index.ts'
-import type { FleetStore } from '../../core/ports.ts'
+import type { FleetStore } from '../../core/ports/index.ts'
 import { finish, LIMIT_MS, type Stage, stage } from './crash-stage.ts'
 import { checkSafety } from './invariants.ts'
 import { Life, Lives } from './mortal.ts'

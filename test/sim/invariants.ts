@@ -14,7 +14,7 @@ import { endToTell } from './witness-effects.ts'
  *  7      witness: item before mint; witness-runners: slot before item; witness-effects: record before command. A poll has
  *         no intent of its own: a grant whose answer is lost ends by itself at the source.
  *  8      witness-hosts, witness-runners, witness-effects: nothing is given up that is there, or that starts after it.
- *         Listings that are damaged or partial: test/sim/races.test.ts and test/core/flows/late-snapshots.test.ts.
+ *         Listings that are damaged or partial: test/sim/races.test.ts and test/core/flows/agent/late-snapshots.test.ts.
  *  9      witness, witness-effects: sources and hosts hear of their own runners alone. Containers, networks and volumes of
  *         strangers are not simulated: test/docker has them on a real engine.
  *  10     witness-hosts: claims; lambda-world.ts: what is asked of sources, minted, dispatched and posted.

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { SlipwayError } from '../../core/model/index.ts'
-import { type DemandSource, SourceError } from '../../core/ports.ts'
+import { type DemandSource, SourceError } from '../../core/ports/index.ts'
 import { splitHubMessage } from '../../protocol/agent.ts'
 import { checkSafety } from './invariants.ts'
 import { SimWorld, template } from './sim-world.ts'
@@ -88,7 +88,7 @@ it('new templates are in force within seconds, and the hosts are told to fetch t
 
 it('a source whose token is missing is not asked again at once, and its status says which one', async () => {
   const world = new SimWorld()
-  const { SecretMissing } = await import('../../core/ports.ts')
+  const { SecretMissing } = await import('../../core/ports/index.ts')
   let asked = 0
   const missing: DemandSource = {
     id: world.source.id,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { SlipwayError } from '../../core/model/index.ts'
-import type { FleetStore } from '../../core/ports.ts'
+import type { FleetStore } from '../../core/ports/index.ts'
 import { controlLoopHandler } from '../../lambdas/control-loop/handler.ts'
 import { checkNothingLeft, checkSafety } from './invariants.ts'
 import { TIMEOUT_MS } from './invocation.ts'
@@ -142,7 +142,7 @@ async function untilAborted(signal: AbortSignal): Promise<never> {
   await new Promise((resolve) => {
     signal.addEventListener('abort', resolve, { once: true })
   })
-  const { SourceError } = await import('../../core/ports.ts')
+  const { SourceError } = await import('../../core/ports/index.ts')
   throw new SourceError('unknown-outcome', 'It was given up.')
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { SourceError } from '../../core/ports.ts'
+import { SourceError } from '../../core/ports/index.ts'
 import type { ControlLoopParts } from '../../lambdas/control-loop/handler.ts'
 import { checkNothingRunsOn, checkOneWriter, LambdaWorld, TICK_MS } from './lambda-world.ts'
 

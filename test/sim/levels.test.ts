@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { DemandAnswer } from '../../core/model/index.ts'
-import { type DemandSource, SourceError } from '../../core/ports.ts'
+import { type DemandSource, SourceError } from '../../core/ports/index.ts'
 import { checkNothingLeft, checkSafety } from './invariants.ts'
 import { SimRandom } from './sim-clock.ts'
 import { SimWorld, template } from './sim-world.ts'

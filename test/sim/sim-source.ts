@@ -18,7 +18,7 @@ import {
   type MintRequest,
   SourceError,
   type SourceLimits,
-} from '../../core/ports.ts'
+} from '../../core/ports/index.ts'
 import type { SimClock } from './sim-clock.ts'
 
 interface SimJob {

@@ -17,7 +17,7 @@ import {
   type Template,
   templateKey,
 } from '../../core/model/index.ts'
-import type { AgentGateway, Clock, DemandSource, FleetStore, Log } from '../../core/ports.ts'
+import type { AgentGateway, Clock, DemandSource, FleetStore, Log } from '../../core/ports/index.ts'
 import { Life, type Lives } from './mortal.ts'
 import { SimAgent } from './sim-agent.ts'
 import { SimClock, SimRandom } from './sim-clock.ts'

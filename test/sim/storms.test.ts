@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { SourceError } from '../../core/ports.ts'
+import { SourceError } from '../../core/ports/index.ts'
 import { checkNothingLeft } from './invariants.ts'
 import { SimWorld } from './sim-world.ts'
 

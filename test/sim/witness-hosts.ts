@@ -1,5 +1,5 @@
 import type { Host, SlotSize } from '../../core/model/index.ts'
-import type { FleetStore } from '../../core/ports.ts'
+import type { FleetStore } from '../../core/ports/index.ts'
 import type { WitnessBook } from './witness-book.ts'
 
 type Claim = Parameters<FleetStore['claimSlots']>[0]

@@ -8,7 +8,7 @@ import type {
   RunnerId,
   RunnerReport,
 } from '../../core/model/index.ts'
-import type { FleetStore, MintRequest } from '../../core/ports.ts'
+import type { FleetStore, MintRequest } from '../../core/ports/index.ts'
 import type { SimAgent } from './sim-agent.ts'
 import type { SimSource } from './sim-source.ts'
 import { WitnessBook } from './witness-book.ts'

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import type { FleetStore } from '../../core/ports.ts'
+import type { FleetStore } from '../../core/ports/index.ts'
 import { SimWorld } from './sim-world.ts'
 
 const JOBS = 20

@@ -1,4 +1,4 @@
-import type { Clock } from '../../core/ports.ts'
+import type { Clock } from '../../core/ports/index.ts'
 
 /** Real time, `speed` times as fast, with a wall clock that can be made to jump. */
 export class FastClock implements Clock {

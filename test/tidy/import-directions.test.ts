@@ -21,15 +21,15 @@ const ALLOWED: Record<string, string> = {
   'core/model/host.ts': "import { ids } from './ids.ts'\nexport const host = ids",
   'core/model/ids.ts': 'export const ids = 1\nexport type Ids = number',
   'core/plan/place.ts': "import type { Ids } from '../model/ids.ts'\nexport const place: Ids = 1",
-  'core/ports.ts': "import type { Ids } from './model/ids.ts'\nexport type Port = Ids",
-  'core/flows/loop.ts':
+  'core/ports/index.ts': "import type { Ids } from './model/ids.ts'\nexport type Port = Ids",
+  'core/flows/planner/planner.ts':
     "import { place } from '../plan/place.ts'\nimport type { Port } from '../ports.ts'\nexport const loop: Port = place",
   'protocol/agent.ts':
     "import * as z from 'zod'\nimport { ids } from '../core/model/ids.ts'\nexport const hello = [z, ids]",
   'config/templates.ts':
     "import { parse } from 'yaml'\nimport * as z from 'zod'\nexport const read = [parse, z]",
   'adapters/one/index.ts':
-    "import { Buffer } from 'node:buffer'\nimport type { Port } from '../../core/ports.ts'\nimport { more } from './more.ts'\nexport const one: Port[] = [more, Buffer.length]",
+    "import { Buffer } from 'node:buffer'\nimport type { Port } from '../../core/ports/index.ts'\nimport { more } from './more.ts'\nexport const one: Port[] = [more, Buffer.length]",
   'adapters/one/more.ts': 'export const more = 1',
   'adapters/two/index.ts': 'export const two = 2',
   'lambdas/tick/env.ts': "import * as z from 'zod'\nexport const Env = z",
@@ -77,7 +77,7 @@ const FORBIDDEN: [file: string, statement: string, target: string][] = [
     'config/templates.ts',
   ],
   ['core/model/bad-plan.ts', "import { place } from '../plan/place.ts'", 'core/plan/place.ts'],
-  ['core/plan/bad-flow.ts', "import { loop } from '../flows/loop.ts'", 'core/flows/loop.ts'],
+  ['core/plan/bad-flow.ts', "import { loop } from '../flows/loop.ts'", 'core/flows/planner/planner.ts'],
   ['protocol/bad-node.ts', "import { Buffer } from 'node:buffer'", 'buffer'],
   ['protocol/bad-yaml.ts', "import { parse } from 'yaml'", 'node_modules/yaml/index.js'],
   ['config/bad-node.ts', "import { readFile } from 'node:fs/promises'", 'fs/promises'],
@@ -89,9 +89,9 @@ const FORBIDDEN: [file: string, statement: string, target: string][] = [
   ['lambdas/tick/bad-local.ts', "import { start } from '../../local/main.ts'", 'local/main.ts'],
   ['lambdas/tock/env.ts', "import { wiring } from '../wiring.ts'", 'lambdas/wiring.ts'],
   ['agent/bad-dockerode.ts', "import type Docker from 'dockerode'", 'node_modules/dockerode/index.js'],
-  ['agent/bad-flow.ts', "import { loop } from '../core/flows/loop.ts'", 'core/flows/loop.ts'],
+  ['agent/bad-flow.ts', "import { loop } from '../core/flows/loop.ts'", 'core/flows/planner/planner.ts'],
   ['agent/bad-adapter.ts', "import { one } from '../adapters/one/index.ts'", 'adapters/one/index.ts'],
-  ['console/bad-core.ts', "import { loop } from '../core/flows/loop.ts'", 'core/flows/loop.ts'],
+  ['console/bad-core.ts', "import { loop } from '../core/flows/loop.ts'", 'core/flows/planner/planner.ts'],
   ['local/bad-lib.ts', "import { stack } from '../lib/stack.ts'", 'lib/stack.ts'],
   ['local/bad-dockerode.ts', "import Docker from 'dockerode'", 'node_modules/dockerode/index.js'],
   ['local/bad-cdk.ts', "import cdk from 'aws-cdk-lib'", 'node_modules/aws-cdk-lib/index.js'],
@@ -99,8 +99,8 @@ const FORBIDDEN: [file: string, statement: string, target: string][] = [
   ['local/bad-development.ts', "import { it } from 'vitest'", 'node_modules/vitest/index.js'],
   ['local/bad-unlisted.ts', "import unlisted from 'unlisted'", 'node_modules/unlisted/index.js'],
   ['lib/bad-handler.ts', "import { handler } from '../lambdas/tick/handler.ts'", 'lambdas/tick/handler.ts'],
-  ['lib/bad-core.ts', "import { loop } from '../core/flows/loop.ts'", 'core/flows/loop.ts'],
-  ['bin/bad-core.ts', "import { loop } from '../core/flows/loop.ts'", 'core/flows/loop.ts'],
+  ['lib/bad-core.ts', "import { loop } from '../core/flows/loop.ts'", 'core/flows/planner/planner.ts'],
+  ['bin/bad-core.ts', "import { loop } from '../core/flows/loop.ts'", 'core/flows/planner/planner.ts'],
   ['bin/bad-path.ts', "import { gone } from '../local/gone.ts'", '../local/gone.ts'],
   [
     'core/flows/cycle-a.ts',

@@ -1,7 +1,7 @@
 import type Docker from 'dockerode'
 import * as z from 'zod'
 import { messageOf, type SlotSize } from '../../../core/model/index.ts'
-import type { Clock, Log } from '../../../core/ports.ts'
+import type { Clock, Log } from '../../../core/ports/index.ts'
 import { EngineError, type EngineRunner } from '../../engine.ts'
 import { ContainerRow, InspectedContainer, readContainer, readRow, stateOf } from './container-state.ts'
 import { withDeadline } from './deadline.ts'

@@ -1,4 +1,4 @@
-import type { Clock } from '../../../core/ports.ts'
+import type { Clock } from '../../../core/ports/index.ts'
 import { EngineError, type EngineFailureKind } from '../../engine.ts'
 import { engineError } from './failure.ts'
 

@@ -1,5 +1,5 @@
 import type { RunnerId } from '../../../core/model/index.ts'
-import type { Clock, Log } from '../../../core/ports.ts'
+import type { Clock, Log } from '../../../core/ports/index.ts'
 import {
   EngineError,
   type Engine,

@@ -1,5 +1,5 @@
 import type { HostId } from '../../../core/model/index.ts'
-import type { Clock, Log } from '../../../core/ports.ts'
+import type { Clock, Log } from '../../../core/ports/index.ts'
 import type { Engine } from '../../engine.ts'
 import { localAddress, parseDockerHost, type EngineTls } from './connection.ts'
 import { assertNetwork } from './container-spec.ts'

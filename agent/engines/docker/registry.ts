@@ -1,4 +1,4 @@
-import type { Clock } from '../../../core/ports.ts'
+import type { Clock } from '../../../core/ports/index.ts'
 import { ask } from './ask.ts'
 import { type EngineTls, localAddress, parseDockerHost } from './connection.ts'
 import { withDeadline } from './deadline.ts'

@@ -1,7 +1,7 @@
 import type Docker from 'dockerode'
 import * as z from 'zod'
 import type { SlotSize } from '../../../core/model/index.ts'
-import type { Clock } from '../../../core/ports.ts'
+import type { Clock } from '../../../core/ports/index.ts'
 import { EngineError, type EngineFacts } from '../../engine.ts'
 import { machineBootId } from '../boot-id.ts'
 import { chooseApiVersion } from './api-version.ts'

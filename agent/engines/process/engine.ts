@@ -2,7 +2,7 @@ import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { availableParallelism, totalmem } from 'node:os'
 import { join } from 'node:path'
 import type { RunnerId } from '../../../core/model/index.ts'
-import type { Clock, Log } from '../../../core/ports.ts'
+import type { Clock, Log } from '../../../core/ports/index.ts'
 import {
   EngineError,
   type Engine,

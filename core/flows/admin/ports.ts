@@ -1,5 +1,5 @@
 import type { SourceId } from '../../model/index.ts'
-import type { AgentGateway, Clock, FleetStore, Log } from '../../ports.ts'
+import type { AgentGateway, Clock, FleetStore, Log } from '../../ports/index.ts'
 
 /** What looking after a fleet by hand needs of the outside. */
 export interface AdminPorts {

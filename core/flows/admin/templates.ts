@@ -1,5 +1,5 @@
 import { SlipwayError, type Template, type TemplateVersion } from '../../model/index.ts'
-import type { FleetStore } from '../../ports.ts'
+import type { FleetStore } from '../../ports/index.ts'
 import type { AdminPorts } from './ports.ts'
 
 export interface TemplatesChange {

@@ -6,7 +6,7 @@ import {
   unreachable,
 } from '../../model/index.ts'
 import { foreseeJob, type Foresight, sayReason, ungranted } from '../../plan/index.ts'
-import { FleetView } from '../fleet-view.ts'
+import { FleetView } from '../planner/fleet-cache.ts'
 import type { AdminPorts } from './ports.ts'
 
 /** What stands between one job and its container, at one source. */

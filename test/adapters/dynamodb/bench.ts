@@ -2,7 +2,7 @@ import type { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { DynamoDBDocumentClient, GetCommand, PutCommand, ScanCommand } from '@aws-sdk/lib-dynamodb'
 import { afterAll, beforeAll } from 'vitest'
 import { createDynamoStore, ensureTable } from '../../../adapters/dynamodb/index.ts'
-import type { FleetStore } from '../../../core/ports.ts'
+import type { FleetStore } from '../../../core/ports/index.ts'
 import { type DynamoEmulator, dynamoClient, startDynamoEmulator } from '../../support/dynamo-emulator.ts'
 
 /** A store on a table of its own, and the client that only it uses, for faults on its way. */

@@ -1,5 +1,5 @@
 import { epoch, type Host, type ImageState, sourceId, type SourceStatus } from '../../../core/model/index.ts'
-import type { FleetStore } from '../../../core/ports.ts'
+import type { FleetStore } from '../../../core/ports/index.ts'
 import {
   addHost,
   CANCEL,

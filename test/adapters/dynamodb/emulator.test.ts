@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createDynamoStore, ensureTable } from '../../../adapters/dynamodb/index.ts'
-import type { FleetStore } from '../../../core/ports.ts'
+import type { FleetStore } from '../../../core/ports/index.ts'
 import { claim, claimsOf, H1, onlineHost, reserved, rid, T0 } from '../../contract/store-fixtures.ts'
 import { dynamoClient, startDynamoEmulator } from '../../support/dynamo-emulator.ts'
 

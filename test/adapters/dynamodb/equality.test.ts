@@ -9,7 +9,7 @@ import {
   type ImageState,
   templateKey,
 } from '../../../core/model/index.ts'
-import type { FleetStore } from '../../../core/ports.ts'
+import type { FleetStore } from '../../../core/ports/index.ts'
 import {
   CANCEL,
   EXITED,

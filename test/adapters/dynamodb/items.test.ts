@@ -10,7 +10,7 @@ import {
   hostId,
   templateKey,
 } from '../../../core/model/index.ts'
-import { type FleetStore } from '../../../core/ports.ts'
+import { type FleetStore } from '../../../core/ports/index.ts'
 import {
   addHost,
   claim,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { FleetStore } from '../../../core/ports.ts'
+import type { FleetStore } from '../../../core/ports/index.ts'
 import { inOrder } from '../../contract/store-reading.ts'
 import { type Bench, type Fault, interfere, useBenches } from './bench.ts'
 import { CALLS, prepare } from './calls.ts'

@@ -2,7 +2,7 @@ import { deflateSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { type SessionPorts, sweep, takeAgentMessage, TemplateShelf } from '../../../core/flows/index.ts'
 import { connectionId, fence, NO_NOTES, sourceId } from '../../../core/model/index.ts'
-import type { FleetStore } from '../../../core/ports.ts'
+import type { FleetStore } from '../../../core/ports/index.ts'
 import {
   addHost,
   claim,

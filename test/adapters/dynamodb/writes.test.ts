@@ -8,7 +8,7 @@ import {
   type SlotSize,
   unreachable,
 } from '../../../core/model/index.ts'
-import type { FleetStore } from '../../../core/ports.ts'
+import type { FleetStore } from '../../../core/ports/index.ts'
 import {
   claim,
   claimsOf,

@@ -9,7 +9,7 @@ import {
 } from '../../../adapters/shipfox/failures.ts'
 import { generationBy } from '../../../adapters/shipfox/generation.ts'
 import { HttpFailure } from '../../../adapters/shipfox/http.ts'
-import type { SourceFailureKind } from '../../../core/ports.ts'
+import type { SourceFailureKind } from '../../../core/ports/index.ts'
 
 const DOES = { does: 'poll for demand', effect: 'once' as Effect }
 const NOTHING = { message: null, details: undefined, retryAfterMs: null }

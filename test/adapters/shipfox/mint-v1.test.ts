@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { describe, expect, it } from 'vitest'
 import { Secret } from '../../../core/model/index.ts'
-import type { Mint } from '../../../core/ports.ts'
+import type { Mint } from '../../../core/ports/index.ts'
 import {
   failureOf,
   json,

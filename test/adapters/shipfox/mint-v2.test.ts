@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { describe, expect, it } from 'vitest'
 import { ATTACH_AT_ONCE } from '../../../adapters/shipfox/mint-v2.ts'
-import type { Mint } from '../../../core/ports.ts'
+import type { Mint } from '../../../core/ports/index.ts'
 import {
   failureOf,
   json,

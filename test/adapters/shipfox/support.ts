@@ -12,7 +12,7 @@ import {
   type Template,
   templateKey,
 } from '../../../core/model/index.ts'
-import type { Clock, DemandSource, Log, MintRequest, SourceError } from '../../../core/ports.ts'
+import type { Clock, DemandSource, Log, MintRequest, SourceError } from '../../../core/ports/index.ts'
 
 export const TOKEN = `sf_pt_${'Kq7-_xZ3'.repeat(5)}abc`
 export const NEVER = new AbortController().signal

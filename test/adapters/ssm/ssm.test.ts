@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createSignedFetch } from '../../../adapters/aws-request/index.ts'
 import { createSecretReader } from '../../../adapters/ssm/index.ts'
-import type { SecretReader } from '../../../core/ports.ts'
+import type { SecretReader } from '../../../core/ports/index.ts'
 
 const CANARY = 'sf_pt_canary'
 const KEY = 'the-secret-key'

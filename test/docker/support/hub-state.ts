@@ -3,7 +3,7 @@ import { join, relative } from 'node:path'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { createDynamoStore } from '../../../adapters/dynamodb/index.ts'
 import type { Fleet } from '../../../core/model/index.ts'
-import type { FleetStore } from '../../../core/ports.ts'
+import type { FleetStore } from '../../../core/ports/index.ts'
 
 /** The hub's own records, read from outside of its process while it runs. */
 export class HubState {

@@ -1,0 +1,40 @@
+import type { Host, Runner, RunnerSighting } from '../../model/index.ts'
+import type { Clock, FleetStore, Log } from '../../ports/index.ts'
+
+export interface SightingPorts {
+  readonly store: FleetStore
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/**
+ * Writes down what an agent saw of one runner. Monotone: late, repeated and reordered sightings change nothing. The
+ * order at an end is runner first, slot after, so that a crash in between leaves a slot too many, never one too few.
+ */
+export async function applySighting(ports: SightingPorts, host: Host, seen: RunnerSighting): Promise<void> {
+  const { store, clock } = ports
+  const { runner: id, sighting } = seen
+  const now = clock.now()
+  const key = { host: host.id, id, now }
+  if (sighting.phase === 'running') {
+    tell(ports, seen, (await store.startRunner({ ...key, startedAt: now - sighting.agoMs })).runner)
+  }
+  if (sighting.phase === 'exited' && !(seen.cleared && (await hasEnded(ports, host, seen)))) {
+    const startedAt = sighting.startedAgoMs === null ? {} : { startedAt: now - sighting.startedAgoMs }
+    tell(ports, seen, (await store.endRunner({ ...key, ending: sighting.end, ...startedAt })).runner)
+  }
+  if (sighting.phase === 'refused') {
+    tell(ports, seen, (await store.endRunner({ ...key, ending: sighting.end })).runner)
+  }
+  if (seen.cleared) await store.freeSlot({ host: host.id, runner: id, now })
+}
+
+/** An end is usually told before its container is cleared: a read costs a fifth of a write that changes nothing. */
+async function hasEnded({ store }: SightingPorts, host: Host, { runner }: RunnerSighting): Promise<boolean> {
+  return (await store.getRunner(host.id, runner))?.state === 'gone'
+}
+
+/** A runner that the hub has no record of: the next snapshot rebuilds it from its container. */
+function tell({ log }: SightingPorts, seen: RunnerSighting, runner: Runner | null): void {
+  if (runner === null) log.warn('runner.unknown', { runner: seen.runner, phase: seen.sighting.phase })
+}

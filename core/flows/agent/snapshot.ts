@@ -1,0 +1,141 @@
+import {
+  type AgentMessage,
+  type Ending,
+  type Host,
+  type LiveRunner,
+  type Runner,
+  type RunnerId,
+  reservationId,
+  type SnapshotEntry,
+} from '../../model/index.ts'
+import { applySighting, type SightingPorts } from './sightings.ts'
+import { forEachLimited, WRITES_AT_ONCE } from '../../concurrency/task-group.ts'
+import { unlessUnreadable } from '../skip-unreadable.ts'
+
+type Snapshot = Extract<AgentMessage, { type: 'snapshot' }>
+
+/**
+ * Rebuilds a host's records from what is really there. True when this was the last part: then every runner of the
+ * host is either in the snapshot, still the control loop's, or ended. Only a syncing host has one to give: a part that
+ * comes again or late says nothing of what was launched since (W7, W8).
+ */
+export async function takeSnapshot(
+  ports: SightingPorts,
+  host: Host,
+  { entries, complete }: Snapshot,
+): Promise<boolean> {
+  if (host.state !== 'syncing') return false
+  await forEachLimited(entries, WRITES_AT_ONCE, (entry) => takeEntry(ports, host, entry))
+  if (complete === null) return false
+  const present = new Set(complete)
+  const { runners: live, unreadable } = await ports.store.listLiveRunners(host.id)
+  for (const item of unreadable) ports.log.error('store.item-unreadable', { ...item })
+  // Nothing is claimed on a host that syncs: if it still does, all that was listed is older than the snapshot.
+  const after = await ports.store.getHost(host.id)
+  if (after?.epoch !== host.epoch || after.state !== 'syncing') return false
+  await forEachLimited(live, WRITES_AT_ONCE, (runner) => settle(ports, host, runner, present))
+  await freeAbsent(ports, host, live, present)
+  return true
+}
+
+async function takeEntry(ports: SightingPorts, host: Host, entry: SnapshotEntry): Promise<void> {
+  await unlessUnreadable(ports.log, async () => {
+    const known = await ports.store.getRunner(host.id, entry.runner)
+    if (known === null && entry.sighting.phase !== 'refused') await rebuild(ports, host, entry)
+    await applySighting(ports, host, entry)
+  })
+  if (!entry.cleared && entry.sighting.phase !== 'refused') await holdSlot(ports, host, entry)
+}
+
+/** The record is lost, the container is not: its labels tell what it was started for. */
+async function rebuild(
+  { store, clock, log }: SightingPorts,
+  host: Host,
+  { runner: id, origin }: SnapshotEntry,
+): Promise<void> {
+  const now = clock.now()
+  const { template, source, labels, cpuMillis, memoryMib } = origin
+  const reservation =
+    origin.reservation === null ? null : { id: reservationId(origin.reservation), expiresAt: now }
+  const facts = {
+    id,
+    template,
+    host: host.id,
+    source,
+    labels,
+    cpuMillis,
+    memoryMib,
+    reservation,
+    reservedAt: now,
+    stop: null,
+  }
+  log.warn('runner.rebuilt', { runner: id, host: host.id, template })
+  await store.putRunner({ ...facts, state: 'dispatched', epoch: host.epoch, dispatchedAt: now }, now)
+}
+
+/** A container holds what it holds, whatever the records say: also one whose runner was written off meanwhile. */
+async function holdSlot(
+  { store, clock }: SightingPorts,
+  host: Host,
+  { runner, origin }: SnapshotEntry,
+): Promise<void> {
+  if (host.slots.has(runner)) return
+  const { template, cpuMillis, memoryMib } = origin
+  await store.adoptSlot({ host: host.id, runner, slot: { template, cpuMillis, memoryMib }, now: clock.now() })
+}
+
+/**
+ * A dispatched runner that this session knows is this session's now. One that it doesn't know never arrived, for the
+ * agent took its snapshot after it had left every older connection. Reserved ones are still the control loop's, and
+ * those dispatched under this very session may have arrived after its snapshot was taken.
+ */
+async function settle(
+  ports: SightingPorts,
+  host: Host,
+  runner: LiveRunner,
+  present: ReadonlySet<RunnerId>,
+): Promise<void> {
+  const { store, clock, log } = ports
+  const key = { host: host.id, id: runner.id, now: clock.now() }
+  if (runner.state === 'reserved') return
+  if (runner.state === 'dispatched' && runner.epoch >= host.epoch) return
+  if (present.has(runner.id)) {
+    if (runner.state === 'dispatched') await store.confirmRunner({ ...key, epoch: host.epoch })
+    return
+  }
+  const ending = endingOfAbsent(runner, host)
+  log.warn('runner.absent', { runner: runner.id, host: host.id, code: ending.code })
+  await store.endRunner({ ...key, ending, only: [runner.state] })
+}
+
+function endingOfAbsent(runner: LiveRunner, host: Host): Ending {
+  return runner.state === 'running'
+    ? {
+        outcome: 'lost',
+        code: 'container-vanished',
+        reason: `Host ${host.id} came back without its container.`,
+        exitCode: null,
+      }
+    : {
+        outcome: 'failed',
+        code: 'never-arrived',
+        reason: `Host ${host.id} came back without having got its launch.`,
+        exitCode: null,
+      }
+}
+
+/** Slots whose container is gone. A slot without a record may belong to a claim under way: the control loop looks after it. */
+async function freeAbsent(
+  { store, clock, log }: SightingPorts,
+  host: Host,
+  live: readonly LiveRunner[],
+  present: ReadonlySet<RunnerId>,
+): Promise<void> {
+  const reserved = new Set(live.filter((runner) => runner.state === 'reserved').map((runner) => runner.id))
+  const absent = [...host.slots.keys()].filter((id) => !present.has(id) && !reserved.has(id))
+  const free = async (id: RunnerId): Promise<void> => {
+    const runner: Runner | null = await store.getRunner(host.id, id)
+    if (runner?.state === 'gone') await store.freeSlot({ host: host.id, runner: id, now: clock.now() })
+  }
+  await forEachLimited(absent, WRITES_AT_ONCE, (id) => unlessUnreadable(log, () => free(id)))
+}

@@ -1,0 +1,287 @@
+import {
+  CLAIMS_MAX,
+  type ConnectionId,
+  type DispatchedRunner,
+  type EndCode,
+  type Host,
+  type HostId,
+  type LaunchOrder,
+  type Refusal,
+  type Reservation,
+  type ReservedRunner,
+  SlipwayError,
+  type Template,
+  newRunnerId,
+} from '../../model/index.ts'
+import { type ClaimPlan, type Hold, type PlannedRunner, planClaims, sayRefusal } from '../../plan/index.ts'
+import { type Mint } from '../../ports/index.ts'
+import type { Loop } from '../planner/planner.ts'
+import type { SourceDesk } from '../planner/source-state.ts'
+import { forEachLimited, WRITES_AT_ONCE } from '../../concurrency/task-group.ts'
+
+/** Tries at placing a unit whose host changed under the plan. */
+const CLAIM_ATTEMPTS = 3
+/** Less than this left on a reservation is not worth a mint: the container could not start in time (R2). */
+const MINT_MARGIN_MS = 5_000
+
+/** Places granted units and puts them in line for their mint: claim first, then the runner's item. */
+export async function launchGranted(
+  loop: Loop,
+  desk: SourceDesk,
+  granted: readonly Reservation[],
+  promised: readonly Hold[],
+): Promise<void> {
+  let rest = granted
+  let slots = promised
+  for (let attempt = 1; rest.length > 0 && attempt <= CLAIM_ATTEMPTS; attempt += 1) {
+    const plan = planClaims(loop.world(), desk.id, rest, loop.holdsBeside(desk), slots)
+    slots = []
+    for (const refusal of plan.refusals) sayUnplaced(loop, refusal)
+    rest = regrant(await launchPlanned(loop, desk, plan))
+  }
+  for (const { labels, count } of rest)
+    loop.hub.log.warn('demand.unplaced', { source: desk.id, labels, count })
+}
+
+/** Warm runners that find no place now are planned again after the next poll. */
+export async function launchWarm(loop: Loop, desk: SourceDesk, plan: ClaimPlan): Promise<void> {
+  await launchPlanned(loop, desk, plan)
+}
+
+/** Resolves with the runners whose host would not hold them any more. */
+async function launchPlanned(
+  loop: Loop,
+  desk: SourceDesk,
+  plan: ClaimPlan,
+): Promise<readonly PlannedRunner[]> {
+  loop.view.lastHost = plan.lastHost
+  const groups = [...claimGroups(plan.runners)]
+  for (const { holds } of groups) for (const hold of holds) loop.claiming.add(hold)
+  const unclaimed: PlannedRunner[] = []
+  await forEachLimited(groups, WRITES_AT_ONCE, async ({ host, planned, holds }) => {
+    const release = (): void => {
+      for (const hold of holds) loop.claiming.delete(hold)
+    }
+    try {
+      if (!(await claimOnHost(loop, desk, host, planned, release))) unclaimed.push(...planned)
+    } finally {
+      release()
+    }
+  })
+  return unclaimed
+}
+
+/** `onClaimed`: the slots stand in the host's item now, and the view knows them. */
+async function claimOnHost(
+  loop: Loop,
+  desk: SourceDesk,
+  id: HostId,
+  planned: readonly PlannedRunner[],
+  onClaimed: () => void,
+): Promise<boolean> {
+  const { store } = loop.hub
+  const epoch = loop.view.host(id)?.epoch
+  if (epoch === undefined || !loop.lease.holds()) return false
+  const runners = planned.map((plan) => reserve(loop, plan))
+  const claims = runners.map((runner) => ({
+    runner: runner.id,
+    slot: { template: runner.template, cpuMillis: runner.cpuMillis, memoryMib: runner.memoryMib },
+  }))
+  const host = await store.claimSlots({ host: id, fence: loop.lease.fence, epoch, claims, now: loop.now })
+  if (host === null) {
+    const fresh = await store.getHost(id)
+    if (fresh === null) loop.view.dropHost(id)
+    else loop.view.applyHost(fresh)
+    return false
+  }
+  loop.view.applyHost(host)
+  for (const [index, runner] of runners.entries()) {
+    const queuedAt = desk.oldestQueuedAt(planned[index]?.reservation?.labels ?? [])
+    if (queuedAt !== null) loop.queuedAt.set(runner.id, queuedAt)
+    loop.advance(runner)
+  }
+  onClaimed()
+  await forEachLimited(runners, WRITES_AT_ONCE, async (runner) => {
+    const there = await store.putRunner(runner, loop.now)
+    if (there === null) desk.mintQueue.push(runner)
+    else loop.advance(there)
+  })
+  desk.mintBell.ring()
+  return true
+}
+
+function reserve(loop: Loop, { source, reservation, template, host }: PlannedRunner): ReservedRunner {
+  return {
+    state: 'reserved',
+    id: newRunnerId(loop.now, loop.hub.random.bytes(10)),
+    template: template.key,
+    host,
+    source,
+    labels: template.labels,
+    ...template.size,
+    reservation: reservation === null ? null : { id: reservation.id, expiresAt: reservation.expiresAt },
+    reservedAt: loop.now,
+    stop: null,
+  }
+}
+
+/** Dispatches what was minted: one write per runner, then one message per host. */
+export async function dispatch(
+  loop: Loop,
+  minted: readonly { runner: ReservedRunner; template: Template; mint: Extract<Mint, { ok: true }> }[],
+  desk: SourceDesk,
+): Promise<void> {
+  const batches = new Map<ConnectionId, Batch>()
+  await forEachLimited(minted, WRITES_AT_ONCE, async ({ runner, template, mint }) => {
+    const host = loop.view.host(runner.host)
+    if (host?.state !== 'online' || host.connection === null) {
+      await loop.endUnlaunched(
+        runner,
+        'never-arrived',
+        `Host ${runner.host} went offline before the launch was sent.`,
+      )
+      return
+    }
+    if (!loop.lease.holds()) return
+    const moved = await loop.hub.store.dispatchRunner({
+      host: host.id,
+      id: runner.id,
+      epoch: host.epoch,
+      now: loop.now,
+    })
+    loop.advance(moved.runner)
+    if (!moved.moved || moved.runner?.state !== 'dispatched') return
+    const batch = batches.get(host.connection) ?? { host, connection: host.connection, launches: [] }
+    batches.set(host.connection, batch)
+    batch.launches.push({ order: orderOf(loop, desk, runner, template, mint), runner: moved.runner })
+  })
+  await forEachLimited(batches.values(), WRITES_AT_ONCE, (batch) => post(loop, batch))
+}
+
+/** Launches for one session of a host: for the very one that they were dispatched under, whatever came after it. */
+interface Batch {
+  readonly host: Host
+  readonly connection: ConnectionId
+  readonly launches: { readonly order: LaunchOrder; readonly runner: DispatchedRunner }[]
+}
+
+async function post(loop: Loop, { host, connection, launches }: Batch): Promise<void> {
+  const { gateway, log, random } = loop.hub
+  const { id } = host
+  if (!loop.lease.holds()) return
+  const command = Array.from(random.bytes(8), (byte) => byte.toString(16).padStart(2, '0')).join('')
+  try {
+    const posted = await gateway.post(connection, {
+      type: 'launch',
+      command,
+      epoch: host.epoch,
+      fence: loop.lease.fence,
+      launches: launches.map(({ order }) => order),
+    })
+    if (posted === 'posted') return
+  } catch (cause) {
+    if (isTooLarge(cause)) {
+      await refuseTooLarge(loop, { host, connection, launches }, cause.message)
+      return
+    }
+    // It may have arrived: only the agent can tell, and upkeep asks it.
+    log.warn('launch.delivery-unknown', { host: id, launches: launches.length, cause })
+    return
+  }
+  await loop.connectionGone({ host: id, connection })
+  await forEachLimited(launches, WRITES_AT_ONCE, ({ runner }) =>
+    loop.endUnlaunched(runner, 'never-arrived', `Host ${id} had just disconnected when the launch was sent.`),
+  )
+}
+
+function isTooLarge(thrown: unknown): thrown is SlipwayError {
+  return thrown instanceof SlipwayError && thrown.code === 'message-too-large'
+}
+
+/** Nothing of the batch was sent. What fits goes alone; what doesn't would not fit tomorrow either. */
+async function refuseTooLarge(loop: Loop, batch: Batch, reason: string): Promise<void> {
+  const [only, ...others] = batch.launches
+  if (only !== undefined && others.length === 0) {
+    await loop.endUnlaunched(only.runner, 'launch-too-large', `${reason} Make the template's env smaller.`)
+    return
+  }
+  await forEachLimited(batch.launches, WRITES_AT_ONCE, (launch) =>
+    post(loop, { ...batch, launches: [launch] }),
+  )
+}
+
+function orderOf(
+  loop: Loop,
+  desk: SourceDesk,
+  runner: ReservedRunner,
+  template: Template,
+  mint: Extract<Mint, { ok: true }>,
+): LaunchOrder {
+  return {
+    runner: runner.id,
+    origin: {
+      template: template.key,
+      source: runner.source,
+      labels: template.labels,
+      reservation: runner.reservation?.id ?? null,
+      ...template.size,
+    },
+    image: template.image,
+    pull: template.pull,
+    isolation: template.isolation,
+    env: { ...template.env, ...mint.env },
+    secretEnv: mint.secretEnv,
+    expiresInMs: launchLifeMs(loop, desk, runner),
+    startDeadlineMs: desk.limits.registrationDeadlineMs,
+    maxLifetimeMs: template.maxLifetimeMs,
+    stopTimeoutMs: template.stopTimeoutMs,
+  }
+}
+
+/** A warm runner has no reservation to end: its token lives as long as it has to register. */
+function launchLifeMs(loop: Loop, desk: SourceDesk, { reservation }: ReservedRunner): number {
+  return reservation === null
+    ? desk.limits.registrationDeadlineMs
+    : Math.max(0, Math.floor(reservation.expiresAt - loop.now))
+}
+
+/** Why a reserved runner must not be minted any more; null = it may. */
+export function unmintable(runner: ReservedRunner, now: number): { code: EndCode; reason: string } | null {
+  if (runner.stop !== null)
+    return { code: 'never-arrived', reason: `Stopped before its launch: ${runner.stop.reason}.` }
+  if (runner.reservation !== null && runner.reservation.expiresAt - now < MINT_MARGIN_MS)
+    return { code: 'reservation-expired', reason: 'Its reservation ends too soon for a container to start.' }
+  return null
+}
+
+function holdOf(runner: PlannedRunner): Hold {
+  return { host: runner.host, slot: { template: runner.template.key, ...runner.template.size } }
+}
+
+interface ClaimGroup {
+  readonly host: HostId
+  readonly planned: readonly PlannedRunner[]
+  readonly holds: readonly Hold[]
+}
+
+/** One group per host and claim. */
+function* claimGroups(runners: readonly PlannedRunner[]): Iterable<ClaimGroup> {
+  for (const [host, members] of Map.groupBy(runners, (runner) => runner.host)) {
+    for (let start = 0; start < members.length; start += CLAIMS_MAX) {
+      const planned = members.slice(start, start + CLAIMS_MAX)
+      yield { host, planned, holds: planned.map(holdOf) }
+    }
+  }
+}
+
+/** The reservations of these runners, each with the count that is still unplaced. */
+function regrant(runners: readonly PlannedRunner[]): readonly Reservation[] {
+  const groups = Map.groupBy(runners, (runner) => runner.reservation)
+  return [...groups].flatMap(([reservation, members]) =>
+    reservation === null ? [] : [{ ...reservation, count: members.length }],
+  )
+}
+
+function sayUnplaced(loop: Loop, refusal: Refusal): void {
+  loop.hub.log.warn('demand.unplaced', { ...refusal, message: sayRefusal(refusal) })
+}

@@ -1,0 +1,136 @@
+import type { Fence, Lease, LeaseNotes } from '../../model/index.ts'
+import type { Clock, FleetStore, Log } from '../../ports/index.ts'
+import { withinTime } from '../../concurrency/task-group.ts'
+
+/** Long enough for a few lost renewals, short enough that a killed holder is replaced within 90 s in all. */
+export const LEASE_TTL_MS = 20_000
+const RENEW_EVERY_MS = 8_000
+/** A renewal that has no answer by then is taken as failed, though it may still come. */
+const RENEW_MAX_MS = 3_000
+/** A renewal that failed is tried again soon. */
+const RENEW_AGAIN_MS = 1_000
+/** A call to a source ends this long before the lease does. */
+const CALL_MARGIN_MS = 2_000
+
+/**
+ * Holds the fleet lease by renewing it. What counts is the monotonic clock from before each request was sent: a
+ * holder that was paused notices by itself that its time is over.
+ */
+export class LeaseKeeper {
+  readonly fence: Fence
+  readonly #store: FleetStore
+  readonly #clock: Clock
+  readonly #log: Log
+  readonly #holder: string
+  readonly #notes: () => LeaseNotes
+  #endsAtMs: number
+  #lost = false
+  readonly #over = new AbortController()
+  readonly #asked = new AbortController()
+
+  constructor(
+    ports: { store: FleetStore; clock: Clock; log: Log },
+    lease: Lease,
+    takenAtMs: number,
+    notes: () => LeaseNotes,
+  ) {
+    this.#store = ports.store
+    this.#clock = ports.clock
+    this.#log = ports.log
+    this.fence = lease.fence
+    this.#holder = lease.holder
+    this.#notes = notes
+    this.#endsAtMs = takenAtMs + LEASE_TTL_MS
+  }
+
+  /** Aborts when the lease is no longer held. */
+  get signal(): AbortSignal {
+    return this.#over.signal
+  }
+
+  get isLost(): boolean {
+    return this.#lost
+  }
+
+  /** Aborts when a successor asks for the lease; it is still held, and renewed until it is released. */
+  get yielding(): AbortSignal {
+    return this.#asked.signal
+  }
+
+  /** Time that a call to the outside may still take. */
+  msForCalls(): number {
+    return Math.max(0, this.#endsAtMs - this.#clock.monotonicMs() - CALL_MARGIN_MS)
+  }
+
+  /** Runs one call to the outside with a signal that ends it before the lease does. */
+  async call<T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const held = AbortSignal.any([signal, this.signal])
+    return withinTime({ clock: this.#clock, ms: this.msForCalls(), signal: held }, work)
+  }
+
+  /** True while writes and effects are still ours to make. */
+  holds(): boolean {
+    if (!this.#lost && this.#clock.monotonicMs() >= this.#endsAtMs) this.#lose()
+    return !this.#lost
+  }
+
+  /** Renews until `signal` aborts or the lease is lost. */
+  async keep(signal: AbortSignal): Promise<void> {
+    const underWay = new Set<Promise<boolean>>()
+    let restMs = RENEW_EVERY_MS
+    while (!signal.aborted && this.holds()) {
+      await this.#clock.sleep(restMs, AbortSignal.any([signal, this.signal]))
+      // Paused meanwhile: what it knows is as old as its lease, and neither is worth keeping.
+      if (signal.aborted || !this.holds()) break
+      const renewal = this.#renew().finally(() => underWay.delete(renewal))
+      underWay.add(renewal)
+      restMs = (await this.#inTime(renewal)) ? RENEW_EVERY_MS : RENEW_AGAIN_MS
+    }
+    await Promise.all(underWay)
+  }
+
+  /** False: it failed, or has no answer yet. */
+  async #inTime(renewal: Promise<boolean>): Promise<boolean> {
+    const done = new AbortController()
+    const late = this.#clock.sleep(RENEW_MAX_MS, AbortSignal.any([done.signal, this.signal]))
+    const isDone = await Promise.race([renewal, late.then(() => false)])
+    done.abort()
+    await late
+    return isDone
+  }
+
+  async release(): Promise<void> {
+    await this.#store.releaseLease({
+      holder: this.#holder,
+      fence: this.fence,
+      now: this.#clock.now(),
+      notes: this.#notes(),
+    })
+  }
+
+  /** False: nothing is known of it. */
+  async #renew(): Promise<boolean> {
+    const sentAtMs = this.#clock.monotonicMs()
+    const request = { holder: this.#holder, fence: this.fence, now: this.#clock.now(), ttlMs: LEASE_TTL_MS }
+    try {
+      const lease = await this.#store.renewLease({ ...request, notes: this.#notes() })
+      if (lease === null) this.#lose()
+      else {
+        this.#endsAtMs = Math.max(this.#endsAtMs, sentAtMs + LEASE_TTL_MS)
+        if (lease.yieldTo !== null) this.#asked.abort()
+      }
+      return true
+    } catch (cause) {
+      this.#log.warn('lease.renewal-failed', { cause })
+      this.holds()
+      return false
+    }
+  }
+
+  #lose(): void {
+    if (this.#lost) return
+    this.#lost = true
+    this.#log.warn('lease.lost', { fence: this.fence })
+    this.#over.abort()
+  }
+}

@@ -1,0 +1,139 @@
+import { type EpochMs, isOffered, type Lease } from '../../model/index.ts'
+import {
+  judgeTick,
+  mayLookOnly,
+  type PresenceRule,
+  staysInQuiet,
+  type TickFacts,
+  ungranted,
+} from '../../plan/index.ts'
+import type { DemandSource } from '../../ports/index.ts'
+import { type ControlLoopEnd, takeLease, workUnderLease } from './run-under-lease.ts'
+import type { Hub } from '../hub-ports.ts'
+import { failing, stateAfter } from '../source/publish-status.ts'
+import { withinTime } from '../../concurrency/task-group.ts'
+
+/** How often a waiting tick looks at the lease. */
+const LEASE_LOOK_MS = 500
+/** No tick waits longer: the next one is there by then. */
+const WAIT_MAX_MS = 90_000
+/** A source that has not answered one look by then is looked at again by the next tick. */
+const LOOK_MAX_MS = 15_000
+
+export interface Tick {
+  /** Unlike that of any other invocation, repeats of this one included. */
+  readonly holder: string
+  readonly build: string
+  /** When the schedule meant it to run. */
+  readonly dueAt: EpochMs
+  readonly rule: PresenceRule
+  /** How long it may work, from now on; the lease is handed over by then. */
+  readonly workMs: number
+  /** Aborts: end at once, whatever is under way. */
+  readonly stop: AbortSignal
+}
+
+/** `held`: somebody else cares. `idle`: nobody needs to. */
+export type TickEnd = ControlLoopEnd | 'held' | 'idle'
+
+/**
+ * One tick of a schedule: sees to it that there is one planner, and is that planner if need be. Ticks may overlap, come
+ * late, twice or not at all, and may be killed at any await.
+ */
+export async function runTick(hub: Hub, tick: Tick): Promise<TickEnd> {
+  const { clock } = hub
+  const startedAtMs = clock.monotonicMs()
+  const waitUntilMs = startedAtMs + Math.min(WAIT_MAX_MS, tick.workMs)
+  for (;;) {
+    const lease = await hub.store.readLease()
+    const facts = { now: clock.now(), build: tick.build, dueAt: tick.dueAt }
+    const verdict = judgeTick(lease, facts)
+    if (verdict === 'leave') return 'held'
+    if (verdict === 'take') {
+      const end = await serve(hub, tick, lease, facts, startedAtMs + tick.workMs)
+      if (end !== 'not-leader') return end
+    } else if (verdict === 'ask' && lease !== null) {
+      hub.log.info('lease.yield-asked', { holder: lease.holder, build: tick.build })
+      await hub.store.requestYield({ holder: lease.holder, build: tick.build })
+    }
+    if (tick.stop.aborted || clock.monotonicMs() >= waitUntilMs) return 'held'
+    await clock.sleep(LEASE_LOOK_MS, tick.stop)
+  }
+}
+
+/** `not-leader`: another one was faster. */
+async function serve(
+  hub: Hub,
+  tick: Tick,
+  lease: Lease | null,
+  facts: TickFacts,
+  handOverAtMs: number,
+): Promise<TickEnd> {
+  await hub.templatesInForce.refresh()
+  const keepsWarm = hub.templates().some(({ targetConcurrency }) => targetConcurrency > 0)
+  if (!keepsWarm && mayLookOnly(lease, facts, tick.rule) && !(await isWorkWaiting(hub, tick.stop)))
+    return 'idle'
+  const { clock } = hub
+  const handOverAt = clock.now() + Math.floor(handOverAtMs - clock.monotonicMs())
+  const taken = await takeLease(hub, tick, handOverAt)
+  if (taken === null) return 'not-leader'
+  const turn = {
+    handOverAtMs,
+    staysInQuiet: (lastWorkAt: EpochMs, now: EpochMs) => staysInQuiet(tick.rule, lastWorkAt, now),
+  }
+  const run = { ...tick, drain: NEVER, stayUntil: 'handed-over' } as const
+  // A hub that was never run before has just been set up.
+  const { lastWorkAt } = taken.lease.notes
+  return workUnderLease(hub, run, taken, turn, lastWorkAt === 0 ? clock.now() : lastWorkAt)
+}
+
+const NEVER = new AbortController().signal
+
+/**
+ * Asks every source whether a job waits, and for none: such a poll has no effect, so it takes no lease. A source that
+ * fails is told of, and looked at again by the next tick.
+ */
+async function isWorkWaiting(hub: Hub, stop: AbortSignal): Promise<boolean> {
+  const { clock, log } = hub
+  // L8: all have ended before one that failed is told of.
+  const looked = await withinTime({ clock, ms: LOOK_MAX_MS, signal: stop }, (signal) =>
+    Promise.allSettled(hub.sources.map((source) => lookAt(hub, source, signal))),
+  )
+  const looks = looked.map((look) => {
+    if (look.status === 'rejected') throw look.reason
+    return look.value
+  })
+  const sourcesFailing = looks.filter(({ failed }) => failed).length
+  const waiting = looks.reduce((sum, look) => sum + look.waiting, 0)
+  if (waiting === 0) log.info('loop.alive', { working: false, waiting, running: 0, lagMs: 0, sourcesFailing })
+  return waiting > 0
+}
+
+async function lookAt(
+  hub: Hub,
+  source: DemandSource,
+  signal: AbortSignal,
+): Promise<{ waiting: number; failed: boolean }> {
+  const { problem } = hub.templatesInForce
+  const status = { source: source.id, checkedAt: hub.clock.now(), waiting: [], refusals: [] }
+  if (problem !== null) {
+    await hub.store.putSourceStatus({ ...status, state: failing(problem.code, problem.message) })
+    return { waiting: 0, failed: true }
+  }
+  try {
+    await source.authenticate(signal)
+    const capacity = hub
+      .templates()
+      .filter((template) => isOffered(template, source.id))
+      .map(({ key, labels }) => ({ template: key, labels, available: 0, starting: 0, running: 0 }))
+    const answer = await source.poll({ capacity, maxReservations: 0, waitSeconds: 0 }, signal)
+    const waiting = answer.waiting.reduce((sum, jobs) => sum + ungranted(jobs), 0)
+    if (waiting === 0) await hub.store.putSourceStatus({ ...status, state: { kind: 'ok' } })
+    return { waiting, failed: false }
+  } catch (thrown) {
+    const state = stateAfter(thrown)
+    hub.log.warn('source.poll-failed', { source: source.id, ...state })
+    await hub.store.putSourceStatus({ ...status, state })
+    return { waiting: 0, failed: true }
+  }
+}

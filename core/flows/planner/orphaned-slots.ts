@@ -1,0 +1,74 @@
+import {
+  type GoneRunner,
+  type Host,
+  type Runner,
+  type RunnerId,
+  type Slot,
+  sourceId,
+} from '../../model/index.ts'
+import type { Clock, FleetStore, Log } from '../../ports/index.ts'
+import type { FleetView } from './fleet-cache.ts'
+
+/** Ends of runners that no agent ever had: nobody else will free their slots. */
+const UNLAUNCHED_CODES: ReadonlySet<GoneRunner['code']> = new Set([
+  'reservation-expired',
+  'mint-refused',
+  'mint-unknown',
+  'never-arrived',
+  'launch-too-large',
+  'hub-restarted',
+  'orphaned-slot',
+])
+
+/** Which source a slot was for is not in the slot. */
+const UNKNOWN_SOURCE = sourceId('unknown')
+
+/** The slots of a host that nobody will free. A runner that can't be read may well live: unknown is not absent. */
+export function orphansOf(view: FleetView, host: Host): readonly RunnerId[] {
+  return [...host.slots.keys()].filter((id) => !view.isUnreadable(id) && isOrphan(view.runner(id)))
+}
+
+/** True of a slot's runner when no agent will ever free that slot; undefined = there is no such runner. */
+function isOrphan(runner: Runner | undefined): boolean {
+  return runner === undefined || (runner.state === 'gone' && UNLAUNCHED_CODES.has(runner.code))
+}
+
+/**
+ * Frees a slot that nobody else will. A tombstone is written first, so that a writer that was paused since its claim
+ * can't bring the runner to life. Resolves with the runner when it turns out to be there after all.
+ */
+export async function freeOrphan(
+  { store, clock, log }: { store: FleetStore; clock: Clock; log: Log },
+  host: Host,
+  id: RunnerId,
+): Promise<Runner | null> {
+  const slot = host.slots.get(id)
+  if (slot === undefined) return null
+  const now = clock.now()
+  const known =
+    (await store.getRunner(host.id, id)) ?? (await store.putRunner(tombstoneOf(host, id, slot, now), now))
+  if (known !== null && !isOrphan(known)) return known
+  log.warn('slot.orphan-freed', { host: host.id, runner: id })
+  await store.freeSlot({ host: host.id, runner: id, now })
+  return null
+}
+
+function tombstoneOf(host: Host, id: RunnerId, slot: Slot, now: number): GoneRunner {
+  return {
+    state: 'gone',
+    id,
+    ...slot,
+    host: host.id,
+    source: UNKNOWN_SOURCE,
+    labels: [],
+    reservation: null,
+    reservedAt: now,
+    stop: null,
+    outcome: 'failed',
+    code: 'orphaned-slot',
+    reason: 'Its slot was claimed, but the hub stopped before it wrote the runner down.',
+    exitCode: null,
+    startedAt: null,
+    goneAt: now,
+  }
+}

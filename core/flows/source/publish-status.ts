@@ -1,0 +1,61 @@
+import { clip, type SourceState, type SourceStatus, STATUS_ENTRIES_MAX } from '../../model/index.ts'
+import { oldestFirst, sayRefusal } from '../../plan/index.ts'
+import { SecretMissing, SourceError } from '../../ports/index.ts'
+import type { Loop } from '../planner/planner.ts'
+import type { SourceDesk } from '../planner/source-state.ts'
+
+/** A status that changed is written this soon. */
+const TELL_EVERY_MS = 10_000
+/** And one that stays the same this often, so that its age tells whether anybody still looks. */
+const TELL_AGAIN_MS = 60_000
+/** A message or refusal is a sentence or two. */
+const TEXT_MAX_CHARACTERS = 1_000
+
+/** Writes down how a source stands, for whoever asks. */
+export async function tellStatus(loop: Loop, desk: SourceDesk, signal: AbortSignal): Promise<void> {
+  const { store, clock } = loop.hub
+  let told = ''
+  let toldAtMs = -Infinity
+  while (!signal.aborted && loop.lease.holds()) {
+    const status = statusOf(loop, desk)
+    const text = JSON.stringify({ ...status, checkedAt: 0 })
+    const isNews = status !== null && (text !== told || clock.monotonicMs() - toldAtMs >= TELL_AGAIN_MS)
+    if (status !== null && isNews) {
+      await store.putSourceStatus(status)
+      told = text
+      toldAtMs = clock.monotonicMs()
+    }
+    // The first answer is told as soon as it is there: a short visit has no more than that.
+    await clock.sleep(status === null ? FIRST_LOOK_MS : TELL_EVERY_MS, signal)
+  }
+}
+
+const FIRST_LOOK_MS = 250
+
+function statusOf({ hub }: Loop, desk: SourceDesk): SourceStatus | null {
+  const state = desk.stateAt(hub.clock.monotonicMs())
+  const { waiting } = desk
+  if (state === null) return null
+  return {
+    source: desk.id,
+    checkedAt: hub.clock.now(),
+    state,
+    waiting: oldestFirst(waiting).slice(0, STATUS_ENTRIES_MAX),
+    refusals: desk.refusals.slice(0, STATUS_ENTRIES_MAX).map((refusal) => ({
+      labels: refusal.labels,
+      count: refusal.count,
+      text: clip(sayRefusal(refusal), TEXT_MAX_CHARACTERS),
+    })),
+  }
+}
+
+/** How a source stands whose call failed. Throws what is no failure of a source. */
+export function stateAfter(thrown: unknown): SourceState {
+  if (thrown instanceof SecretMissing) return { kind: 'secret-missing', parameter: thrown.parameter }
+  if (thrown instanceof SourceError) return failing(thrown.kind, thrown.message)
+  throw thrown
+}
+
+export function failing(code: string, message: string): SourceState {
+  return { kind: 'failing', code, message: clip(message, TEXT_MAX_CHARACTERS) }
+}

@@ -1,0 +1,120 @@
+import type { ObservedRunner, RunnerReport } from '../../model/index.ts'
+import { SourceError } from '../../ports/index.ts'
+import type { Loop } from '../planner/planner.ts'
+import { orderStop } from './poll.ts'
+import type { SourceDesk } from '../planner/source-state.ts'
+import { failing } from './publish-status.ts'
+
+/** After a failed report; doubles up to the ceiling. */
+const RETRY_FIRST_MS = 1_000
+const RETRY_MAX_MS = 30_000
+/** A source writes off runners that it has not heard of for 120 s: four chances before that. */
+const REPEAT_EVERY_MS = 30_000
+const RECONCILE_EVERY_MS = 30_000
+/** Fresh readings that must agree before a runner counts as never registered. */
+const UNREGISTERED_READINGS = 2
+
+/** Tells one source what happens to its runners: changes at once, all live ones again well inside its patience. */
+export async function reportToSource(loop: Loop, desk: SourceDesk, signal: AbortSignal): Promise<void> {
+  const { clock } = loop.hub
+  let repeatAtMs = clock.monotonicMs() + REPEAT_EVERY_MS
+  let failures = 0
+  while (!signal.aborted && loop.lease.holds()) {
+    if (clock.monotonicMs() >= repeatAtMs) {
+      repeatLive(loop, desk)
+      repeatAtMs = clock.monotonicMs() + REPEAT_EVERY_MS
+    }
+    const flushed = await flushReports(loop, desk, signal)
+    failures = flushed.kind === 'told' ? 0 : failures + 1
+    const pauseMs =
+      failures === 0
+        ? desk.limits.reportIntervalMs
+        : Math.min(RETRY_FIRST_MS * 2 ** (failures - 1), RETRY_MAX_MS)
+    await clock.sleep(Math.max(pauseMs, flushed.retryAfterMs), signal)
+  }
+}
+
+export interface Flushed {
+  /** `told`: everything that was on the desk has reached the source. `refused`: it will not listen to our token. */
+  readonly kind: 'told' | 'later' | 'refused'
+  /** As long as the source asks to be left alone. */
+  readonly retryAfterMs: number
+}
+
+export async function flushReports(loop: Loop, desk: SourceDesk, signal: AbortSignal): Promise<Flushed> {
+  const batch = [...desk.reports.values()]
+  if (batch.length === 0) return { kind: 'told', retryAfterMs: 0 }
+  try {
+    await loop.lease.call(signal, (guarded) => desk.source.report(batch, guarded))
+  } catch (thrown) {
+    if (!(thrown instanceof SourceError)) throw thrown
+    const { kind, message, retryAfterMs } = thrown
+    if (!signal.aborted) {
+      loop.hub.log.warn('source.report-failed', { source: desk.id, kind, message })
+      desk.noteTelling('report', failing(kind, message), loop.hub.clock.monotonicMs())
+    }
+    return { kind: kind === 'unauthorized' ? 'refused' : 'later', retryAfterMs: retryAfterMs ?? 0 }
+  }
+  desk.noteTelling('report', null, loop.hub.clock.monotonicMs())
+  for (const report of batch) settleReport(desk, report)
+  return { kind: 'told', retryAfterMs: 0 }
+}
+
+function settleReport(desk: SourceDesk, report: RunnerReport): void {
+  if (desk.reports.get(report.id) !== report) return
+  desk.reports.delete(report.id)
+  desk.unreportedEnds.delete(report.id)
+}
+
+function repeatLive(loop: Loop, desk: SourceDesk): void {
+  for (const runner of loop.view.liveRunners()) if (runner.source === desk.id) loop.report(runner)
+}
+
+/** Compares the full set of live runners with what the source thinks of them. */
+export async function reconcileWithSource(loop: Loop, desk: SourceDesk, signal: AbortSignal): Promise<void> {
+  const { clock, log } = loop.hub
+  while (!signal.aborted && loop.lease.holds()) {
+    await clock.sleep(RECONCILE_EVERY_MS, signal)
+    if (signal.aborted) return
+    // A runner left out of the set is written off: better no comparison than one with a part of it.
+    if (!loop.view.isComplete) continue
+    const observed = [...loop.view.liveRunners()]
+      .filter((runner) => runner.source === desk.id)
+      .map(({ id }) => id)
+    try {
+      const rows = await loop.lease.call(signal, (guarded) => desk.source.reconcile(observed, guarded))
+      desk.noteTelling('reconcile', null, clock.monotonicMs())
+      for (const row of rows) await judge(loop, desk, row)
+      forgetEnded(loop, desk)
+    } catch (thrown) {
+      if (!(thrown instanceof SourceError)) throw thrown
+      if (signal.aborted) return
+      const { kind, message } = thrown
+      log.error('source.reconcile-failed', { source: desk.id, kind, message })
+      desk.noteTelling('reconcile', failing(kind, message), clock.monotonicMs())
+    }
+  }
+}
+
+function forgetEnded(loop: Loop, desk: SourceDesk): void {
+  for (const id of desk.unregistered.keys())
+    if (loop.view.runner(id)?.state !== 'running') desk.unregistered.delete(id)
+}
+
+/** Ends a runner only on a cancellation, on two readings without a registration, or when no job could be bound to it. */
+async function judge(loop: Loop, desk: SourceDesk, row: ObservedRunner): Promise<void> {
+  const runner = loop.view.runner(row.id)
+  if (runner?.state !== 'running' || runner.stop !== null) return
+  if (row.cancellationRequested) return orderStop(loop, row.id, 'canceled')
+  if (row.ended && !row.jobBound) return orderStop(loop, row.id, 'source-ended')
+  const overdue = loop.now - runner.startedAt > desk.limits.registrationDeadlineMs
+  if (row.registered || !overdue) {
+    desk.unregistered.delete(row.id)
+    return
+  }
+  const readings = (desk.unregistered.get(row.id) ?? 0) + 1
+  desk.unregistered.set(row.id, readings)
+  if (readings < UNREGISTERED_READINGS) return
+  desk.unregistered.delete(row.id)
+  await orderStop(loop, row.id, 'never-registered')
+}

@@ -1,0 +1,152 @@
+import {
+  FINISHED_TOMBSTONE_MS,
+  type Fleet,
+  type GoneRunner,
+  type Host,
+  type HostLiveness,
+  type RunnerId,
+  TOMBSTONE_MS,
+} from '../../model/index.ts'
+import type { Clock, FleetStore, Log } from '../../ports/index.ts'
+import { endAgentSession } from '../agent/agent-session.ts'
+import { countHosts } from '../planner/count-hosts.ts'
+import { freeOrphan } from '../planner/orphaned-slots.ts'
+import { REPORT_AGAIN_MS } from '../leadership/take-over.ts'
+import { forEachLimited, WRITES_AT_ONCE } from '../../concurrency/task-group.ts'
+import { unlessUnreadable } from '../skip-unreadable.ts'
+
+/** A host offline for longer than most outages is gone for good; its runners are written off. */
+export const HOST_DEAD_AFTER_MS = 30 * 60_000
+/** A session notes its first sign of life right after its beginning. */
+const FIRST_SIGN_MAX_MS = 30_000
+/** Enough to keep up with any rate at which runners end, small enough for one short invocation. */
+const REMOVALS_PER_SWEEP = 500
+
+export interface SweepPorts {
+  readonly store: FleetStore
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/** Finds what nobody reports: hosts that fell silent, hosts that are gone, records past their time. */
+export async function sweep(ports: SweepPorts): Promise<void> {
+  const { store, clock, log } = ports
+  const fleet = await store.readFleet()
+  const now = clock.now()
+  const liveness = new Map(fleet.liveness.map((entry) => [entry.host, entry]))
+  const failures: unknown[] = []
+  const attempt = async (work: Promise<void>): Promise<void> => {
+    await work.catch((thrown: unknown) => failures.push(thrown))
+  }
+  // Whose sign of life can't be read has not fallen silent for that.
+  const unknown = new Set(fleet.unreadable.filter(({ runner }) => runner === null).map(({ host }) => host))
+  for (const host of fleet.hosts)
+    if (!unknown.has(host.id)) await attempt(sweepHost(ports, host, liveness.get(host.id), now))
+  await attempt(writeOffHomeless(ports, fleet, now))
+  const violations = [...audit(fleet.hosts)]
+  for (const violation of violations) log.error('audit.violation', violation)
+  for (const item of fleet.unreadable) log.error('store.item-unreadable', { ...item })
+  const forgotten = await forgetFinished(ports, fleet, now)
+  const limit = REMOVALS_PER_SWEEP - forgotten
+  const removed = forgotten + (await store.removeExpired({ before: now - TOMBSTONE_MS, limit }))
+  log.info('sweep.done', {
+    ...countHosts(fleet.hosts),
+    violations: violations.length + fleet.unreadable.length,
+    removed,
+    failures: failures.length,
+  })
+  // L14: what went wrong with one host has held up nothing else.
+  if (failures.length > 0) throw failures[0]
+}
+
+async function sweepHost(
+  ports: SweepPorts,
+  host: Host,
+  liveness: HostLiveness | undefined,
+  now: number,
+): Promise<void> {
+  // What an older session was expected by says nothing of one that has just begun.
+  const expectedBy =
+    liveness?.epoch === host.epoch ? liveness.expectedBy : host.stateSince + FIRST_SIGN_MAX_MS
+  if (host.connection !== null && expectedBy < now) {
+    ports.log.warn('host.silent', { host: host.id, expectedBy })
+    await endAgentSession(ports, { host: host.id, connection: host.connection })
+  } else if (host.state === 'offline' && now - host.stateSince > HOST_DEAD_AFTER_MS) {
+    await bury(ports, host)
+  } else if (host.state === 'dead' && host.slots.size > 0) await writeOff(ports, host, now)
+}
+
+async function bury(ports: SweepPorts, host: Host): Promise<void> {
+  const { store, clock, log } = ports
+  const now = clock.now()
+  if (!(await store.declareDead({ host: host.id, revision: host.revision, now }))) return
+  log.error('host.dead', { host: host.id, offlineSince: host.stateSince })
+  await writeOff(ports, host, now)
+}
+
+/** Runners first, slots after: a slot is never free while its runner may still be thought alive. */
+async function writeOff(ports: SweepPorts, host: Host, now: number): Promise<void> {
+  const { store } = ports
+  // E3: it may come back between any two of these writes, as many hosts do when an outage ends.
+  const isDead = async (): Promise<boolean> => (await store.getHost(host.id))?.state === 'dead'
+  if (!(await isDead())) return
+  const reason = `Host ${host.id} was declared dead.`
+  const ending = { outcome: 'lost', code: 'host-dead', reason, exitCode: null } as const
+  await forEachLimited((await store.listLiveRunners(host.id)).runners, WRITES_AT_ONCE, async ({ id }) => {
+    if (await isDead()) await store.endRunner({ host: host.id, id, ending, now })
+  })
+  const free = async (id: RunnerId): Promise<void> => {
+    const there = await freeOrphan(ports, host, id)
+    if (there?.state === 'gone') await store.freeSlot({ host: host.id, runner: id, only: 'dead', now })
+  }
+  await forEachLimited(host.slots.keys(), WRITES_AT_ONCE, (id) => unlessUnreadable(ports.log, () => free(id)))
+}
+
+/** H8: runners of a host that was removed, also if it was added again since: nobody else looks after them any more. */
+async function writeOffHomeless({ store, log }: SweepPorts, fleet: Fleet, now: number): Promise<void> {
+  const used = fleet.hosts.filter(({ state }) => state !== 'new')
+  const known = new Set([...used.map(({ id }) => id), ...fleet.unreadable.map(({ host }) => host)])
+  const homeless = fleet.runners.filter((runner) => runner.state !== 'gone' && !known.has(runner.host))
+  await forEachLimited(homeless, WRITES_AT_ONCE, async ({ host, id }) => {
+    // It may have been added, or have connected, since.
+    if (((await store.getHost(host))?.state ?? 'new') !== 'new') return
+    const reason = `Host ${host} was removed.`
+    log.warn('runner.homeless', { runner: id, host })
+    const ending = { outcome: 'lost', code: 'host-removed', reason, exitCode: null } as const
+    await store.endRunner({ host, id, ending, now })
+  })
+}
+
+/** Removes what the ends of most jobs leave, so that a reading of the fleet doesn't grow with a day of them. */
+async function forgetFinished({ store }: SweepPorts, fleet: Fleet, now: number): Promise<number> {
+  const upTo = (await store.readLease())?.notes.reportedUpTo ?? {}
+  // Without its record, a slot that is still held would look like one that nobody will free.
+  const held = new Set(fleet.hosts.flatMap(({ slots }) => [...slots.keys()]))
+  const isOld = ({ source, goneAt }: GoneRunner): boolean =>
+    goneAt < Math.min(now - FINISHED_TOMBSTONE_MS, (upTo[source] ?? 0) - REPORT_AGAIN_MS)
+  const old = fleet.runners.filter(
+    (one) => one.state === 'gone' && one.outcome === 'finished' && !held.has(one.id) && isOld(one),
+  )
+  const some = old.slice(0, REMOVALS_PER_SWEEP)
+  await forEachLimited(some, WRITES_AT_ONCE, ({ host, id }) => store.forgetRunner({ host, id }))
+  return some.length
+}
+
+/** Invariant 3, looked at from outside: no host holds more than it has. */
+function* audit(hosts: readonly Host[]): Generator<Readonly<Record<string, unknown>>> {
+  for (const host of hosts) {
+    let cpuMillis = 0
+    let memoryMib = 0
+    for (const slot of host.slots.values()) {
+      cpuMillis += slot.cpuMillis
+      memoryMib += slot.memoryMib
+    }
+    const { capacity } = host
+    if (
+      host.slots.size > capacity.runners ||
+      cpuMillis > capacity.cpuMillis ||
+      memoryMib > capacity.memoryMib
+    )
+      yield { invariant: 3, host: host.id, slots: host.slots.size, cpuMillis, memoryMib, capacity }
+  }
+}

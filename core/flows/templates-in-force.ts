@@ -1,0 +1,99 @@
+import { type EpochMs, isItemCorrupt, messageOf, type Template } from '../model/index.ts'
+import type { Clock, FleetStore, Log } from '../ports/index.ts'
+
+/** What to say while there is nothing to plan with. */
+export interface TemplatesProblem {
+  readonly code: 'templates-missing' | 'templates-unreadable'
+  readonly message: string
+}
+
+const MISSING: TemplatesProblem = {
+  code: 'templates-missing',
+  message: 'The hub has no templates yet. Store them with `slipway templates apply FILE`.',
+}
+
+/** What a planner plans with. */
+export interface TemplatesInForce {
+  readonly templates: readonly Template[]
+  /** Why there are none that could be planned with; null = there are. */
+  readonly problem: TemplatesProblem | null
+  /** Looks again. True: they have changed. */
+  refresh(): Promise<boolean>
+}
+
+/** Templates that stay as they are for as long as the process lives. */
+export function fixedTemplates(templates: readonly Template[]): TemplatesInForce {
+  return { templates, problem: null, refresh: async () => false }
+}
+
+type TemplateStore = Pick<FleetStore, 'readTemplates' | 'readTemplatesVersion'>
+
+/** The templates in force, as the store last said: a look costs one small read while nothing has changed. */
+export class TemplateShelf implements TemplatesInForce {
+  readonly #store: TemplateStore
+  readonly #clock: Clock
+  readonly #log: Log
+  #version: number | null = null
+  #templates: readonly Template[] = []
+  #problem: TemplatesProblem | null = MISSING
+  #read: { readonly at: EpochMs; readonly atMs: number } | null = null
+
+  constructor({ store, clock, log }: { store: TemplateStore; clock: Clock; log: Log }) {
+    this.#store = store
+    this.#clock = clock
+    this.#log = log
+  }
+
+  get templates(): readonly Template[] {
+    return this.#templates
+  }
+
+  get problem(): TemplatesProblem | null {
+    return this.#problem
+  }
+
+  /** Looks again unless that was done within `withinMs`. True: they have changed. */
+  async refresh(withinMs = 0): Promise<boolean> {
+    if (this.#ageMs() < withinMs) return false
+    try {
+      const version = await this.#store.readTemplatesVersion()
+      const changed = version !== this.#version
+      if (changed) await this.#take(version)
+      this.#stamp()
+      return changed
+    } catch (thrown) {
+      if (!isItemCorrupt(thrown)) throw thrown
+      return this.#cannotRead(thrown)
+    }
+  }
+
+  #stamp(): void {
+    this.#read = { at: this.#clock.now(), atMs: this.#clock.monotonicMs() }
+  }
+
+  /** The longer of both clocks: the monotonic one may stand still while a function is frozen (L9). */
+  #ageMs(): number {
+    if (this.#read === null) return Infinity
+    return Math.max(this.#clock.now() - this.#read.at, this.#clock.monotonicMs() - this.#read.atMs)
+  }
+
+  async #take(version: number): Promise<void> {
+    const current = version === 0 ? null : await this.#store.readTemplates()
+    this.#version = current?.version ?? 0
+    this.#templates = current?.templates ?? []
+    this.#problem = current === null ? MISSING : null
+    this.#log.info('templates.in-force', { version: this.#version, templates: this.#templates.length })
+  }
+
+  /** L14: nothing is planned with templates that may not be the ones in force. */
+  #cannotRead(thrown: unknown): boolean {
+    const message = `The templates in force can't be read: ${messageOf(thrown)} Store them anew with \`slipway templates apply FILE\`.`
+    const changed = this.#problem?.message !== message
+    if (changed) this.#log.error('templates.unreadable', { message })
+    this.#version = null
+    this.#templates = []
+    this.#problem = { code: 'templates-unreadable', message }
+    this.#stamp()
+    return changed
+  }
+}

@@ -1,0 +1,106 @@
+import {
+  type HostId,
+  isOffered,
+  type Refusal,
+  type Reservation,
+  type SourceId,
+  type Template,
+  type TemplateKey,
+} from '../../model/index.ts'
+import { matchingTemplates } from '../placement/match-templates.ts'
+import { JobPlacer } from '../placement/job-placer.ts'
+import { PromisedSlots } from '../placement/promised-slots.ts'
+import { Rooms } from '../placement/free-capacity.ts'
+import type { Hold, World } from '../world.ts'
+
+/** One granted unit and where it goes. A warm runner has no reservation. */
+export interface PlannedRunner {
+  readonly source: SourceId
+  readonly reservation: Reservation | null
+  readonly template: Template
+  readonly host: HostId
+}
+
+export interface ClaimPlan {
+  readonly runners: readonly PlannedRunner[]
+  /** Granted units that nothing can hold now; they fall back to the source when their reservation ends. */
+  readonly refusals: readonly Refusal[]
+  readonly lastHost: ReadonlyMap<TemplateKey, HostId>
+}
+
+/**
+ * Pairs granted units with hosts. `holds` is room promised to open polls of other sources; `promised` is what the ask
+ * of the poll that granted these units held: there they go first, for placed anew, in the order of the grants, they
+ * might not fit as they did when they were asked for.
+ */
+export function planClaims(
+  world: World,
+  source: SourceId,
+  reservations: readonly Reservation[],
+  holds: readonly Hold[],
+  promised: readonly Hold[] = [],
+): ClaimPlan {
+  const rooms = new Rooms(world, holds)
+  const placer = new JobPlacer(rooms, world.templates)
+  const kept = keepPromises(world, source, reservations, holds, promised)
+  const runners = kept.runners.filter(({ template, host }) => rooms.placeOn(template, host))
+  const refusals: Refusal[] = []
+  for (const { reservation, count } of kept.rest) {
+    const placed = placer.placeUpTo(count, source, reservation.labels)
+    for (const placement of placed) runners.push({ source, reservation, ...placement })
+    if (placed.length === count) continue
+    const { labels } = reservation
+    refusals.push({ source, labels, count: count - placed.length, reason: placer.explain(source, labels) })
+  }
+  return { runners, refusals, lastHost: rooms.lastHost }
+}
+
+/** Units on the slots that were promised for them and are still to be had; the rest is to be placed anew. */
+function keepPromises(
+  world: World,
+  source: SourceId,
+  reservations: readonly Reservation[],
+  holds: readonly Hold[],
+  promised: readonly Hold[],
+): { runners: readonly PlannedRunner[]; rest: readonly { reservation: Reservation; count: number }[] } {
+  const templates = new Map(world.templates.map((template) => [template.key, template]))
+  const rooms = new Rooms(world, holds)
+  const standing = promised.filter(({ host, slot }) => {
+    const template = templates.get(slot.template)
+    return template !== undefined && rooms.placeOn(template, host)
+  })
+  const choices = new Map(
+    reservations.map((reservation) => [
+      reservation,
+      matchingTemplates(world.templates, source, reservation.labels),
+    ]),
+  )
+  const slots = new PromisedSlots(standing, (reservation) => choices.get(reservation) ?? [])
+  const rest = reservations.map((reservation) => ({
+    reservation,
+    count: reservation.count - slots.give(reservation),
+  }))
+  const runners = [...slots.given()].flatMap(({ reservation, template: key, host }): PlannedRunner | [] => {
+    const template = templates.get(key)
+    return template === undefined ? [] : { source, reservation, template, host }
+  })
+  return { runners, rest: rest.filter(({ count }) => count > 0) }
+}
+
+/** Runners to start with nobody waiting, so that each template keeps its target of live ones. */
+export function planWarm(world: World, source: SourceId, holds: readonly Hold[]): ClaimPlan {
+  const rooms = new Rooms(world, holds)
+  const claiming = Map.groupBy(world.claiming ?? [], ({ slot }) => slot.template)
+  const runners: PlannedRunner[] = []
+  for (const template of world.templates) {
+    if (!isOffered(template, source)) continue
+    const { starting, running } = world.live.get(template.key) ?? { starting: 0, running: 0 }
+    const live = starting + running + (claiming.get(template.key)?.length ?? 0)
+    for (let count = live; count < template.targetConcurrency; count += 1) {
+      const host = rooms.place(template)
+      if (host === null) break
+      runners.push({ source, reservation: null, template, host })
+    }
+  }
+  return { runners, refusals: [], lastHost: rooms.lastHost }
+}

@@ -1,0 +1,34 @@
+import type { Refusal, SourceId, WaitingJobs } from '../../model/index.ts'
+import { JobPlacer } from '../placement/job-placer.ts'
+import { Rooms } from '../placement/free-capacity.ts'
+import { type Hold, oldestFirst, ungranted, type World } from '../world.ts'
+
+/**
+ * Why jobs still wait: each label set that could not be placed, were all of them granted now, oldest first as they
+ * are asked for. A job that would fit if other sources' open polls (`holds`) held no room waits for its share.
+ */
+export function explainWaiting(
+  world: World,
+  source: SourceId,
+  waiting: readonly WaitingJobs[],
+  holds: readonly Hold[],
+): readonly Refusal[] {
+  const shared = new JobPlacer(new Rooms(world, holds), world.templates)
+  const alone = holds.length === 0 ? null : new JobPlacer(new Rooms(world), world.templates)
+  return oldestFirst(waiting).flatMap((jobs): readonly Refusal[] => {
+    const { labels } = jobs
+    const count = ungranted(jobs)
+    const placed = shared.placeUpTo(count, source, labels).length
+    const promisedAway = alone?.placeUpTo(count, source, labels).slice(placed) ?? []
+    const refusals: Refusal[] = []
+    const [first] = promisedAway
+    if (first !== undefined) {
+      const reason = { code: 'waiting-for-share', template: first.template.key } as const
+      refusals.push({ source, labels, count: promisedAway.length, reason })
+    }
+    const rest = count - placed - promisedAway.length
+    if (rest > 0)
+      refusals.push({ source, labels, count: rest, reason: (alone ?? shared).explain(source, labels) })
+    return refusals
+  })
+}

@@ -1,0 +1,108 @@
+import type { EpochMs, Host, HostId, RefusalReason, Template } from '../../model/index.ts'
+import type { HostView } from '../world.ts'
+
+/** What a usable host has too little of for one more runner. */
+export type Lacking = 'cpu' | 'memory' | 'slots' | 'starts'
+
+/** Enough names to know which hosts are meant. */
+const HOSTS_NAMED_MAX = 5
+
+/**
+ * What keeps an assigned host from holding even one more runner of a template, before its room is looked at; null =
+ * nothing does. Ordered from hopeless to hopeful, so that the best of many hosts can be told.
+ */
+export type Obstacle =
+  | { readonly kind: 'too-large'; readonly lacking: 'cpu' | 'memory' }
+  | { readonly kind: 'offline' }
+  | { readonly kind: 'not-accepting'; readonly reason: string }
+  | { readonly kind: 'image-unavailable'; readonly reason: string }
+  | { readonly kind: 'pulling-image' }
+  | { readonly kind: 'backing-off'; readonly until: EpochMs }
+
+const HOPE: Readonly<Record<Obstacle['kind'], number>> = {
+  'too-large': 0,
+  offline: 1,
+  'not-accepting': 2,
+  'image-unavailable': 3,
+  'pulling-image': 4,
+  'backing-off': 5,
+}
+
+export function obstacleOf(template: Template, view: HostView, now: EpochMs): Obstacle | null {
+  const { host } = view
+  const lacking = sizeLacking(template, host)
+  if (lacking !== null) return { kind: 'too-large', lacking }
+  if (!isOnline(view, now)) return { kind: 'offline' }
+  if (!host.accepting) return { kind: 'not-accepting', reason: host.notAcceptingReason ?? 'no reason given' }
+  const image = view.images.get(template.image)
+  if (image?.state === 'failed') return { kind: 'image-unavailable', reason: image.reason }
+  if (image?.state !== 'present') return { kind: 'pulling-image' }
+  const backoff = host.backoffs.get(template.key)
+  if (backoff !== undefined && backoff.until > now) return { kind: 'backing-off', until: backoff.until }
+  return null
+}
+
+/** Whether a host takes runners at all, whatever their template. */
+export function isUsable(view: HostView, now: EpochMs): boolean {
+  return isOnline(view, now) && view.host.accepting
+}
+
+function isOnline({ host, liveness }: HostView, now: EpochMs): boolean {
+  if (host.state !== 'online' || host.connection === null) return false
+  return liveness === null || liveness.expectedBy >= now
+}
+
+/** What a host of this size can never have enough of. One that never connected has not told its size. */
+function sizeLacking({ size }: Template, { state, capacity }: Host): 'cpu' | 'memory' | null {
+  if (state === 'new') return null
+  if (size.cpuMillis > capacity.cpuMillis) return 'cpu'
+  return size.memoryMib > capacity.memoryMib ? 'memory' : null
+}
+
+/** The one reason that a person should hear: that of the host nearest to being usable. */
+export function explainObstacle<Room extends { readonly view: HostView }>(
+  template: Template,
+  assigned: readonly Room[],
+  now: EpochMs,
+  lackingIn: (room: Room) => Lacking | null,
+): RefusalReason {
+  const { key } = template
+  if (assigned.length === 0) return { code: 'no-host-assigned', template: key }
+  let best: Obstacle | null = null
+  const offline: HostId[] = []
+  const lacks = new Set<Lacking>()
+  for (const room of assigned) {
+    const { view } = room
+    const obstacle = obstacleOf(template, view, now)
+    if (obstacle === null) lacks.add(lackingIn(room) ?? 'slots')
+    else if (best === null || isNearer(obstacle, best)) best = obstacle
+    if (obstacle?.kind === 'offline' && offline.length < HOSTS_NAMED_MAX) offline.push(view.host.id)
+  }
+  if (lacks.has('starts')) return { code: 'start-rate', template: key }
+  for (const lacking of ['cpu', 'memory', 'slots'] as const)
+    if (lacks.has(lacking)) return { code: 'no-room', template: key, lacking }
+  return best === null ? { code: 'no-host-assigned', template: key } : reasonOf(template, best, offline)
+}
+
+function isNearer(one: Obstacle, than: Obstacle): boolean {
+  if (one.kind === 'backing-off' && than.kind === 'backing-off') return one.until < than.until
+  return HOPE[one.kind] > HOPE[than.kind]
+}
+
+function reasonOf(template: Template, obstacle: Obstacle, offline: readonly HostId[]): RefusalReason {
+  const { key, image } = template
+  switch (obstacle.kind) {
+    case 'too-large':
+      return { code: 'too-large', template: key, lacking: obstacle.lacking }
+    case 'offline':
+      return { code: 'hosts-offline', template: key, hosts: offline }
+    case 'not-accepting':
+      return { code: 'hosts-not-accepting', template: key, reason: obstacle.reason }
+    case 'image-unavailable':
+      return { code: 'image-unavailable', template: key, image, reason: obstacle.reason }
+    case 'pulling-image':
+      return { code: 'pulling-image', template: key, image }
+    case 'backing-off':
+      return { code: 'backing-off', template: key, until: obstacle.until }
+  }
+}
