@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { unreachable, type HostId, type Secret } from '../core/model/index.ts'
 import type { Clock, Log, Randomness } from '../core/ports/index.ts'
-import type { Engine } from './engine.ts'
+import type { Engine } from './engines/engine.ts'
 import { createDockerEngine, type DockerEngineOptions } from './engines/docker/index.ts'
 import { createProcessEngine, type ProcessEngineOptions } from './engines/process/index.ts'
 import { createAgent, openInstall, type HostCaps, type Retention } from './index.ts'

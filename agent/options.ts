@@ -1,7 +1,7 @@
 import type { HostId, Secret } from '../core/model/index.ts'
 import type { Clock, Log, Randomness } from '../core/ports/index.ts'
-import type { DiskRoom } from './disk.ts'
-import type { Engine } from './engine.ts'
+import type { DiskRoom } from './host/disk.ts'
+import type { Engine } from './engines/engine.ts'
 
 /** What the owner lets this host give at most; what is absent, the machine decides. */
 export interface HostCaps {

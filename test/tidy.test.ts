@@ -47,18 +47,21 @@ const EXAMPLES: Record<FileRuleName, { wrong: Example[]; right: Example[] }> = {
   },
   environment: {
     wrong: [
-      ['agent/hub.ts', 'const a = process.env.HOME'],
-      ['agent/hub.ts', 'const a = process["env"]'],
-      ['agent/hub.ts', 'const { env } = process'],
-      ['agent/hub.ts', "import { env } from 'node:process'"],
-      ['agent/hub.ts', 'const a = `${process.env.HOME}`'],
+      ['agent/hub/hub-client.ts', 'const a = process.env.HOME'],
+      ['agent/hub/hub-client.ts', 'const a = process["env"]'],
+      ['agent/hub/hub-client.ts', 'const { env } = process'],
+      ['agent/hub/hub-client.ts', "import { env } from 'node:process'"],
+      ['agent/hub/hub-client.ts', 'const a = `${process.env.HOME}`'],
     ],
     right: [
       ['agent/main.ts', 'run(process.env)'],
       ['lambdas/tick/env.ts', 'Env.parse(process.env)'],
-      ['agent/hub.ts', '// process.env is read elsewhere\nconst env = { a: 1 }\nconst b = "process.env"'],
       [
-        'agent/hub.ts',
+        'agent/hub/hub-client.ts',
+        '// process.env is read elsewhere\nconst env = { a: 1 }\nconst b = "process.env"',
+      ],
+      [
+        'agent/hub/hub-client.ts',
         "process.environment\nimport { env } from './env.ts'\nimport { exit } from 'node:process'",
       ],
     ],

@@ -7,7 +7,7 @@ import {
   type RunnerId,
   type RunnerOrigin,
 } from '../../core/model/index.ts'
-import type { RunnerSpec } from '../engine.ts'
+import type { RunnerSpec } from './engine.ts'
 
 /** What an engine keeps with a runner, so that an agent that remembers nothing can take it over. No secret is in it. */
 export interface KeptFacts {

@@ -1,4 +1,4 @@
-import type { Engine } from '../../agent/engine.ts'
+import type { Engine } from '../../agent/engines/engine.ts'
 import { messageOf, SlipwayError, type Template } from '../../core/model/index.ts'
 
 /** A first pull of a runner image of some GB over a slow line; longer means that it is stuck. */

@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Engine } from '../../agent/engine.ts'
+import type { Engine } from '../../agent/engines/engine.ts'
 import { checkTemplateCount, type Settings } from '../../config/index.ts'
 import { isAssigned, LOCAL_HOST, type Template } from '../../core/model/index.ts'
 import type { Log } from '../../core/ports/index.ts'

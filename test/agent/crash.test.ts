@@ -2,7 +2,7 @@ import { appendFileSync, cpSync, mkdtempSync, readFileSync, rmSync } from 'node:
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import type { Engine } from '../../agent/engine.ts'
+import type { Engine } from '../../agent/engines/engine.ts'
 import { createAgent } from '../../agent/index.ts'
 import { eventually } from '../support/fast-clock.ts'
 import { newRunner, order, World } from './harness.ts'

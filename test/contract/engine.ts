@@ -6,7 +6,7 @@ import {
   type EngineEvent,
   type EngineRunner,
   type RunnerSpec,
-} from '../../agent/engine.ts'
+} from '../../agent/engines/engine.ts'
 import { newRunnerId, Secret, sourceId, templateKey, type RunnerId } from '../../core/model/index.ts'
 import type { Clock } from '../../core/ports/index.ts'
 

@@ -1,8 +1,8 @@
 // The agent: long engine errors, the deadline of a pull that waits in line, exits seen after a restart of the machine.
 import { expect, it, onTestFinished } from 'vitest'
-import { EngineError, type Engine } from '../../agent/engine.ts'
-import { Images } from '../../agent/images.ts'
-import { createTasks } from '../../agent/tasks.ts'
+import { EngineError, type Engine } from '../../agent/engines/engine.ts'
+import { Images } from '../../agent/host/images.ts'
+import { createTasks } from '../../agent/background-tasks.ts'
 import { World } from '../agent/harness.ts'
 import { recordingLog } from '../adapters/shipfox/support.ts'
 import { eventually, FastClock } from '../support/fast-clock.ts'

@@ -1,7 +1,7 @@
 // Numbers and orders of messages that no well-behaved peer sends.
 import { expect, it } from 'vitest'
-import { Images } from '../../agent/images.ts'
-import { createTasks } from '../../agent/tasks.ts'
+import { Images } from '../../agent/host/images.ts'
+import { createTasks } from '../../agent/background-tasks.ts'
 import { takeAgentMessage } from '../../core/flows/index.ts'
 import { recordingLog } from '../adapters/shipfox/support.ts'
 import { SimClock, SimRandom } from '../sim/sim-clock.ts'

@@ -1,6 +1,6 @@
 // Spellings of a runner's token in what its job printed.
 import { expect, it } from 'vitest'
-import { redact } from '../../agent/black-box.ts'
+import { redact } from '../../agent/runners/crash-report.ts'
 import { Tail } from '../../agent/engines/tail.ts'
 import { Secret } from '../../core/model/index.ts'
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { type EngineSettings, openHost } from '../../agent/main.ts'
 import { createAgent, type HostCaps } from '../../agent/index.ts'
-import { type Engine, EngineError, type RunnerSpec } from '../../agent/engine.ts'
+import { type Engine, EngineError, type RunnerSpec } from '../../agent/engines/engine.ts'
 import { parseSettings, parseTemplates } from '../../config/index.ts'
 import { type HostId, hostId, type HostState, type Secret, sourceId } from '../../core/model/index.ts'
 import type { Log } from '../../core/ports/index.ts'

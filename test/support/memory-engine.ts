@@ -6,7 +6,7 @@ import {
   type EngineFacts,
   type EngineRunner,
   type RunnerSpec,
-} from '../../agent/engine.ts'
+} from '../../agent/engines/engine.ts'
 
 type Call = { readonly method: keyof Engine; readonly runner: RunnerId | null }
 interface Container {

@@ -1,4 +1,4 @@
-import { EngineError } from '../../engine.ts'
+import { EngineError } from '../engine.ts'
 
 /** The version that we know best: the least that Docker 29 accepts, and spoken since Docker 25. */
 const PREFERRED = '1.44'

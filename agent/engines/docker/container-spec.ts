@@ -1,6 +1,6 @@
 import type Docker from 'dockerode'
 import { SlipwayError, type Isolation, type SlotSize } from '../../../core/model/index.ts'
-import { EngineError, type RunnerSpec } from '../../engine.ts'
+import { EngineError, type RunnerSpec } from '../engine.ts'
 import { keptFacts } from '../origin.ts'
 import { containerName, writeLabels, type Ownership } from './labels.ts'
 

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import type { EngineRunner } from '../../engine.ts'
+import type { EngineRunner } from '../engine.ts'
 import { containerName, readLabels, type Labels } from './labels.ts'
 
 const LabelMap = z

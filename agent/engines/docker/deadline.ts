@@ -1,5 +1,5 @@
 import type { Clock } from '../../../core/ports/index.ts'
-import { EngineError, type EngineFailureKind } from '../../engine.ts'
+import { EngineError, type EngineFailureKind } from '../engine.ts'
 import { engineError } from './failure.ts'
 
 /** One call to the engine. */

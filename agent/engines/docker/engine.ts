@@ -1,12 +1,6 @@
 import type { RunnerId } from '../../../core/model/index.ts'
 import type { Clock, Log } from '../../../core/ports/index.ts'
-import {
-  EngineError,
-  type Engine,
-  type EngineFacts,
-  type EngineRunner,
-  type RunnerSpec,
-} from '../../engine.ts'
+import { EngineError, type Engine, type EngineFacts, type EngineRunner, type RunnerSpec } from '../engine.ts'
 import { ContainerList } from './container-list.ts'
 import { containerSpec, type ContainerOptions } from './container-spec.ts'
 import { engineTime, InspectedContainer, readContainer } from './container-state.ts'

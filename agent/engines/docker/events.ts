@@ -1,6 +1,6 @@
 import type Docker from 'dockerode'
 import * as z from 'zod'
-import type { EngineEvent } from '../../engine.ts'
+import type { EngineEvent } from '../engine.ts'
 import { RunnerIdText } from '../origin.ts'
 import { readLines } from './lines.ts'
 import { ownershipFilter, RUNNER_LABEL, type Ownership } from './labels.ts'

@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { messageOf } from '../../../core/model/index.ts'
-import { EngineError, type EngineFailureKind } from '../../engine.ts'
+import { EngineError, type EngineFailureKind } from '../engine.ts'
 
 /** What dockerode throws for an answer that is not a success, as far as we read it. */
 const Refusal = z.object({

@@ -1,6 +1,6 @@
 import type Docker from 'dockerode'
 import * as z from 'zod'
-import { EngineError, type EngineFailureKind } from '../../engine.ts'
+import { EngineError, type EngineFailureKind } from '../engine.ts'
 import { ask } from './ask.ts'
 import { engineTime } from './container-state.ts'
 import { engineError, refusalOf } from './failure.ts'

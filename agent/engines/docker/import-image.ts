@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream'
-import { EngineError } from '../../engine.ts'
+import { EngineError } from '../engine.ts'
 import { localAddress, openClient, parseDockerHost } from './connection.ts'
 import { readLines } from './lines.ts'
 

@@ -1,6 +1,6 @@
 import type { HostId } from '../../../core/model/index.ts'
 import type { Clock, Log } from '../../../core/ports/index.ts'
-import type { Engine } from '../../engine.ts'
+import type { Engine } from '../engine.ts'
 import { localAddress, parseDockerHost, type EngineTls } from './connection.ts'
 import { assertNetwork } from './container-spec.ts'
 import { DockerEngine } from './engine.ts'

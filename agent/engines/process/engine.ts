@@ -3,13 +3,7 @@ import { availableParallelism, totalmem } from 'node:os'
 import { join } from 'node:path'
 import type { RunnerId } from '../../../core/model/index.ts'
 import type { Clock, Log } from '../../../core/ports/index.ts'
-import {
-  EngineError,
-  type Engine,
-  type EngineFacts,
-  type EngineRunner,
-  type RunnerSpec,
-} from '../../engine.ts'
+import { EngineError, type Engine, type EngineFacts, type EngineRunner, type RunnerSpec } from '../engine.ts'
 import { machineBootId } from '../boot-id.ts'
 import { keptFacts, RunnerIdText } from '../origin.ts'
 import { readBoundedLog } from './bounded-log.ts'

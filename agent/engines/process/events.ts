@@ -1,7 +1,7 @@
 import { existsSync, watch } from 'node:fs'
 import { join } from 'node:path'
 import { once } from 'node:events'
-import type { EngineEvent } from '../../engine.ts'
+import type { EngineEvent } from '../engine.ts'
 import { RunnerIdText } from '../origin.ts'
 
 /** Watches the folder of marks until the signal aborts. `isOurs` keeps other agents' runners out. */

@@ -1,5 +1,5 @@
 import { messageOf } from '../../../core/model/index.ts'
-import { EngineError } from '../../engine.ts'
+import { EngineError } from '../engine.ts'
 
 /** Trouble with the disk or its rights that won't go away by itself. */
 const LASTING = new Set(['ENOSPC', 'EDQUOT', 'EACCES', 'EPERM', 'EROFS', 'ENAMETOOLONG', 'ENOTDIR'])

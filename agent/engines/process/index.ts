@@ -1,4 +1,4 @@
-import type { Engine } from '../../engine.ts'
+import type { Engine } from '../engine.ts'
 import { ProcessEngine, type ProcessEngineOptions } from './engine.ts'
 
 export type { ProcessEngineOptions } from './engine.ts'

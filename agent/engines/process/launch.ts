@@ -6,7 +6,7 @@ import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import * as z from 'zod'
 import type { Clock } from '../../../core/ports/index.ts'
-import { EngineError } from '../../engine.ts'
+import { EngineError } from '../engine.ts'
 import { FILES } from './layout.ts'
 import type { ShimOrder } from './shim.ts'
 

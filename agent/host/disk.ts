@@ -1,0 +1,92 @@
+import { statfs } from 'node:fs/promises'
+import type { Clock, Log } from '../../core/ports/index.ts'
+
+/** What a disk has, in all and left. `files` are inodes; 0 of them = this kind of disk has no limit. */
+export interface DiskRoom {
+  readonly bytes: number
+  readonly freeBytes: number
+  readonly files: number
+  readonly freeFiles: number
+}
+
+/** Jobs write fast: with less than this left, the next one would fail for it. A small disk may be used further. */
+const FREE_BYTES_MIN = 2 * 1024 ** 3
+const FREE_BYTES_SHARE_MIN = 0.05
+const FREE_FILES_SHARE_MIN = 0.02
+/** Back above the floor by this factor, so that a host doesn't come and go with every job. */
+const RECOVERED = 1.25
+/** A disk of a few GB takes longer than this to fill. */
+const CHECK_EVERY_MS = 5_000
+
+/** What a disk lacks for taking one more runner, in words; null = it has room. `factor` raises the floor. */
+export function shortageOf(room: DiskRoom, factor = 1): string | null {
+  const floorBytes = factor * Math.min(FREE_BYTES_MIN, room.bytes * FREE_BYTES_SHARE_MIN)
+  if (room.freeBytes < floorBytes) {
+    return `has ${mib(room.freeBytes)} MiB left, and runners need ${mib(floorBytes)} MiB`
+  }
+  const floorFiles = factor * room.files * FREE_FILES_SHARE_MIN
+  if (room.freeFiles >= floorFiles) return null
+  return `has ${room.freeFiles} inodes left, and runners need ${Math.ceil(floorFiles)}`
+}
+
+function mib(bytes: number): number {
+  return Math.floor(bytes / 1024 ** 2)
+}
+
+/** Null: the folder is not on this machine, as with an engine in a virtual one. */
+export async function measureDisk(folder: string): Promise<DiskRoom | null> {
+  try {
+    const { bsize, blocks, bavail, files, ffree } = await statfs(folder)
+    return { bytes: bsize * blocks, freeBytes: bsize * bavail, files, freeFiles: ffree }
+  } catch {
+    // What can't be measured is no reason to turn jobs away.
+    return null
+  }
+}
+
+export interface DiskGuardDeps {
+  readonly clock: Clock
+  readonly log: Log
+  /** Null: unknown, or not on this machine. */
+  readonly folder: () => string | null
+  readonly measure: (folder: string) => Promise<DiskRoom | null>
+  /** Called with each change; null = there is room again. */
+  readonly onChange: (problem: string | null) => void
+}
+
+/** Watches the disk of the containers: a host whose disk is full takes no runners, and doesn't fail them (K5). */
+export interface DiskGuard {
+  readonly isShort: boolean
+  /** Looks now; an unknown folder is one with room. */
+  check(): Promise<void>
+  run(signal: AbortSignal): Promise<void>
+}
+
+export function createDiskGuard(deps: DiskGuardDeps): DiskGuard {
+  const { clock, log, folder, measure, onChange } = deps
+  let isShort = false
+
+  async function check(): Promise<void> {
+    const path = folder()
+    const room = path === null ? null : await measure(path)
+    const shortage = room === null ? null : shortageOf(room, isShort ? RECOVERED : 1)
+    if (isShort === (shortage !== null)) return
+    isShort = shortage !== null
+    onChange(shortage === null ? null : `The disk of ${path} ${shortage}: free some space.`)
+    if (isShort) log.warn('host.disk-short', { folder: path, reason: shortage })
+    else log.info('host.disk-roomy', { folder: path })
+  }
+
+  return {
+    get isShort() {
+      return isShort
+    },
+    check,
+    async run(signal) {
+      while (!signal.aborted) {
+        await check()
+        await clock.sleep(CHECK_EVERY_MS, signal)
+      }
+    },
+  }
+}

@@ -1,0 +1,117 @@
+import { messageOf } from '../../core/model/index.ts'
+import type { Clock, Log, Randomness } from '../../core/ports/index.ts'
+import { fullJitterMs } from '../../core/concurrency/backoff.ts'
+import type { Engine, EngineEvent, EngineFacts, EngineRunner } from '../engines/engine.ts'
+import { aborted, createWakeup } from '../../core/concurrency/notify.ts'
+
+/** Events are a hint: what they missed, the next listing finds. */
+const RELIST_EVERY_MS = 30_000
+const BACKOFF = { firstMs: 250, maxMs: 10_000 }
+
+export interface WatcherDeps {
+  readonly engine: Engine
+  readonly clock: Clock
+  readonly random: Randomness
+  readonly log: Log
+  /** A listing counts once this has resolved. */
+  readonly onList: (listed: readonly EngineRunner[]) => Promise<void>
+  readonly onEvent: (event: EngineEvent) => void
+  /** Null: the engine answers. Otherwise why it doesn't. */
+  readonly onReachable: (problem: string | null) => void
+}
+
+/** Subscribes to the engine's events, then lists, then lists again: slowly, and whenever the stream ended (K6, K7). */
+export class Watcher {
+  readonly #deps: WatcherDeps
+  readonly #wakeup
+  #facts: EngineFacts | null = null
+  #waiting: (() => void)[] = []
+  #failures = 0
+
+  constructor(deps: WatcherDeps) {
+    this.#deps = deps
+    this.#wakeup = createWakeup(deps.clock)
+  }
+
+  /** Null until the engine has answered once. */
+  get facts(): EngineFacts | null {
+    return this.#facts
+  }
+
+  /** Resolves once a listing that began after this call is complete, however long that takes, or when aborted. */
+  freshList(signal: AbortSignal): Promise<void> {
+    const listed = new Promise<void>((resolve) => this.#waiting.push(resolve))
+    this.#wakeup.wake()
+    return Promise.race([listed, aborted(signal)])
+  }
+
+  /** Lists soon: something looked wrong. */
+  poke(): void {
+    this.#wakeup.wake()
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, random } = this.#deps
+    for (let ends = 1; !signal.aborted; ends += 1) {
+      const openedAtMs = clock.monotonicMs()
+      await this.#watchOnce(signal)
+      if (signal.aborted) return
+      // Lists even while no stream can be had: this is also how an unreachable engine is noticed.
+      await this.#listOnce()
+      if (clock.monotonicMs() - openedAtMs > RELIST_EVERY_MS) ends = 1
+      await this.#wakeup.wait(fullJitterMs(Math.max(ends, this.#failures), BACKOFF, random), signal)
+    }
+  }
+
+  /** One subscription, from its opening to its end. */
+  async #watchOnce(signal: AbortSignal): Promise<void> {
+    const { engine, log, onEvent } = this.#deps
+    const over = new AbortController()
+    const either = AbortSignal.any([signal, over.signal])
+    const listing: Promise<void>[] = []
+    try {
+      await engine.watch({ onOpen: () => listing.push(this.#relist(either)), onEvent }, either)
+    } catch (error) {
+      if (!signal.aborted) log.warn('engine.events-broken', { reason: messageOf(error) })
+    } finally {
+      over.abort()
+    }
+    await Promise.all(listing)
+  }
+
+  /** Lists until the stream ends. */
+  async #relist(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#listOnce()
+      if (this.#failures === 0 && this.#waiting.length > 0) continue
+      const retryMs = fullJitterMs(this.#failures, BACKOFF, this.#deps.random)
+      await this.#wakeup.wait(this.#failures > 0 ? retryMs : RELIST_EVERY_MS, signal)
+    }
+  }
+
+  async #listOnce(): Promise<void> {
+    const { engine, onList, onReachable } = this.#deps
+    const waitedFor = this.#waiting
+    this.#waiting = []
+    try {
+      const facts = await engine.describe()
+      const listed = await engine.list()
+      this.#facts = facts
+      await onList(listed)
+      this.#failures = 0
+      onReachable(null)
+    } catch (error) {
+      this.#waiting = [...waitedFor, ...this.#waiting]
+      this.#noteUnreachable(error)
+      return
+    }
+    for (const resolve of waitedFor) resolve()
+  }
+
+  #noteUnreachable(error: unknown): void {
+    const { log, onReachable } = this.#deps
+    this.#failures += 1
+    if (this.#failures === 1) log.warn('engine.unreachable', { reason: messageOf(error) })
+    onReachable(`The engine can't be used: ${messageOf(error)}`)
+  }
+}

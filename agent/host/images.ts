@@ -1,0 +1,234 @@
+import { messageOf, type PullPolicy, type ReportedImage } from '../../core/model/index.ts'
+import type { Clock, Log, Randomness } from '../../core/ports/index.ts'
+import { fullJitterMs } from '../../core/concurrency/backoff.ts'
+import { EngineError, type Engine } from '../engines/engine.ts'
+import { createLimiter } from '../../core/concurrency/limit.ts'
+import type { Tasks } from '../background-tasks.ts'
+import { aborted, createWakeup } from '../../core/concurrency/notify.ts'
+
+/** Two at a time: one slow registry doesn't hold up the rest, and layers still come in one piece. */
+const PULLS_AT_ONCE = 2
+const PULL_BACKOFF = { firstMs: 10_000, maxMs: 10 * 60_000 }
+/** No pull may take longer; an image of 20 GB at 20 MB/s stays below. */
+const PULL_MAX_MS = 30 * 60_000
+/** How often it is checked that images are still there: someone may have pruned them. */
+const CHECK_EVERY_MS = 60_000
+const LOOP_EVERY_MS = 5_000
+
+export interface WantedImage {
+  readonly image: string
+  readonly pull: PullPolicy
+}
+
+interface Holding {
+  present: boolean
+  checkedAtMs: number | null
+  /** When this agent last saw it pulled, or the engine's own word at first sight; null = unknown. */
+  pulledAtMs: number | null
+  pulling: Promise<void> | null
+  failures: number
+  failure: { readonly reason: string; readonly retryAtMs: number } | null
+}
+
+export interface ImagesDeps {
+  readonly engine: Engine
+  readonly clock: Clock
+  readonly random: Randomness
+  readonly log: Log
+  readonly tasks: Tasks
+  /** Its status is another one now. */
+  readonly onChange: (image: string) => void
+}
+
+/** The images of this host: those that the hub wants, and those that launches ask for. */
+export class Images {
+  readonly #deps: ImagesDeps
+  readonly #holdings = new Map<string, Holding>()
+  readonly #pulls = createLimiter(PULLS_AT_ONCE)
+  readonly #wakeup
+  #wanted = new Map<string, PullPolicy>()
+  #wantedBy: string | null = null
+  #stopping = new AbortController().signal
+
+  constructor(deps: ImagesDeps) {
+    this.#deps = deps
+    this.#wakeup = createWakeup(deps.clock)
+  }
+
+  get wanted(): readonly string[] {
+    return [...this.#wanted.keys()]
+  }
+
+  isWanted(image: string): boolean {
+    return this.#wanted.has(image)
+  }
+
+  /** Null: nothing is known of it yet. */
+  status(image: string): ReportedImage | null {
+    return statusOf(this.#holdings.get(image), this.#deps.clock.monotonicMs())
+  }
+
+  /** The images that the hub wants kept. Parts of one list carry the same `command`; another one begins a new list. */
+  want(command: string, images: readonly WantedImage[]): void {
+    if (command !== this.#wantedBy) this.#wanted = new Map()
+    this.#wantedBy = command
+    for (const { image, pull } of images) {
+      this.#wanted.set(image, pull)
+      this.#deps.onChange(image)
+    }
+    this.#wakeup.wake()
+  }
+
+  /** Resolves when the image may be used under its policy. Throws `EngineError`; joins a pull that goes on. */
+  async ensure({ image, pull }: WantedImage, signal: AbortSignal): Promise<void> {
+    const work = pull.kind === 'always' ? this.#pull(image) : this.#ensurePresent(image)
+    await orAborted(work, signal, image)
+  }
+
+  /** The engine said that it isn't there. */
+  forget(image: string): void {
+    Object.assign(this.#holdingOf(image), { present: false, pulledAtMs: null })
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    this.#stopping = signal
+    while (!signal.aborted) {
+      for (const [image, policy] of this.#wanted) {
+        if (this.#isDue(image, policy) !== null) this.#careQuietly(image, policy)
+      }
+      for (const [image, { pulling }] of this.#holdings) {
+        if (pulling === null && !this.#wanted.has(image)) this.#holdings.delete(image)
+      }
+      await this.#wakeup.wait(LOOP_EVERY_MS, signal)
+    }
+  }
+
+  #holdingOf(image: string): Holding {
+    const held = this.#holdings.get(image)
+    if (held !== undefined) return held
+    const fresh: Holding = {
+      present: false,
+      checkedAtMs: null,
+      pulledAtMs: null,
+      pulling: null,
+      failures: 0,
+      failure: null,
+    }
+    this.#holdings.set(image, fresh)
+    return fresh
+  }
+
+  async #check(image: string): Promise<void> {
+    const holding = this.#holdingOf(image)
+    const found = await this.#deps.engine.image(image)
+    const first = holding.checkedAtMs === null
+    const changed = first || holding.present !== (found !== null)
+    holding.checkedAtMs = this.#deps.clock.monotonicMs()
+    holding.present = found !== null
+    if (found !== null) Object.assign(holding, { failures: 0, failure: null })
+    if (found !== null && found.pulledAt !== null && holding.pulledAtMs === null) {
+      holding.pulledAtMs =
+        this.#deps.clock.monotonicMs() - Math.max(0, this.#deps.clock.now() - found.pulledAt)
+    }
+    if (changed && found !== null) this.#deps.onChange(image)
+  }
+
+  /** One pull at a time per image: whoever needs it meanwhile waits for the same one. */
+  async #pull(image: string): Promise<void> {
+    const holding = this.#holdingOf(image)
+    holding.pulling ??= this.#pullNow(image, holding)
+    await holding.pulling
+  }
+
+  async #pullNow(image: string, holding: Holding): Promise<void> {
+    this.#deps.log.info('image.pulling', { image })
+    this.#deps.onChange(image)
+    try {
+      const signal = AbortSignal.any([this.#stopping, AbortSignal.timeout(PULL_MAX_MS)])
+      await this.#pulls(async () => this.#deps.engine.pull(image, signal))
+      Object.assign(holding, {
+        present: true,
+        failures: 0,
+        failure: null,
+        pulledAtMs: this.#deps.clock.monotonicMs(),
+      })
+      holding.checkedAtMs = holding.pulledAtMs
+      this.#deps.log.info('image.present', { image })
+    } catch (error) {
+      holding.failures += 1
+      const retryInMs = fullJitterMs(holding.failures, PULL_BACKOFF, this.#deps.random) + PULL_BACKOFF.firstMs
+      holding.failure = { reason: messageOf(error), retryAtMs: this.#deps.clock.monotonicMs() + retryInMs }
+      this.#deps.log.warn('image.failed', { image, reason: messageOf(error), retryInMs })
+      throw error
+    } finally {
+      holding.pulling = null
+      this.#deps.onChange(image)
+    }
+  }
+
+  #isDue(image: string, policy: PullPolicy): 'check' | 'pull' | null {
+    const holding = this.#holdingOf(image)
+    const now = this.#deps.clock.monotonicMs()
+    if (holding.pulling !== null) return null
+    if (holding.failure !== null) {
+      // Whoever reads of the failure may load the image by hand, which mends it at once.
+      if (!holding.present && now - (holding.checkedAtMs ?? 0) >= LOOP_EVERY_MS) return 'check'
+      return holding.failure.retryAtMs <= now ? 'pull' : null
+    }
+    if (holding.checkedAtMs === null || now - holding.checkedAtMs > CHECK_EVERY_MS) return 'check'
+    if (!holding.present) return 'pull'
+    const stale =
+      policy.kind === 'ttl' && now - (holding.pulledAtMs ?? Number.NEGATIVE_INFINITY) > policy.ttlMs
+    return stale ? 'pull' : null
+  }
+
+  async #care(image: string, policy: PullPolicy): Promise<void> {
+    if (this.#isDue(image, policy) === 'check') await this.#check(image)
+    if (this.#isDue(image, policy) === 'pull') await this.#pull(image)
+  }
+
+  #careQuietly(image: string, policy: PullPolicy): void {
+    this.#deps.tasks.start('image', async () => {
+      try {
+        await this.#care(image, policy)
+      } catch (error) {
+        if (!(error instanceof EngineError)) throw error
+        // A failed pull stands in the holding; an engine that is away is the watcher's to tell.
+      }
+    })
+  }
+
+  async #ensurePresent(image: string): Promise<void> {
+    const holding = this.#holdingOf(image)
+    if (holding.present) return
+    if (holding.pulling === null) await this.#check(image)
+    if (!this.#holdingOf(image).present) await this.#pull(image)
+  }
+}
+
+function statusOf(holding: Holding | undefined, nowMs: number): ReportedImage | null {
+  if (holding === undefined) return null
+  // An image that is refreshed can be used meanwhile.
+  if (holding.present) return { state: 'present' }
+  if (holding.pulling !== null) return { state: 'pulling' }
+  if (holding.failure === null) return null
+  const { reason, retryAtMs } = holding.failure
+  return {
+    state: 'failed',
+    reason: reason.slice(0, 500),
+    retryInMs: Math.max(0, Math.round(retryAtMs - nowMs)),
+  }
+}
+
+/** Waits for shared work only until the signal aborts; the work goes on for others. */
+async function orAborted(work: Promise<void>, signal: AbortSignal, image: string): Promise<void> {
+  const settled = new AbortController()
+  const done = work.then(() => true)
+  const late = aborted(AbortSignal.any([signal, settled.signal])).then(() => false)
+  try {
+    if (await Promise.race([done, late])) return
+  } finally {
+    settled.abort()
+  }
+  throw new EngineError('registry-unavailable', `${image} was not here in time.`)
+}

@@ -1,0 +1,167 @@
+import { messageOf, SlipwayError, type HostId, type Secret } from '../../core/model/index.ts'
+import type { Randomness } from '../../core/ports/index.ts'
+import { fullJitterMs } from '../../core/concurrency/backoff.ts'
+import { ConnectionRefused, connectHub, type HubConnection } from './connection.ts'
+import { Session, type HelloFacts, type SessionDeps, type SessionEnd } from './session.ts'
+import { aborted } from '../../core/concurrency/notify.ts'
+
+/** Full jitter from the first try on: a hub that comes back is not met by all hosts at once (W10). */
+const BACKOFF = { firstMs: 1_000, maxMs: 30_000 }
+/** A session that lived this long shows that the hub is well again. */
+const HEALTHY_AFTER_MS = 60_000
+/** API Gateway ends a connection after two hours; leaving earlier, at a random time, loses nothing (W1). */
+const RENEW_AFTER_MS = { min: 80 * 60_000, max: 110 * 60_000 }
+/** A refused token is a person's to repair: asked again at this pace, as jobs run on meanwhile. */
+const REFUSED_PAUSE_MS = { min: 60_000, max: 120_000 }
+
+export interface HubDeps extends SessionDeps {
+  readonly host: HostId
+  readonly url: string
+  readonly token: Secret
+  readonly random: Randomness
+  /** What to say in the hello now. */
+  readonly helloFacts: () => HelloFacts
+}
+
+/** Keeps one session with the hub, for as long as the agent lives. */
+export class Hub {
+  readonly #deps: HubDeps
+  #session: Session | null = null
+  /** The facts of the running session's hello. */
+  #told: string | null = null
+
+  constructor(deps: HubDeps) {
+    this.#deps = deps
+  }
+
+  get connected(): boolean {
+    return this.#session?.open ?? false
+  }
+
+  /** Something changed that the hub should hear of. */
+  wake(): void {
+    this.#session?.wake()
+  }
+
+  beat(): void {
+    this.#session?.beat()
+  }
+
+  /** What stood in the hello may be another now; only a new hello can say so. */
+  refreshFacts(): void {
+    if (this.#told === null || JSON.stringify(this.#deps.helloFacts()) === this.#told) return
+    this.#session?.close({ kind: 'renew', reason: "the host's facts changed" })
+  }
+
+  /** Throws when a person has to act: see `Agent.run`. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.#deps
+    for (let failures = 0; !signal.aborted; ) {
+      const startedAtMs = clock.monotonicMs()
+      const outcome = await this.#attempt(signal)
+      if (signal.aborted) return
+      if (outcome.kind === 'goodbye' && !outcome.retry) throw goodbyeError(this.#deps.host, outcome)
+      const healthy = outcome.kind === 'renew' || clock.monotonicMs() - startedAtMs > HEALTHY_AFTER_MS
+      failures = healthy ? 1 : failures + 1
+      const pauseMs = outcome.kind === 'renew' ? 0 : this.#pauseMs(outcome, failures)
+      log.warn('agent.disconnected', { ...describe(outcome), retryInMs: pauseMs })
+      await clock.sleep(pauseMs, signal)
+    }
+  }
+
+  #pauseMs(outcome: Attempt, failures: number): number {
+    const { random } = this.#deps
+    if (outcome.kind === 'refused') return between(REFUSED_PAUSE_MS, random)
+    return fullJitterMs(failures, BACKOFF, random)
+  }
+
+  async #attempt(signal: AbortSignal): Promise<Attempt> {
+    const { url, token, log } = this.#deps
+    let connection: HubConnection
+    try {
+      connection = await connectHub({ url, token, log, signal })
+    } catch (error) {
+      return this.#failedToConnect(error)
+    }
+    try {
+      return await this.#converse(connection, signal)
+    } catch (error) {
+      return { kind: 'closed', reason: messageOf(error) }
+    } finally {
+      this.#session?.close({ kind: 'closed', reason: 'its end' })
+      this.#session = null
+      this.#told = null
+      connection.close('session over')
+    }
+  }
+
+  async #converse(connection: HubConnection, signal: AbortSignal): Promise<SessionEnd> {
+    const { clock, random, helloFacts } = this.#deps
+    const session = new Session((message) => connection.send(message), this.#deps)
+    this.#session = session
+    const over = new AbortController()
+    void connection.closed.then((reason) => session.close({ kind: 'closed', reason }))
+    void aborted(AbortSignal.any([signal, over.signal])).then(() =>
+      session.close({ kind: 'closed', reason: 'the agent stopped' }),
+    )
+    const renewal = clock.sleep(between(RENEW_AFTER_MS, random), over.signal)
+    void renewal.then(() => session.close({ kind: 'renew', reason: 'planned' }))
+    const facts = helloFacts()
+    this.#told = JSON.stringify(facts)
+    connection.receive((message) => session.receive(message))
+    try {
+      return await session.run(facts)
+    } finally {
+      over.abort()
+    }
+  }
+
+  #failedToConnect(error: unknown): Attempt {
+    const { journal, host, log } = this.#deps
+    const refused = error instanceof ConnectionRefused && (error.status === 401 || error.status === 403)
+    if (!refused) return { kind: 'unreachable', reason: messageOf(error) }
+    const problem = tokenRefused(host, error)
+    if (journal.ledger.epoch === null) throw problem
+    log.error('agent.token-refused', { reason: problem.message })
+    return { kind: 'refused', reason: problem.message }
+  }
+}
+
+type Attempt =
+  | SessionEnd
+  | { readonly kind: 'unreachable'; readonly reason: string }
+  | { readonly kind: 'refused'; readonly reason: string }
+
+function describe(outcome: Attempt): Record<string, unknown> {
+  if (outcome.kind === 'goodbye') return { kind: outcome.kind, code: outcome.code, reason: outcome.message }
+  return outcome
+}
+
+function between({ min, max }: { min: number; max: number }, random: Randomness): number {
+  return Math.round(min + (max - min) * random.unit())
+}
+
+function tokenRefused(host: HostId, cause: Error): SlipwayError {
+  return new SlipwayError(
+    'agent-token-refused',
+    `${cause.message} to the token of host "${host}". Enrol the host again for a fresh installer line, or correct the token.`,
+    { cause },
+  )
+}
+
+const GOODBYE_ADVICE: Readonly<Record<Extract<SessionEnd, { kind: 'goodbye' }>['code'], string>> = {
+  superseded: 'Another agent serves this host: stop one of the two.',
+  'host-unknown': 'The host was removed from the hub: add it again, or uninstall this agent.',
+  'install-mismatch':
+    'The host is served by another installation: stop that one, or give this machine a host of its own.',
+  'protocol-unsupported': 'Bring hub and agent to releases that are at most one version apart.',
+  'message-invalid':
+    'Hub and agent misunderstand each other: upgrade both to the same release and report this.',
+}
+
+function goodbyeError(host: HostId, goodbye: Extract<SessionEnd, { kind: 'goodbye' }>): SlipwayError {
+  return new SlipwayError(
+    `agent-${goodbye.code}`,
+    `The hub ended the session of host "${host}" for good: ${goodbye.message} ${GOODBYE_ADVICE[goodbye.code]} Its running jobs go on.`,
+  )
+}

@@ -1,0 +1,295 @@
+import {
+  messageOf,
+  SlipwayError,
+  unreachable,
+  type AgentMessage,
+  type Epoch,
+  type GoodbyeCode,
+  type HubMessage,
+} from '../../core/model/index.ts'
+import type { Clock, Log } from '../../core/ports/index.ts'
+import { splitSnapshot } from '../../protocol/agent.ts'
+import type { Command, CommandSession } from './commands.ts'
+import type { Images } from '../host/images.ts'
+import type { Journal } from '../state/journal.ts'
+import { isLive } from '../state/ledger.ts'
+import type { Cargo, Outbox } from './outbox.ts'
+import { pendingLetters, type Numbers } from './pending.ts'
+import type { Readiness } from '../host/readiness.ts'
+import { snapshotOf } from './sightings.ts'
+import type { Tasks } from '../background-tasks.ts'
+import { createWakeup } from '../../core/concurrency/notify.ts'
+
+const WELCOME_MAX_MS = 15_000
+/** Not acknowledged by then, the connection counts as broken: the hub's slowest handler takes a few seconds. */
+const ACK_MAX_MS = 15_000
+/** Changes that happen within about this long travel in one message. */
+const BATCH_MS = 20
+const CHECK_EVERY_MS = 1_000
+
+export type SessionEnd =
+  | { readonly kind: 'closed'; readonly reason: string }
+  | {
+      readonly kind: 'goodbye'
+      readonly code: GoodbyeCode
+      readonly message: string
+      readonly retry: boolean
+    }
+  /** This agent wants a new one at once. */
+  | { readonly kind: 'renew'; readonly reason: string }
+
+export interface SessionDeps {
+  readonly journal: Journal
+  readonly outbox: Outbox
+  readonly images: Images
+  readonly readiness: Readiness
+  readonly startsPerMinute: () => number | null
+  /** Resolves after a listing of the engine that began after the call. */
+  readonly freshList: (signal: AbortSignal) => Promise<void>
+  readonly obey: (command: Command, session: CommandSession) => Promise<void>
+  readonly tasks: Tasks
+  readonly clock: Clock
+  readonly log: Log
+}
+
+type Acceptance = 'accepting' | 'notAcceptingReason' | 'fence'
+export type HelloFacts = Omit<Extract<AgentMessage, { type: 'hello' }>, 'type' | Acceptance>
+type Welcome = Extract<HubMessage, { type: 'welcome' }>
+
+/** One conversation with the hub: hello, welcome, snapshot, and from then on reports, heartbeats and commands. */
+export class Session {
+  readonly #send: (message: AgentMessage) => void
+  readonly #deps: SessionDeps
+  readonly #over = new AbortController()
+  readonly #welcomed
+  readonly #acked
+  readonly #reports
+  readonly #beats
+  readonly #beatHeard
+  #end: SessionEnd = { kind: 'closed', reason: 'the agent stopped' }
+  #welcome: Welcome | null = null
+  /** From its last part on, no launch can be older than the snapshot. */
+  #snapshotSent = false
+  #open = false
+  #busy = false
+  #toldRate: number | null = null
+
+  constructor(send: (message: AgentMessage) => void, deps: SessionDeps) {
+    this.#send = send
+    this.#deps = deps
+    this.#welcomed = createWakeup(deps.clock)
+    this.#acked = createWakeup(deps.clock)
+    this.#reports = createWakeup(deps.clock)
+    this.#beats = createWakeup(deps.clock)
+    this.#beatHeard = createWakeup(deps.clock)
+  }
+
+  /** The snapshot is acknowledged: reports flow. */
+  get open(): boolean {
+    return this.#open && !this.#over.signal.aborted
+  }
+
+  /** Resolves when it is over, for whatever reason. */
+  async run(facts: HelloFacts): Promise<SessionEnd> {
+    const { journal, readiness, outbox } = this.#deps
+    const { accepting, notAcceptingReason } = readiness
+    this.#send({ type: 'hello', ...facts, accepting, notAcceptingReason, fence: journal.ledger.fence })
+    await this.#welcomed.wait(WELCOME_MAX_MS, this.#over.signal)
+    if (this.#welcome === null) {
+      this.close({ kind: 'closed', reason: `no welcome within ${WELCOME_MAX_MS} ms` })
+      return this.#end
+    }
+    outbox.begin()
+    this.#noteEpoch(this.#welcome.epoch)
+    await Promise.all([this.#watchAcks(), this.#sendHeartbeats(this.#welcome), this.#sendEverything()])
+    return this.#end
+  }
+
+  /** Not waited for: a host with a full disk still has to say so. */
+  #noteEpoch(epoch: Epoch): void {
+    const { journal, tasks } = this.#deps
+    tasks.start('note-epoch', async () => void (await journal.write({ record: 'session', epoch })))
+  }
+
+  close(end: SessionEnd): void {
+    if (this.#over.signal.aborted) return
+    this.#end = end
+    this.#over.abort()
+  }
+
+  /** Something changed that the hub should hear of. */
+  wake(): void {
+    this.#reports.wake()
+    if ((this.#isBusy() && !this.#busy) || isNews(this.#toldRate, this.#deps.startsPerMinute())) this.beat()
+  }
+
+  /** Whether this host takes runners has changed: the hub hears it at once. */
+  beat(): void {
+    this.#beats.wake()
+  }
+
+  /* ── what the hub says ─────────────────────────────────────────────────────────────────────────────── */
+
+  receive(message: HubMessage): void {
+    // What a session that is over still hears could be missing from the next one's snapshot.
+    if (this.#over.signal.aborted) return
+    switch (message.type) {
+      case 'welcome':
+        this.#welcome ??= message
+        return this.#welcomed.wake()
+      case 'goodbye':
+        return this.close({ ...message, kind: 'goodbye' })
+      case 'ack':
+        return message.epoch === this.#welcome?.epoch ? this.#takeAck(message.seq) : undefined
+      case 'launch':
+        if (this.#snapshotSent) return this.#obey(message)
+        // The hub hasn't seen yet what is here, and could take for lost what it launches now.
+        return this.#deps.log.warn('agent.launch-too-early', { command: message.command })
+      case 'stop':
+      case 'settle':
+      case 'prefetch':
+        return this.#obey(message)
+      default:
+        return unreachable(message)
+    }
+  }
+
+  #obey(command: Command): void {
+    const epoch = this.#welcome?.epoch
+    if (epoch === undefined) return
+    const isOver = (): boolean => this.#over.signal.aborted
+    this.#deps.tasks.start('obey', async () => this.#deps.obey(command, { epoch, isOver }))
+  }
+
+  /** An ack speaks for its own message alone: the hub may handle messages out of order. */
+  #takeAck(seq: number): void {
+    const cargo = this.#deps.outbox.ack(seq)
+    if (cargo?.kind === 'runners') this.#noteSettled(cargo.versions)
+    if (cargo?.kind === 'heartbeat') this.#beatHeard.wake()
+    this.#acked.wake()
+    this.#reports.wake()
+  }
+
+  #noteSettled(versions: Extract<Cargo, { kind: 'runners' }>['versions']): void {
+    const { journal, tasks, clock } = this.#deps
+    for (const [runner, version] of versions) {
+      const entry = journal.ledger.entries.get(runner)
+      if (entry === undefined || isLive(entry) || !entry.cleared || entry.version !== version) continue
+      if (entry.settledAt !== null) continue
+      const at = clock.now()
+      tasks.start('note-settled', async () => void (await journal.write({ record: 'settled', runner, at })))
+    }
+  }
+
+  /* ── what the agent says ───────────────────────────────────────────────────────────────────────────── */
+
+  async #sendEverything(): Promise<void> {
+    const { log } = this.#deps
+    await this.#deps.freshList(this.#over.signal)
+    await this.#sendSnapshot()
+    if (this.#over.signal.aborted) return
+    this.#open = true
+    log.info('agent.connected', { epoch: this.#welcome?.epoch })
+    for (const image of this.#deps.images.wanted) this.#deps.outbox.addImage(image)
+    this.beat()
+    while (!this.#over.signal.aborted) {
+      this.#sendPending()
+      await this.#reports.wait(CHECK_EVERY_MS, this.#over.signal)
+      await this.#deps.clock.sleep(BATCH_MS, this.#over.signal)
+    }
+  }
+
+  /** Part by part, each after the ack of the one before. */
+  async #sendSnapshot(): Promise<void> {
+    const { journal, clock, outbox } = this.#deps
+    await this.#recordsAreApplied()
+    if (this.#over.signal.aborted) return
+    const content = snapshotOf(journal.ledger.entries.values(), clock.now())
+    for (const { entries, complete } of splitSnapshot(content.entries, content.complete)) {
+      const versions = new Map(entries.map(({ runner }) => [runner, content.versions.get(runner) ?? 0]))
+      if (complete !== null) this.#snapshotSent = true
+      const seq = this.#post({ kind: 'runners', versions }, (numbers) => ({
+        type: 'snapshot',
+        ...numbers,
+        entries,
+        complete,
+      }))
+      while (!this.#over.signal.aborted && outbox.isInFlight(seq)) {
+        await this.#acked.wait(CHECK_EVERY_MS, this.#over.signal)
+      }
+      if (this.#over.signal.aborted) return
+    }
+  }
+
+  /** Launches of the session before may just be on their way into the journal: the snapshot has to know them. */
+  async #recordsAreApplied(): Promise<void> {
+    const { journal, log } = this.#deps
+    try {
+      await journal.write({ record: 'fence', fence: journal.ledger.fence })
+    } catch (error) {
+      // Then those before it have failed, or are applied, just as well.
+      log.warn('journal.unwritable', { reason: messageOf(error) })
+    }
+  }
+
+  #sendPending(): void {
+    const { outbox, journal, images, clock } = this.#deps
+    for (const { cargo, write } of pendingLetters(outbox, journal.ledger, images, clock.now())) {
+      if (!outbox.hasRoom) return
+      this.#post(cargo, write)
+    }
+  }
+
+  async #sendHeartbeats({ heartbeatIdleMs, heartbeatBusyMs }: Welcome): Promise<void> {
+    const { readiness } = this.#deps
+    while (!this.#over.signal.aborted) {
+      await this.#beats.wait(this.#busy ? heartbeatBusyMs : heartbeatIdleMs, this.#over.signal)
+      if (this.#over.signal.aborted) return
+      this.#busy = this.#isBusy()
+      const { accepting, notAcceptingReason } = readiness
+      const startsPerMinute = this.#deps.startsPerMinute()
+      this.#toldRate = startsPerMinute
+      const nextInMs = this.#busy ? heartbeatBusyMs : heartbeatIdleMs
+      const beat = { type: 'heartbeat', accepting, notAcceptingReason, startsPerMinute, nextInMs } as const
+      const seq = this.#post({ kind: 'heartbeat' }, (numbers) => ({ ...beat, ...numbers }))
+      await this.#untilHeard(seq)
+    }
+  }
+
+  /** W7: two heartbeats on their way could be taken in the wrong order, and the older one would stand. */
+  async #untilHeard(seq: number): Promise<void> {
+    while (this.#deps.outbox.isInFlight(seq) && !this.#over.signal.aborted)
+      await this.#beatHeard.wait(ACK_MAX_MS, this.#over.signal)
+  }
+
+  /** Half-open connections and deaf hubs show by missing acks. */
+  async #watchAcks(): Promise<void> {
+    const { clock, outbox } = this.#deps
+    while (!this.#over.signal.aborted) {
+      await clock.sleep(CHECK_EVERY_MS, this.#over.signal)
+      const overdue = outbox.inFlight.find(({ sentAtMs }) => clock.monotonicMs() - sentAtMs > ACK_MAX_MS)
+      if (overdue !== undefined) {
+        this.close({ kind: 'closed', reason: `no ack of message ${overdue.seq} within ${ACK_MAX_MS} ms` })
+      }
+    }
+  }
+
+  /** Numbers a message, sends it, and remembers what it carries until its ack. */
+  #post(cargo: Cargo, write: (numbers: Numbers) => AgentMessage): number {
+    const { outbox, clock } = this.#deps
+    if (this.#welcome === null)
+      throw new SlipwayError('unreachable', 'No message is numbered before the welcome.')
+    const seq = outbox.send(cargo, clock.monotonicMs())
+    this.#send(write({ epoch: this.#welcome.epoch, seq }))
+    return seq
+  }
+
+  #isBusy(): boolean {
+    return [...this.#deps.journal.ledger.entries.values()].some(isLive)
+  }
+}
+
+/** The hub asks for no more than a host can start: it should know soon when that is another number by half. */
+function isNews(told: number | null, rate: number | null): boolean {
+  return rate !== null && (told === null || Math.abs(rate - told) > told / 2)
+}

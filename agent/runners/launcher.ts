@@ -1,0 +1,201 @@
+import { messageOf, type LaunchOrder, type ReportedEnd, type RunnerId } from '../../core/model/index.ts'
+import type { Clock, Log } from '../../core/ports/index.ts'
+import { createAndStart, type Attempt } from './create-and-start.ts'
+import type { Engine, EngineRunner } from '../engines/engine.ts'
+import { failed } from './exit-reasons.ts'
+import type { Images } from '../host/images.ts'
+import type { Journal } from '../state/journal.ts'
+import { createLimiter } from '../../core/concurrency/limit.ts'
+import type { Readiness } from '../host/readiness.ts'
+import type { StartRate } from '../host/start-rate.ts'
+import type { Tasks } from '../background-tasks.ts'
+
+/** Creates and starts that overlap: an engine gets no faster beyond four. */
+const STARTS_AT_ONCE = 4
+
+export interface LauncherDeps {
+  readonly engine: Engine
+  readonly journal: Journal
+  readonly images: Images
+  readonly readiness: Readiness
+  readonly startRate: StartRate
+  readonly clock: Clock
+  readonly log: Log
+  readonly tasks: Tasks
+  readonly bootId: () => string
+  /** The order is of a runner that is known: the hub should hear again where it is. */
+  readonly onKnown: (runner: RunnerId) => void
+  readonly onAccepted: (order: LaunchOrder) => void
+  readonly onRunning: (seen: EngineRunner) => void
+  /** The launch is over; unless it runs, what is left of it is for the caretaker. */
+  readonly onLeft: (runner: RunnerId, running: boolean) => void
+  readonly onUnreachable: () => void
+}
+
+/** Starts runners: each id at most once, each token in at most one container. */
+export class Launcher {
+  readonly #deps: LauncherDeps
+  readonly #launching = new Set<RunnerId>()
+  readonly #starts = createLimiter(STARTS_AT_ONCE)
+
+  constructor(deps: LauncherDeps) {
+    this.#deps = deps
+  }
+
+  get busy(): boolean {
+    return this.#launching.size > 0
+  }
+
+  isLaunching(runner: RunnerId): boolean {
+    return this.#launching.has(runner)
+  }
+
+  launch(order: LaunchOrder): void {
+    const { clock, tasks, onLeft } = this.#deps
+    const deadlineMs = clock.monotonicMs() + order.expiresInMs
+    // The same order twice in a moment: the first one is at work on it.
+    if (this.#launching.has(order.runner)) return
+    this.#launching.add(order.runner)
+    tasks.start('launch', async () => {
+      let running = false
+      try {
+        running = await this.#launchOnce(order, deadlineMs)
+      } finally {
+        this.#launching.delete(order.runner)
+        onLeft(order.runner, running)
+      }
+    })
+  }
+
+  /** Durable before anything else happens. False: this id was seen before, whatever became of it. */
+  async #accept(order: LaunchOrder): Promise<boolean> {
+    const { runner, origin } = order
+    if (this.#deps.journal.ledger.entries.has(runner)) return false
+    const at = this.#deps.clock.now()
+    const accepted = await this.#deps.journal.write({
+      record: 'accepted',
+      runner,
+      origin,
+      bootId: this.#deps.bootId(),
+      at,
+    })
+    if (!accepted) return false
+    this.#deps.log.info('agent.launch-accepted', { runner, template: origin.template, image: order.image })
+    this.#deps.onAccepted(order)
+    return true
+  }
+
+  async #refuse({ runner, origin }: LaunchOrder, end: ReportedEnd): Promise<void> {
+    const changed = await this.#deps.journal.write({
+      record: 'refused',
+      runner,
+      origin,
+      end,
+      at: this.#deps.clock.now(),
+    })
+    if (changed) this.#deps.log.warn('runner.refused', { runner, code: end.code, reason: end.reason })
+  }
+
+  async #noteStarted(seen: EngineRunner): Promise<void> {
+    const { runner, origin } = seen
+    const startedAt = seen.startedAt ?? this.#deps.clock.now()
+    const at = this.#deps.clock.now()
+    await this.#deps.journal.write({
+      record: 'running',
+      runner,
+      origin,
+      bootId: this.#deps.bootId(),
+      startedAt,
+      at,
+    })
+    this.#deps.log.info('runner.started', { runner, startedAt })
+    if (seen.state === 'running') this.#deps.onRunning(seen)
+  }
+
+  /** Why a runner must not be created or started any more; null = it may. */
+  #objectionTo({ runner }: LaunchOrder, deadlineMs: number): ReportedEnd | null {
+    const stopping = this.#deps.journal.ledger.entries.get(runner)?.stopping ?? null
+    if (stopping !== null) return failed(stopping.code, stopping.reason)
+    if (this.#deps.readiness.hinderedBy('stopping')) return hindranceOf(this.#deps.readiness)
+    if (this.#deps.clock.monotonicMs() < deadlineMs) return null
+    return failed('reservation-expired', 'Its reservation ended before its container could be started.')
+  }
+
+  /** From accepted to started. An image that turns out to be gone is pulled once more. */
+  async #bringUp(order: LaunchOrder, deadlineMs: number): Promise<Attempt> {
+    for (let round = 0; round < 2; round += 1) {
+      // Outside of the lane: the pull of one image holds up no other.
+      const end = (await this.#lackingImage(order, deadlineMs)) ?? this.#objectionTo(order, deadlineMs)
+      if (end !== null) return { kind: 'failed', end }
+      const attempt = await this.#starts(async () => this.#attemptInLane(order, deadlineMs))
+      if (attempt.kind !== 'image-missing') return attempt
+      this.#deps.images.forget(order.image)
+    }
+    const reason = `The image ${order.image} was pulled, and was gone again when its container was created.`
+    return { kind: 'failed', end: failed('image-unavailable', reason) }
+  }
+
+  async #attemptInLane(order: LaunchOrder, deadlineMs: number): Promise<Attempt> {
+    const end = this.#objectionTo(order, deadlineMs)
+    if (end !== null) return { kind: 'failed', end }
+    let attempt: Attempt = { kind: 'unknown' }
+    this.#deps.startRate.began(this.#deps.clock.monotonicMs())
+    try {
+      attempt = await createAndStart(this.#deps.engine, order, () => this.#objectionTo(order, deadlineMs))
+      return attempt
+    } finally {
+      this.#deps.startRate.ended(this.#deps.clock.monotonicMs(), attempt.kind === 'started')
+    }
+  }
+
+  /** Null: the image is there. */
+  async #lackingImage(order: LaunchOrder, deadlineMs: number): Promise<ReportedEnd | null> {
+    const settled = new AbortController()
+    const expired = new AbortController()
+    const expiry = this.#deps.clock.sleep(
+      Math.max(0, deadlineMs - this.#deps.clock.monotonicMs()),
+      settled.signal,
+    )
+    void expiry.then(() => expired.abort())
+    try {
+      await this.#deps.images.ensure(order, expired.signal)
+      return null
+    } catch (error) {
+      // A timer may fire a moment before the clock gets there.
+      const dueMs = expired.signal.aborted ? Number.NEGATIVE_INFINITY : deadlineMs
+      return (
+        this.#objectionTo(order, dueMs) ??
+        failed('image-unavailable', `Its image can't be had: ${messageOf(error)}`)
+      )
+    } finally {
+      settled.abort()
+    }
+  }
+
+  /** True when it runs, as far as this launch could see. */
+  async #launchOnce(order: LaunchOrder, deadlineMs: number): Promise<boolean> {
+    const { readiness, journal, onKnown, onUnreachable } = this.#deps
+    const known = journal.ledger.entries.get(order.runner)
+    const hindrance = known === undefined ? hindranceOf(readiness) : null
+    if (hindrance !== null) {
+      await this.#refuse(order, hindrance)
+      return false
+    }
+    if (!(await this.#accept(order))) {
+      onKnown(order.runner)
+      return known?.phase === 'running'
+    }
+    const attempt = await this.#bringUp(order, deadlineMs)
+    if (attempt.kind === 'started') await this.#noteStarted(attempt.seen)
+    else if (attempt.kind === 'failed') await this.#refuse(order, attempt.end)
+    else onUnreachable()
+    return attempt.kind === 'started' && attempt.seen.state === 'running'
+  }
+}
+
+/** Null: nothing hinders. */
+function hindranceOf(readiness: Readiness): ReportedEnd | null {
+  if (readiness.accepting) return null
+  const reason = readiness.notAcceptingReason ?? 'This host takes no runners now.'
+  return failed(readiness.hinderedBy('engine') ? 'engine-unreachable' : 'refused-by-agent', reason)
+}

@@ -1,0 +1,143 @@
+import type { ReportedEnd, RunnerId, Secret } from '../../core/model/index.ts'
+import type { Clock, Log } from '../../core/ports/index.ts'
+import { collectBlackBox } from './crash-report.ts'
+import type { Engine, EngineRunner } from '../engines/engine.ts'
+import type { Journal } from '../state/journal.ts'
+import { isLive, type EndedEntry } from '../state/ledger.ts'
+import { createLimiter } from '../../core/concurrency/limit.ts'
+import type { Action } from './reconcile-decision.ts'
+
+/** Removals overlap like starts do: about four at a time is as fast as an engine gets. */
+const REMOVALS_AT_ONCE = 4
+/** A stop mostly waits for a job's grace to pass, so many may overlap. */
+const STOPS_AT_ONCE = 16
+/** Each holds a log's chunks in memory: of a hundred that ended together, a few at a time go through. */
+const BLACK_BOXES_AT_ONCE = 4
+
+export interface CareDeps {
+  readonly engine: Engine
+  readonly journal: Journal
+  readonly clock: Clock
+  readonly log: Log
+  readonly bootId: () => string
+  /** Whether an end like this one leaves its container stopped for a look. */
+  readonly keeps: (entry: EndedEntry) => boolean
+  readonly secretsOf: (runner: RunnerId) => readonly Secret[]
+  readonly onBlackBox: (runner: RunnerId, text: string) => void
+  readonly onRunning: (seen: EngineRunner) => void
+}
+
+/** What a step left: the container as it stands, null = none, `look` = ask the engine. */
+type Left = EngineRunner | null | 'look'
+
+/** The single steps of care. Each writes down what it did before it counts. */
+export class CareSteps {
+  readonly #deps: CareDeps
+  /** Whose black box is collected, while its removal hasn't succeeded yet. */
+  readonly #boxed = new Set<RunnerId>()
+  readonly #removals = createLimiter(REMOVALS_AT_ONCE)
+  readonly #stops = createLimiter(STOPS_AT_ONCE)
+  readonly #boxes = createLimiter(BLACK_BOXES_AT_ONCE)
+
+  constructor(deps: CareDeps) {
+    this.#deps = deps
+  }
+
+  /** Throws `EngineError`, or `journal-unwritable`: then it is tried again later, and has done no harm. */
+  async take(action: Action, runner: RunnerId, seen: EngineRunner | null): Promise<Left> {
+    switch (action.kind) {
+      case 'nothing':
+        return seen
+      case 'adopt':
+        await this.adopt(action.seen)
+        return seen
+      case 'end':
+        return this.#end(action, runner, seen)
+      case 'refuse':
+        return this.#refuse(runner, seen, action.end)
+      case 'discard':
+        await this.#remove(runner)
+        return this.#refuse(runner, seen, action.end)
+      case 'clear':
+        return this.#clear(runner, seen)
+      case 'note-cleared':
+        return this.#noteCleared(runner, null)
+      case 'stop':
+        await this.#stops(async () => this.#deps.engine.stop(runner, seen?.stopTimeoutMs ?? 0))
+        return 'look'
+      default:
+        return action satisfies never
+    }
+  }
+
+  async discardKept(runner: RunnerId): Promise<void> {
+    await this.#remove(runner)
+    this.#deps.log.info('runner.kept-container-removed', { runner })
+  }
+
+  /** Takes on a container as this agent's: one that no longer runs as of an unknown boot. */
+  async adopt(seen: EngineRunner): Promise<void> {
+    const { journal, clock, log, bootId, onRunning } = this.#deps
+    const { runner, origin } = seen
+    const at = clock.now()
+    if (seen.state !== 'running') {
+      await journal.write({ record: 'accepted', runner, origin, bootId: null, at })
+      return
+    }
+    const startedAt = seen.startedAt ?? at
+    await journal.write({ record: 'running', runner, origin, bootId: bootId(), startedAt, at })
+    log.info('runner.started', { runner, startedAt, adopted: true })
+    onRunning(seen)
+  }
+
+  async #end(
+    action: Extract<Action, { kind: 'end' }>,
+    runner: RunnerId,
+    seen: EngineRunner | null,
+  ): Promise<Left> {
+    const { journal, clock, log } = this.#deps
+    const { startedAt, finishedAt, end } = action
+    const origin = seen?.origin ?? null
+    await journal.write({ record: 'exited', runner, origin, startedAt, finishedAt, end, at: clock.now() })
+    log.info('runner.exited', { runner, finishedAt, ...end })
+    return seen
+  }
+
+  async #refuse(runner: RunnerId, seen: EngineRunner | null, end: ReportedEnd): Promise<null> {
+    const { journal, clock, log } = this.#deps
+    await journal.write({ record: 'refused', runner, origin: seen?.origin ?? null, end, at: clock.now() })
+    log.warn('runner.refused', { runner, code: end.code, reason: end.reason })
+    return null
+  }
+
+  /** Removes an ended runner's container, or keeps it stopped; either way it holds nothing of the host any more. */
+  async #clear(runner: RunnerId, seen: EngineRunner | null): Promise<Left> {
+    const { journal, keeps } = this.#deps
+    const entry = journal.ledger.entries.get(runner)
+    if (entry === undefined || isLive(entry) || seen === null) return seen
+    if (!entry.cleared) await this.#fillBlackBox(entry, seen)
+    if (!entry.cleared && keeps(entry)) return this.#noteCleared(runner, seen)
+    await this.#remove(runner)
+    return this.#noteCleared(runner, null)
+  }
+
+  async #fillBlackBox(entry: EndedEntry, seen: EngineRunner): Promise<void> {
+    const { engine, secretsOf, onBlackBox } = this.#deps
+    const { runner, end } = entry
+    if (entry.phase !== 'exited' || end.outcome === 'finished' || this.#boxed.has(runner)) return
+    this.#boxed.add(runner)
+    onBlackBox(runner, await this.#boxes(() => collectBlackBox(engine, seen, entry, secretsOf(runner))))
+  }
+
+  async #noteCleared(runner: RunnerId, left: EngineRunner | null): Promise<Left> {
+    const { journal, clock, log } = this.#deps
+    const changed = await journal.write({ record: 'cleared', runner, at: clock.now() })
+    this.#boxed.delete(runner)
+    if (changed) log.info('runner.cleared', { runner })
+    return left
+  }
+
+  async #remove(runner: RunnerId): Promise<void> {
+    await this.#removals(async () => this.#deps.engine.remove(runner))
+  }
+}

@@ -1,0 +1,155 @@
+import { messageOf, type RunnerId } from '../../core/model/index.ts'
+import type { StopCode } from '../../protocol/journal.ts'
+import { CareSteps, type CareDeps } from './reconcile-steps.ts'
+import { EngineError, type EngineRunner } from '../engines/engine.ts'
+import { failed } from './exit-reasons.ts'
+import { isLive, type Entry } from '../state/ledger.ts'
+import { createLimiter } from '../../core/concurrency/limit.ts'
+import { reconcileRunner, type Action } from './reconcile-decision.ts'
+import type { Tasks } from '../background-tasks.ts'
+
+const LOOKS_AT_ONCE = 8
+/** The longest way is: stop, end, clear. More steps than this mean that something fights us. */
+const STEPS_MAX = 8
+
+export interface CaretakerDeps extends CareDeps {
+  readonly tasks: Tasks
+  readonly isLaunching: (runner: RunnerId) => boolean
+  /** The engine didn't answer: someone should look whether it still does. */
+  readonly onUnreachable: () => void
+}
+
+/** Brings each runner to where it should be, one step after another, never two at once for one runner. */
+export class Caretaker {
+  readonly #deps: CaretakerDeps
+  readonly #steps: CareSteps
+  /** Runners in care; `again` = something happened meanwhile. */
+  readonly #inCare = new Map<RunnerId, 'once' | 'again'>()
+  readonly #looks = createLimiter(LOOKS_AT_ONCE)
+  /** Kept containers that are being removed: an engine may take longer than until the next listing. */
+  readonly #discarding = new Set<RunnerId>()
+
+  constructor(deps: CaretakerDeps) {
+    this.#deps = deps
+    this.#steps = new CareSteps(deps)
+  }
+
+  get busy(): boolean {
+    return this.#inCare.size > 0
+  }
+
+  /** Writes down runners that only the engine knows: this agent's journal was lost, or is older than they are. */
+  async adoptUnknown(listed: readonly EngineRunner[]): Promise<void> {
+    const { journal, isLaunching } = this.#deps
+    const unknown = listed.filter(({ runner }) => !journal.ledger.entries.has(runner) && !isLaunching(runner))
+    await Promise.all(unknown.map(async (seen) => this.#steps.adopt(seen)))
+  }
+
+  /** Takes up whatever the engine lists, or the journal holds, that is not where it should be. */
+  attendAll(listed: readonly EngineRunner[]): void {
+    const { journal, onRunning, isLaunching } = this.#deps
+    const seenById = new Map(listed.map((seen) => [seen.runner, seen]))
+    const unsettled = [...journal.ledger.entries.values()].filter(({ settledAt }) => settledAt === null)
+    for (const runner of new Set([...seenById.keys(), ...unsettled.map((entry) => entry.runner)])) {
+      const seen = seenById.get(runner) ?? null
+      if (seen?.state === 'running' && !isLaunching(runner)) onRunning(seen)
+      if (this.#decide(runner, seen).kind !== 'nothing') this.attend(runner)
+    }
+  }
+
+  attend(runner: RunnerId): void {
+    const idle = !this.#inCare.has(runner)
+    this.#inCare.set(runner, idle ? 'once' : 'again')
+    if (!idle) return
+    this.#inBackground('attend', runner, async () => {
+      try {
+        await this.#bringAlong(runner)
+      } finally {
+        const again = this.#inCare.get(runner) === 'again'
+        this.#inCare.delete(runner)
+        if (again) this.attend(runner)
+      }
+    })
+  }
+
+  /** Ends it: what has not been started never will be, what runs is stopped. */
+  end(runner: RunnerId, stopping: { code: StopCode; reason: string }): void {
+    this.#inBackground('end', runner, async () => {
+      await this.#orderEnd(runner, stopping)
+      this.attend(runner)
+    })
+  }
+
+  /** Removes the container of a runner that ended and was kept for a look. */
+  discardKept(runner: RunnerId): void {
+    if (this.#discarding.has(runner)) return
+    this.#discarding.add(runner)
+    this.#inBackground('discard-kept', runner, async () => {
+      try {
+        await this.#steps.discardKept(runner)
+      } finally {
+        this.#discarding.delete(runner)
+      }
+    })
+  }
+
+  async #orderEnd(runner: RunnerId, stopping: { code: StopCode; reason: string }): Promise<void> {
+    const { journal, clock, isLaunching } = this.#deps
+    const entry = journal.ledger.entries.get(runner)
+    const base = { runner, at: clock.now() }
+    if (entry === undefined && !isLaunching(runner)) {
+      const end = failed(stopping.code, stopping.reason)
+      await journal.write({ record: 'refused', ...base, origin: null, end })
+    } else if (entry === undefined || (isLive(entry) && !(await this.#hasExited(entry)))) {
+      await journal.write({ record: 'stopping', ...base, ...stopping })
+    }
+  }
+
+  /** What has exited by itself keeps its own ending, whatever is ordered now. */
+  async #hasExited(entry: Entry): Promise<boolean> {
+    if (entry.phase !== 'running') return false
+    const seen = await this.#look(entry.runner)
+    return seen === null || seen.state === 'exited'
+  }
+
+  async #bringAlong(runner: RunnerId): Promise<void> {
+    let left: EngineRunner | null | 'look' = 'look'
+    for (let step = 0; step < STEPS_MAX; step += 1) {
+      const seen: EngineRunner | null = left === 'look' ? await this.#look(runner) : left
+      const action = this.#decide(runner, seen)
+      if (action.kind === 'nothing') return
+      left = await this.#steps.take(action, runner, seen)
+    }
+    this.#deps.log.warn('runner.unsettled', { runner, steps: STEPS_MAX })
+  }
+
+  async #look(runner: RunnerId): Promise<EngineRunner | null> {
+    return this.#looks(async () => this.#deps.engine.inspect(runner))
+  }
+
+  #decide(runner: RunnerId, seen: EngineRunner | null): Action {
+    const { journal, isLaunching, bootId, clock, keeps } = this.#deps
+    return reconcileRunner({
+      seen,
+      entry: journal.ledger.entries.get(runner),
+      launching: isLaunching(runner),
+      bootId: bootId(),
+      now: clock.now(),
+      keeps,
+    })
+  }
+
+  /** What fails is tried again with the next listing. */
+  #inBackground(name: string, runner: RunnerId, work: () => Promise<void>): void {
+    const { tasks, log, onUnreachable } = this.#deps
+    tasks.start(name, async () => {
+      try {
+        await work()
+      } catch (error) {
+        const kind = error instanceof EngineError ? error.kind : null
+        log.warn('runner.care-failed', { runner, step: name, kind, reason: messageOf(error) })
+        if (kind === 'unreachable') onUnreachable()
+      }
+    })
+  }
+}
