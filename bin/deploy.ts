@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { SettingsError } from '../lib/settings.ts'
 import { DEFAULT_STAGE, STAGES } from '../lib/stages.ts'
-import { endLike, runChild } from './bootstrap/child.mjs'
+import { endLike, runChild } from '../platform/bootstrap/child.mjs'
 import { isPrepared, planDeploy } from './deploy-plan.ts'
 
 /** `npm run deploy`: prepares the account for CDK where that was never done, then deploys one stage. */

@@ -1,7 +1,7 @@
 import { type CommandIo, describeFailure } from '../local/commands/io.ts'
 import { askOnTerminal } from './bootstrap/ask.ts'
-import { endLike } from './bootstrap/child.mjs'
-import { BootstrapError } from './bootstrap/errors.mjs'
+import { endLike } from '../platform/bootstrap/child.mjs'
+import { BootstrapError } from '../platform/bootstrap/errors.mjs'
 import { hearShutdown } from './shutdown.ts'
 
 /** Runs a command to its exit code. The first shutdown signal aborts `shutdown`, a second one ends the process. */

@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { readVersion } from '../local/version.ts'
+import { readVersion } from '../platform/version.ts'
 import { addAskingCommands } from './asking-commands.ts'
 import { addServingCommands } from './serving-commands.ts'
 

@@ -3,7 +3,7 @@ import type { AgentSettings as AgentMainSettings, EngineSettings } from '../agen
 import type { HostId } from '../core/model/index.ts'
 import { demoRunnerProgram } from './demo/program.ts'
 import { type DockerChoice, dockerSettings, hostSettings, type MachineSettings } from './host-settings.ts'
-import { readVersion } from './version.ts'
+import { readVersion } from '../platform/version.ts'
 
 /** What runs the containers of this machine, as it was found or asked for. */
 export type EngineChoice = DockerChoice | { readonly kind: 'process' }

@@ -31,7 +31,7 @@ const EXAMPLES: Record<FileRuleName, { wrong: Example[]; right: Example[] }> = {
       ['.ci/run', ''],
       ['README.md', ''],
       ['docs/adr/0001-one-idea.md', ''],
-      ['bin/bootstrap/lock.d.mts', ''],
+      ['platform/bootstrap/lock.d.mts', ''],
     ],
   },
   defaultExports: {

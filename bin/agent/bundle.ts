@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { build, type Plugin } from 'esbuild'
-import { readVersion } from '../../local/version.ts'
+import { readVersion } from '../../platform/version.ts'
 
 const ENTRY = fileURLToPath(new URL('main.ts', import.meta.url))
 

@@ -2,12 +2,12 @@ import { spawn } from 'node:child_process'
 import { mkdir, open, readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { runChild } from './child.mjs'
+import { runChild } from '../../platform/bootstrap/child.mjs'
 import { systemEnv } from './docker-facts.ts'
 import type { DockerPlaces, Env } from './docker-facts.ts'
 import { pingDocker } from './docker-ping.ts'
 import type { StartAction } from './docker-plan.ts'
-import { BootstrapError } from './errors.mjs'
+import { BootstrapError } from '../../platform/bootstrap/errors.mjs'
 
 export type StartSettings = {
   env: Env

@@ -4,8 +4,8 @@ import { describeStart, planDocker } from './docker-plan.ts'
 import type { DockerAction, StartAction } from './docker-plan.ts'
 import { START_TIMEOUTS, awaitEngine, installEngine, startDocker } from './docker-start.ts'
 import type { StartSettings, StartTimeouts } from './docker-start.ts'
-import { BootstrapError } from './errors.mjs'
-import { withLock } from './lock.mjs'
+import { BootstrapError } from '../../platform/bootstrap/errors.mjs'
+import { withLock } from '../../platform/bootstrap/lock.mjs'
 
 export type EnsureDockerInput = {
   env: Env

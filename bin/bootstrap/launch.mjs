@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { endLike, runChild } from './child.mjs'
-import { BootstrapError } from './errors.mjs'
+import { endLike, runChild } from '../../platform/bootstrap/child.mjs'
+import { BootstrapError } from '../../platform/bootstrap/errors.mjs'
 import { describeNodeFailure, findNode, isNewEnough, refuseWindows } from './node.mjs'
 import { ensurePackages } from './packages.mjs'
 

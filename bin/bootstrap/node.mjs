@@ -1,6 +1,6 @@
 import { access, constants } from 'node:fs/promises'
 import { join } from 'node:path'
-import { BootstrapError } from './errors.mjs'
+import { BootstrapError } from '../../platform/bootstrap/errors.mjs'
 
 /** The first Node line that runs TypeScript by stripping types without a flag and is a Lambda runtime as well. */
 export const NODE_MAJOR_MIN = 24

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { runChild } from './child.mjs'
-import { BootstrapError } from './errors.mjs'
-import { withLock } from './lock.mjs'
+import { runChild } from '../../platform/bootstrap/child.mjs'
+import { BootstrapError } from '../../platform/bootstrap/errors.mjs'
+import { withLock } from '../../platform/bootstrap/lock.mjs'
 
 /** Enough of npm's output to hold an error report. */
 const NPM_OUTPUT_MAX_CHARS = 20_000

@@ -1,7 +1,7 @@
 import type { APIGatewayAuthorizerResult, APIGatewayRequestAuthorizerEvent } from 'aws-lambda'
 import { type HostId, Secret } from '../../core/model/index.ts'
 import type { FleetStore, Log } from '../../core/ports/index.ts'
-import { hostOfAgentToken, isAgentToken } from './agent-token.ts'
+import { hostOfAgentToken, isAgentToken } from '../../platform/agent-token.ts'
 
 /** The part of API Gateway's event that admission depends on. */
 export type AgentAuthorizerEvent = Pick<APIGatewayRequestAuthorizerEvent, 'type' | 'methodArn' | 'headers'>

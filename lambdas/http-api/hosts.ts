@@ -8,7 +8,7 @@ import {
   HUB_API_VERSION as v,
   RemoveHostAnswer,
 } from '../../protocol/hub-api.ts'
-import { hashAgentToken, newAgentToken } from '../agent-authorizer/agent-token.ts'
+import { hashAgentToken, newAgentToken } from '../../platform/agent-token.ts'
 import { bodyOf } from './input.ts'
 import type { Run } from './parts.ts'
 

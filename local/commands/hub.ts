@@ -6,7 +6,7 @@ import { type LocalHubOptions, openLocalHub } from '../hub.ts'
 import { LOCAL_ADAPTERS, openDemandSource } from '../main.ts'
 import { addressOf } from '../start/source.ts'
 import { loadTemplates } from '../start/templates.ts'
-import { readVersion } from '../version.ts'
+import { readVersion } from '../../platform/version.ts'
 import type { CommandIo } from './io.ts'
 import { openLog } from './logging.ts'
 

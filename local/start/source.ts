@@ -1,6 +1,6 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { lockDataDir } from '../../agent/lock.ts'
+import { lockDataDir } from '../../platform/folder-lock.ts'
 import type { Settings } from '../../config/index.ts'
 import { type Secret, SlipwayError, type SourceId, sourceId } from '../../core/model/index.ts'
 import { type ProtocolGeneration, type Sandbox, type SandboxOptions, startSandbox } from '../sandbox/index.ts'

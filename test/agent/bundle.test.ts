@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type AgentBundle, bundleAgent } from '../../bin/agent/bundle.ts'
 import { SMALL_FLAGS } from '../../bin/agent/run-small.ts'
-import { readVersion } from '../../local/version.ts'
+import { readVersion } from '../../platform/version.ts'
 import { until } from '../e2e/support.ts'
 
 /** Far from what it has, far below what one of the packages left out would add. */

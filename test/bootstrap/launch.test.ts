@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { isForegroundStat } from '../../bin/bootstrap/child.mjs'
+import { isForegroundStat } from '../../platform/bootstrap/child.mjs'
 import { describeMissingNode, findNode, isNewEnough, refuseWindows } from '../../bin/bootstrap/node.mjs'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))

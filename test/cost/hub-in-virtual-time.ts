@@ -11,7 +11,7 @@ import {
   type HubMessage,
 } from '../../core/model/index.ts'
 import type { AgentGateway, DemandSource, FleetStore, Log } from '../../core/ports/index.ts'
-import { hashAgentToken, newAgentToken } from '../../lambdas/agent-authorizer/agent-token.ts'
+import { hashAgentToken, newAgentToken } from '../../platform/agent-token.ts'
 import { agentAuthorizer } from '../../lambdas/agent-authorizer/handler.ts'
 import type { ControlLoopParts } from '../../lambdas/control-loop/handler.ts'
 import { controlLoopHandler } from '../../lambdas/control-loop/handler.ts'

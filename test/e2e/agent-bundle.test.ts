@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
 import { bundleAgent } from '../../bin/agent/bundle.ts'
 import { LOCAL_HOST } from '../../core/model/index.ts'
-import { newAgentToken } from '../../lambdas/agent-authorizer/agent-token.ts'
+import { newAgentToken } from '../../platform/agent-token.ts'
 import { demoImage, statesOf, templatesOf, World } from './world.ts'
 
 it("the agent's bundle serves the jobs of a hub, tells of those that fail, and leaves running ones be when it ends", async () => {

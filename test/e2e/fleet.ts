@@ -5,7 +5,7 @@ import { type Engine, EngineError, type RunnerSpec } from '../../agent/engines/e
 import { parseSettings, parseTemplates } from '../../config/index.ts'
 import { type HostId, hostId, type HostState, type Secret, sourceId } from '../../core/model/index.ts'
 import type { Log } from '../../core/ports/index.ts'
-import { newAgentToken } from '../../lambdas/agent-authorizer/agent-token.ts'
+import { newAgentToken } from '../../platform/agent-token.ts'
 import { systemClock, systemRandom } from '../../adapters/system/index.ts'
 import { demoRunnerProgram } from '../../local/demo/program.ts'
 import { type LocalHub, openLocalHub } from '../../local/hub.ts'

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import { hostId } from '../../core/model/index.ts'
-import { newAgentToken } from '../../lambdas/agent-authorizer/agent-token.ts'
+import { newAgentToken } from '../../platform/agent-token.ts'
 import { type Job, type Sandbox, startSandbox } from '../../local/sandbox/index.ts'
 import { Fleet } from './fleet.ts'
 import { until } from './support.ts'

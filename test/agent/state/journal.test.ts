@@ -7,7 +7,7 @@ import { epoch, fence } from '../../../core/model/index.ts'
 import { openInstall } from '../../../agent/state/installation-id.ts'
 import { Journal, openJournal } from '../../../agent/state/journal.ts'
 import { createLedger } from '../../../agent/state/ledger.ts'
-import { lockDataDir } from '../../../agent/lock.ts'
+import { lockDataDir } from '../../../platform/folder-lock.ts'
 import { newRunner, ORIGIN } from '../harness.ts'
 
 const END = { outcome: 'finished', code: 'exited', reason: 'It exited with code 0.', exitCode: 0 } as const

@@ -1,5 +1,5 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
-import { type HostId, hostId, LOCAL_HOST, Secret } from '../../core/model/index.ts'
+import { type HostId, hostId, LOCAL_HOST, Secret } from '../core/model/index.ts'
 
 /** `sla_<host>_<43 base64url characters>`: names its host, so that one read finds what to compare it with. */
 const TOKEN = /^sla_(?<host>[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)_[A-Za-z0-9_-]{43}$/

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { withLock } from '../../bin/bootstrap/lock.mjs'
+import { withLock } from '../../platform/bootstrap/lock.mjs'
 
 let folder: string
 let lock: string
