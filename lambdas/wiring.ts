@@ -14,7 +14,7 @@ import type { AgentGateway, DemandSource, FleetStore, Log } from '../core/ports/
 import type { ControlLoopEnv } from './control-loop/env.ts'
 import type { ControlLoopParts } from './control-loop/handler.ts'
 import type { SourceEnv } from './env.ts'
-import { Meter } from './meter.ts'
+import { Meter } from '../adapters/cloudwatch/meter.ts'
 
 /*
  * The composition root of the hub on AWS: the only place here that chooses adapters. One function per need, so that

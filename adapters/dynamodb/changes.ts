@@ -2,9 +2,9 @@ import type { EpochMs } from '../../core/model/index.ts'
 import type { FleetStore } from '../../core/ports/index.ts'
 import { fleetOf } from './fleet.ts'
 import { type Key, kindOf } from './keys.ts'
-import type { Row, Rows } from './rows.ts'
+import type { Row, Rows } from './table-client.ts'
 import { CHANGES_INDEX } from './table.ts'
-import { FLEET_PARTITION, sortableTime, timeOf } from './told.ts'
+import { FLEET_PARTITION, sortableTime, timeOf } from './change-index.ts'
 
 /**
  * How far each reading looks back behind its cursor. The time of a change is taken before its write, which may be

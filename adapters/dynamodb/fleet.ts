@@ -11,7 +11,7 @@ import {
 import type { FleetStore } from '../../core/ports/index.ts'
 import { HostItem, ImagesItem, LivenessItem, parseItem, RunnerItem } from './items.ts'
 import { idsOf, kindOf } from './keys.ts'
-import type { Row, Rows } from './rows.ts'
+import type { Row, Rows } from './table-client.ts'
 
 export function fleetMethods(rows: Rows): Pick<FleetStore, 'readFleet'> {
   return {

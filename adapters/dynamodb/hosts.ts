@@ -1,9 +1,9 @@
 import type { FleetStore } from '../../core/ports/index.ts'
-import { changeHost, hostOf, readHost } from './host-change.ts'
+import { changeHost, hostOf, readHost } from './update-host.ts'
 import { hostKey, imagesKey, livenessKey } from './keys.ts'
-import type { Rows } from './rows.ts'
+import type { Rows } from './table-client.ts'
 import { assertFits } from './sizes.ts'
-import { told } from './told.ts'
+import { told } from './change-index.ts'
 
 type HostMethods = Pick<
   FleetStore,

@@ -3,9 +3,9 @@ import { type EpochMs, type HostId, type ImageState, SlipwayError } from '../../
 import type { FleetStore } from '../../core/ports/index.ts'
 import { ImageItem, parseItem } from './items.ts'
 import { imagesKey } from './keys.ts'
-import type { Rows } from './rows.ts'
+import type { Rows } from './table-client.ts'
 import { assertFits } from './sizes.ts'
-import { SET_TOLD, told, toldValues } from './told.ts'
+import { SET_TOLD, told, toldValues } from './change-index.ts'
 
 /** Images of one write: DynamoDB takes at most 4 KB of expression. */
 const IMAGES_PER_WRITE = 100

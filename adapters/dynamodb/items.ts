@@ -23,7 +23,7 @@ import {
   templateKey,
 } from '../../core/model/index.ts'
 import type { Key } from './keys.ts'
-import type { Row } from './rows.ts'
+import type { Row } from './table-client.ts'
 
 /*
  * The shape of each item. Everything that is read passes through here, and so does every item that is written as a

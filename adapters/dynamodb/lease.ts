@@ -2,7 +2,7 @@ import { type Lease, type LeaseNotes, NO_NOTES, RELEASED_AT, firstFence } from '
 import type { FleetStore } from '../../core/ports/index.ts'
 import { LeaseItem, NotesItem, parseItem } from './items.ts'
 import { LEASE_KEY } from './keys.ts'
-import type { Row, Rows } from './rows.ts'
+import type { Row, Rows } from './table-client.ts'
 import { assertFits } from './sizes.ts'
 
 type LeaseMethods = Pick<

@@ -1,9 +1,9 @@
 import type { FleetStore } from '../../core/ports/index.ts'
 import { LivenessItem, parseItem } from './items.ts'
 import { livenessKey } from './keys.ts'
-import type { Rows } from './rows.ts'
+import type { Rows } from './table-client.ts'
 import { assertFits } from './sizes.ts'
-import { told } from './told.ts'
+import { told } from './change-index.ts'
 
 type LivenessMethods = Pick<FleetStore, 'putLiveness' | 'getLiveness'>
 

@@ -4,10 +4,10 @@ import { type EpochMs, SlipwayError } from '../../core/model/index.ts'
 import type { FleetStore } from '../../core/ports/index.ts'
 import { BoxItem, parseItem } from './items.ts'
 import { boxKey, boxPrefix, hostPartition, type Key, kindOf } from './keys.ts'
-import type { Rows } from './rows.ts'
+import type { Rows } from './table-client.ts'
 import { assertFits } from './sizes.ts'
 import { CHANGES_INDEX } from './table.ts'
-import { FLEET_PARTITION, RECORD_PARTITION, sortableTime, told } from './told.ts'
+import { FLEET_PARTITION, RECORD_PARTITION, sortableTime, told } from './change-index.ts'
 
 type RecordMethods = Pick<FleetStore, 'putBlackBox' | 'getBlackBox' | 'removeExpired'>
 

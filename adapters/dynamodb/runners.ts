@@ -3,10 +3,10 @@ import type { FleetStore } from '../../core/ports/index.ts'
 import { fleetOf } from './fleet.ts'
 import { parseItem, RunnerItem } from './items.ts'
 import { hostPartition, RUNNER_PREFIX, runnerKey } from './keys.ts'
-import { confirming, dispatching, ending, type Move, starting, stopping } from './moves.ts'
-import type { Row, Rows } from './rows.ts'
+import { confirming, dispatching, ending, type Move, starting, stopping } from './runner-transitions.ts'
+import type { Row, Rows } from './table-client.ts'
 import { assertFits } from './sizes.ts'
-import { SET_TOLD, told, toldValues } from './told.ts'
+import { SET_TOLD, told, toldValues } from './change-index.ts'
 
 type RunnerMethods = Pick<
   FleetStore,

@@ -1,7 +1,7 @@
 import type { FleetStore } from '../../core/ports/index.ts'
-import { changedHost, changeHost, type HostChange, readHost } from './host-change.ts'
+import { changedHost, changeHost, type HostChange, readHost } from './update-host.ts'
 import { hostKey } from './keys.ts'
-import type { Rows } from './rows.ts'
+import type { Rows } from './table-client.ts'
 import { assertFits } from './sizes.ts'
 
 type SessionMethods = Pick<FleetStore, 'beginSession' | 'openHost' | 'endSession' | 'setAccepting'>

@@ -8,8 +8,8 @@ import {
   type SlotClaim,
 } from '../../core/model/index.ts'
 import { type FleetStore } from '../../core/ports/index.ts'
-import { changedHost, changeHost, type HostChange, readHost } from './host-change.ts'
-import type { Rows } from './rows.ts'
+import { changedHost, changeHost, type HostChange, readHost } from './update-host.ts'
+import type { Rows } from './table-client.ts'
 
 type SlotMethods = Pick<FleetStore, 'claimSlots' | 'adoptSlot' | 'freeSlot'>
 

@@ -2,7 +2,7 @@ import { isItemCorrupt, type SourceStatus } from '../../core/model/index.ts'
 import type { FleetStore } from '../../core/ports/index.ts'
 import { parseItem, StatusItem } from './items.ts'
 import { SOURCES_PARTITION } from './keys.ts'
-import type { Row, Rows } from './rows.ts'
+import type { Row, Rows } from './table-client.ts'
 import { assertFits } from './sizes.ts'
 
 export function statusMethods(rows: Rows): Pick<FleetStore, 'putSourceStatus' | 'readSourceStatuses'> {

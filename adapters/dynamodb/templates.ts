@@ -11,7 +11,7 @@ import type { FleetStore } from '../../core/ports/index.ts'
 import { TemplateSchema } from '../../protocol/template.ts'
 import { parseItem } from './items.ts'
 import { type Key, TEMPLATE_VERSION_PREFIX, TEMPLATES_KEY, templateVersionKey } from './keys.ts'
-import type { Row, Rows } from './rows.ts'
+import type { Row, Rows } from './table-client.ts'
 import { assertFits } from './sizes.ts'
 
 type TemplateMethods = Pick<

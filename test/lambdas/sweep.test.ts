@@ -3,7 +3,7 @@ import { createLog, type LogEntry } from '../../adapters/log/index.ts'
 import { createMemoryStore } from '../../adapters/memory/index.ts'
 import { HOST_DEAD_AFTER_MS } from '../../core/flows/index.ts'
 import { connectionId, hostId } from '../../core/model/index.ts'
-import { Meter } from '../../lambdas/meter.ts'
+import { Meter } from '../../adapters/cloudwatch/meter.ts'
 import { sweepHandler } from '../../lambdas/sweep/handler.ts'
 
 const HOST = hostId('build-1')

@@ -1,8 +1,8 @@
 import type { EpochMs, Host, HostId } from '../../core/model/index.ts'
 import { HostItem, parseItem } from './items.ts'
 import { hostKey } from './keys.ts'
-import type { Change, Row, Rows } from './rows.ts'
-import { SET_TOLD, toldValues } from './told.ts'
+import type { Change, Row, Rows } from './table-client.ts'
+import { SET_TOLD, toldValues } from './change-index.ts'
 
 /** One change of a host, in words of DynamoDB; what every such change has in common is added by `changeHost`. */
 export interface HostChange {

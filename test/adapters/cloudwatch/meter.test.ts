@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { Meter } from '../../lambdas/meter.ts'
+import { Meter } from '../../../adapters/cloudwatch/meter.ts'
 
 const AT = 1_800_000_000_000
 

@@ -1,4 +1,4 @@
-import type { EndCode } from '../core/model/index.ts'
+import type { EndCode } from '../../core/model/index.ts'
 
 /*
  * Metrics in CloudWatch's embedded format: fields of log lines. Each costs money for every hour in which it is sent,

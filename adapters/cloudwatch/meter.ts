@@ -1,5 +1,5 @@
-import type { LogEntry } from '../core/ports/index.ts'
-import { embedded, type Fault, faultOf, isEndCode, type Metric } from './metrics.ts'
+import type { LogEntry } from '../../core/ports/index.ts'
+import { embedded, type Fault, faultOf, isEndCode, type Metric } from './embedded-metrics.ts'
 
 /** CloudWatch takes at most this many values of one metric in one line. */
 const VALUES_MAX = 100
