@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { AgentSettings as AgentMainSettings, EngineSettings } from '../agent/main.ts'
 import type { HostId } from '../core/model/index.ts'
-import { demoRunnerProgram } from './demo/program.ts'
+import { demoRunnerProgram } from '../demo/program.ts'
 import { type DockerChoice, dockerSettings, hostSettings, type MachineSettings } from './host-settings.ts'
 import { readVersion } from '../platform/version.ts'
 

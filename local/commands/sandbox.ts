@@ -1,6 +1,6 @@
 import { parseSettings } from '../../config/index.ts'
 import { aborted } from '../../core/flows/index.ts'
-import { demoJobs } from '../demo/jobs.ts'
+import { demoJobs } from '../../demo/jobs.ts'
 import { createDisplay } from '../start/display.ts'
 import { openSource } from '../start/source.ts'
 import type { CommandIo } from './io.ts'

@@ -1,6 +1,6 @@
 import { createLogUpdate } from 'log-update'
 import { jsonLine, type LogEntry, type LogSink, textLine } from '../../adapters/log/index.ts'
-import type { SandboxEvent } from '../sandbox/index.ts'
+import type { SandboxEvent } from '../../sandbox/index.ts'
 import { type RunnerStep, sayJobEvent, sayRunnerStep, sayTrouble } from './words.ts'
 
 export interface Display {

@@ -3,7 +3,12 @@ import { join } from 'node:path'
 import { lockDataDir } from '../../platform/folder-lock.ts'
 import type { Settings } from '../../config/index.ts'
 import { type Secret, SlipwayError, type SourceId, sourceId } from '../../core/model/index.ts'
-import { type ProtocolGeneration, type Sandbox, type SandboxOptions, startSandbox } from '../sandbox/index.ts'
+import {
+  type ProtocolGeneration,
+  type Sandbox,
+  type SandboxOptions,
+  startSandbox,
+} from '../../sandbox/index.ts'
 import { bridgeAddress } from './bridge.ts'
 
 /** What serving a source needs to know, wherever the source is. */

@@ -1,4 +1,4 @@
-import type { Job } from '../sandbox/index.ts'
+import type { Job } from '../../sandbox/index.ts'
 import type { LogEntry } from '../../adapters/log/index.ts'
 
 /** What one run of `npm start` came to; printed as one JSON line. */

@@ -1,5 +1,5 @@
 import { systemClock } from '../../adapters/system/index.ts'
-import type { Sandbox } from '../sandbox/index.ts'
+import type { Sandbox } from '../../sandbox/index.ts'
 import type { Tally } from './tally.ts'
 
 const LOOK_MS = 100

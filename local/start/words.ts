@@ -1,5 +1,5 @@
 import type { LogEntry } from '../../adapters/log/index.ts'
-import type { SandboxEvent } from '../sandbox/index.ts'
+import type { SandboxEvent } from '../../sandbox/index.ts'
 
 /** One step of a runner, for people. `last`: its line will not change any more. */
 export interface RunnerStep {

@@ -1,8 +1,8 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Sandbox, startSandbox } from '../../local/sandbox/index.ts'
-import { newToken } from '../../local/sandbox/rules/tokens.ts'
+import { type Sandbox, startSandbox } from '../../sandbox/index.ts'
+import { newToken } from '../../sandbox/rules/tokens.ts'
 import { type Env, openPlace, type Place, type Run, until } from './support.ts'
 
 /** Templates of the hosts that carry the tag `fast`. */

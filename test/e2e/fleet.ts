@@ -7,11 +7,11 @@ import { type HostId, hostId, type HostState, type Secret, sourceId } from '../.
 import type { Log } from '../../core/ports/index.ts'
 import { newAgentToken } from '../../platform/agent-token.ts'
 import { systemClock, systemRandom } from '../../adapters/system/index.ts'
-import { demoRunnerProgram } from '../../local/demo/program.ts'
+import { demoRunnerProgram } from '../../demo/program.ts'
 import { type LocalHub, openLocalHub } from '../../local/hub.ts'
 import { createLog, type LogEntry } from '../../adapters/log/index.ts'
 import { LOCAL_ADAPTERS, openDemandSource } from '../../local/main.ts'
-import type { Sandbox } from '../../local/sandbox/index.ts'
+import type { Sandbox } from '../../sandbox/index.ts'
 import { openPlace, type Place, until } from './support.ts'
 
 export interface SourceOf {

@@ -2,7 +2,7 @@ import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
-import { startSandbox } from '../../local/sandbox/index.ts'
+import { startSandbox } from '../../sandbox/index.ts'
 import { type Env, openPlace, type Place, type Run, until } from './support.ts'
 import { demoImage, statesOf, templatesOf, World } from './world.ts'
 

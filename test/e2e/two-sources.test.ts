@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Job, type Sandbox, type SandboxEvent, startSandbox } from '../../local/sandbox/index.ts'
+import { type Job, type Sandbox, type SandboxEvent, startSandbox } from '../../sandbox/index.ts'
 import { type FaultProxy, startFaultProxy } from '../sandbox/fault-proxy.ts'
 import { Fleet } from './fleet.ts'
 import { until } from './support.ts'

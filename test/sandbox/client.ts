@@ -1,5 +1,5 @@
 import { Secret } from '../../core/model/secret.ts'
-import { type Sandbox, type SandboxOptions, startSandbox } from '../../local/sandbox/index.ts'
+import { type Sandbox, type SandboxOptions, startSandbox } from '../../sandbox/index.ts'
 
 /** Where every test clock starts. */
 export const START_MS = Date.parse('2026-01-01T00:00:00.000Z')

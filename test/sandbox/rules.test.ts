@@ -1,17 +1,13 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { recheckPauseMs } from '../../local/sandbox/http/provisioner-routes.ts'
-import { planGrants } from '../../local/sandbox/rules/grants.ts'
-import { cancelJob } from '../../local/sandbox/rules/jobs.ts'
-import { canonicalLabels } from '../../local/sandbox/rules/labels.ts'
-import {
-  assignInstances,
-  countMintRequest,
-  mintRegistrationTokens,
-} from '../../local/sandbox/rules/minting.ts'
-import { reconcileRunners } from '../../local/sandbox/rules/reports.ts'
-import { createReservation } from '../../local/sandbox/rules/reservations.ts'
-import { requireRegisterToken } from '../../local/sandbox/rules/sessions.ts'
+import { recheckPauseMs } from '../../sandbox/http/provisioner-routes.ts'
+import { planGrants } from '../../sandbox/rules/grants.ts'
+import { cancelJob } from '../../sandbox/rules/jobs.ts'
+import { canonicalLabels } from '../../sandbox/rules/labels.ts'
+import { assignInstances, countMintRequest, mintRegistrationTokens } from '../../sandbox/rules/minting.ts'
+import { reconcileRunners } from '../../sandbox/rules/reports.ts'
+import { createReservation } from '../../sandbox/rules/reservations.ts'
+import { requireRegisterToken } from '../../sandbox/rules/sessions.ts'
 import { Bench, linux } from './world.ts'
 
 const codeOf = (act: () => unknown): string => {

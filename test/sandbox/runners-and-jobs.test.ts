@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { cancelJob, completeJob, heartbeatJob } from '../../local/sandbox/rules/jobs.ts'
-import { failStaleRunners, reconcileRunners, reportRunners } from '../../local/sandbox/rules/reports.ts'
-import { requireProvisioner } from '../../local/sandbox/rules/provisioner.ts'
-import { sweepLeases, sweepStale } from '../../local/sandbox/rules/sweep.ts'
+import { cancelJob, completeJob, heartbeatJob } from '../../sandbox/rules/jobs.ts'
+import { failStaleRunners, reconcileRunners, reportRunners } from '../../sandbox/rules/reports.ts'
+import { requireProvisioner } from '../../sandbox/rules/provisioner.ts'
+import { sweepLeases, sweepStale } from '../../sandbox/rules/sweep.ts'
 import { TOKEN } from './client.ts'
 import { Bench, linux } from './world.ts'
 

@@ -1,7 +1,7 @@
 /** A sandbox in a process of its own, to be killed: prints its URL, queues a job per line of its input. */
 import { createInterface } from 'node:readline'
 import { Secret } from '../../core/model/secret.ts'
-import { startSandbox } from '../../local/sandbox/index.ts'
+import { startSandbox } from '../../sandbox/index.ts'
 
 const [protocol, dataDir, token] = process.argv.slice(2)
 const sandbox = await startSandbox({

@@ -1,6 +1,6 @@
 import { connect } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { type SandboxEvent, startSandbox } from '../../local/sandbox/index.ts'
+import { type SandboxEvent, startSandbox } from '../../sandbox/index.ts'
 import { Secret } from '../../core/model/secret.ts'
 import { type Bench, job, pollBody, startBench, template, TOKEN } from './client.ts'
 

@@ -1,15 +1,15 @@
 import type { Secret } from '../../core/model/secret.ts'
-import { checkDemand, type PollResult } from '../../local/sandbox/rules/demand.ts'
-import { claimJob, enqueueJobs } from '../../local/sandbox/rules/jobs.ts'
+import { checkDemand, type PollResult } from '../../sandbox/rules/demand.ts'
+import { claimJob, enqueueJobs } from '../../sandbox/rules/jobs.ts'
 import {
   attachProviderRunner,
   mintRegistrationTokens,
   mintRunnerInstances,
-} from '../../local/sandbox/rules/minting.ts'
-import { installProvisioner } from '../../local/sandbox/rules/provisioner.ts'
-import { reportRunners, type RunnerEvent } from '../../local/sandbox/rules/reports.ts'
-import { enrolRunner, exchangeBootstrap, registerRunner } from '../../local/sandbox/rules/sessions.ts'
-import { World } from '../../local/sandbox/rules/world.ts'
+} from '../../sandbox/rules/minting.ts'
+import { installProvisioner } from '../../sandbox/rules/provisioner.ts'
+import { reportRunners, type RunnerEvent } from '../../sandbox/rules/reports.ts'
+import { enrolRunner, exchangeBootstrap, registerRunner } from '../../sandbox/rules/sessions.ts'
+import { World } from '../../sandbox/rules/world.ts'
 import { START_MS, TOKEN } from './client.ts'
 
 /** Short names over the rules, with time in seconds since the start. */

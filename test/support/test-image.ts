@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import Docker from 'dockerode'
-import { hashRootfs, packRootfs, programsRootfs, type RootfsEntry } from '../../local/image/rootfs.ts'
+import { hashRootfs, packRootfs, programsRootfs, type RootfsEntry } from '../../demo/rootfs.ts'
 
 /** Marks everything that tests make in the engine. */
 export const TEST_LABEL = 'slipway.test'

@@ -1,6 +1,6 @@
 import { createShipfoxSource } from '../../../adapters/shipfox/index.ts'
 import { Secret } from '../../../core/model/index.ts'
-import { type ProtocolGeneration, type Sandbox, startSandbox } from '../../../local/sandbox/index.ts'
+import { type ProtocolGeneration, type Sandbox, startSandbox } from '../../../sandbox/index.ts'
 import { describeSource, type GoodMint, type JobAtWork, type SourceBench } from '../../contract/source.ts'
 import { startFaultProxy } from '../../sandbox/fault-proxy.ts'
 import { optionsFor, TOKEN } from './support.ts'

@@ -1,6 +1,6 @@
 import Docker from 'dockerode'
 import { expect, type TestContext } from 'vitest'
-import type { Job } from '../../../local/sandbox/index.ts'
+import type { Job } from '../../../sandbox/index.ts'
 import { type Env, openPlace, type Place, type Run, until } from '../../e2e/support.ts'
 import { demoImage } from '../../e2e/world.ts'
 import { EngineGate } from './engine-gate.ts'

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { TestContext } from 'vitest'
-import type { Job } from '../../../local/sandbox/index.ts'
+import type { Job } from '../../../sandbox/index.ts'
 import type { Run } from '../../e2e/support.ts'
 import { API } from './api.ts'
 import { ENGINE } from './engine-gate.ts'

@@ -3,7 +3,7 @@
  * Arguments: protocol, folder, address, lease in ms. Prints one JSON object a line: where it listens, then its events.
  */
 import { argv, stdout } from 'node:process'
-import { startSandbox } from '../../../local/sandbox/index.ts'
+import { startSandbox } from '../../../sandbox/index.ts'
 
 const [, , protocol, dataDir = null, host = '127.0.0.1', jobLeaseMs = '60000'] = argv
 

@@ -1,4 +1,4 @@
-import type { Job, SandboxStats } from '../../../local/sandbox/index.ts'
+import type { Job, SandboxStats } from '../../../sandbox/index.ts'
 import type { Place, Run } from '../../e2e/support.ts'
 import { onBridge } from '../../e2e/world.ts'
 import { nodeLine, runIn } from './processes.ts'

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { SlipwayError } from '../../../core/model/errors.ts'
-import type { Secret } from '../../../core/model/secret.ts'
+import { SlipwayError } from '../../core/model/errors.ts'
+import type { Secret } from '../../core/model/secret.ts'
 import type { EpochMs } from '../types.ts'
 import { Refusal, unauthorized } from './refusal.ts'
 import type { ProvisionerRow } from './rows.ts'

@@ -13,7 +13,7 @@ import {
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import * as z from 'zod'
-import { messageOf, SlipwayError } from '../../core/model/errors.ts'
+import { messageOf, SlipwayError } from '../core/model/errors.ts'
 import type { RowChange } from './rules/table.ts'
 import type { World } from './rules/world.ts'
 

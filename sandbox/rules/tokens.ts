@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { Secret } from '../../../core/model/secret.ts'
+import { Secret } from '../../core/model/secret.ts'
 
 /** What each kind of token starts with. The page of the protocol names the first five; the last two are ours. */
 export const TOKEN_PREFIX = {

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { messageOf } from '../../../core/model/errors.ts'
-import { Secret } from '../../../core/model/secret.ts'
+import { messageOf } from '../../core/model/errors.ts'
+import { Secret } from '../../core/model/secret.ts'
 import { notFound, Refusal } from '../rules/refusal.ts'
 import type { World } from '../rules/world.ts'
 import type { EpochMs } from '../types.ts'

@@ -1,4 +1,4 @@
-import type { Secret } from '../../core/model/secret.ts'
+import type { Secret } from '../core/model/secret.ts'
 
 /** The two generations of the wire protocol: registration tokens (v1) and runner instances (v2). */
 export type ProtocolGeneration = 'v1' | 'v2'

@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import { SlipwayError } from '../../../core/model/errors.ts'
-import type { Secret } from '../../../core/model/secret.ts'
+import { SlipwayError } from '../../core/model/errors.ts'
+import type { Secret } from '../../core/model/secret.ts'
 import type { EpochMs, Job, JobClaim, JobOrder, NewJob } from '../types.ts'
 import { canonicalLabels, serves } from './labels.ts'
 import { Refusal } from './refusal.ts'

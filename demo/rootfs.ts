@@ -6,7 +6,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { promisify } from 'node:util'
 import { pack, type Pack } from 'tar-stream'
-import { messageOf, SlipwayError } from '../../core/model/index.ts'
+import { messageOf, SlipwayError } from '../core/model/index.ts'
 
 /** One thing in an image's file system. Paths are absolute in the image; `source` is a file of this machine. */
 export type RootfsEntry =

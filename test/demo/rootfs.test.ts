@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { extract } from 'tar-stream'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { hashRootfs, layOut, packRootfs, parseLdd, type RootfsEntry } from '../../local/image/rootfs.ts'
+import { hashRootfs, layOut, packRootfs, parseLdd, type RootfsEntry } from '../../demo/rootfs.ts'
 
 const file = (path: string, content = path): RootfsEntry => ({
   kind: 'text',

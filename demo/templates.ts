@@ -1,5 +1,5 @@
-import { parseTemplates } from '../../config/index.ts'
-import type { Template } from '../../core/model/index.ts'
+import { parseTemplates } from '../config/index.ts'
+import type { Template } from '../core/model/index.ts'
 
 /** A tenth of a CPU each, so that twenty jobs run at once on two cores. */
 const DEMO_TEMPLATES = `

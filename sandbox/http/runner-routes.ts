@@ -1,4 +1,4 @@
-import { Secret } from '../../../core/model/secret.ts'
+import { Secret } from '../../core/model/secret.ts'
 import { claimJob, completeJob, heartbeatJob } from '../rules/jobs.ts'
 import {
   activate,

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { unreachable } from '../../../core/model/errors.ts'
-import type { Secret } from '../../../core/model/secret.ts'
+import { unreachable } from '../../core/model/errors.ts'
+import type { Secret } from '../../core/model/secret.ts'
 import type { EpochMs } from '../types.ts'
 import { rateLimited, Refusal, unauthorized } from './refusal.ts'
 import { runnerByProviderId } from './reports.ts'

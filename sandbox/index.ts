@@ -1,6 +1,6 @@
 import type { Server } from 'node:http'
-import { messageOf, SlipwayError } from '../../core/model/errors.ts'
-import type { Secret } from '../../core/model/secret.ts'
+import { messageOf, SlipwayError } from '../core/model/errors.ts'
+import type { Secret } from '../core/model/secret.ts'
 import { firstProblem, NewJobs } from './http/bodies.ts'
 import { createSandboxServer } from './http/server.ts'
 import { forgetfulJournal, type Journal, openJournal } from './journal.ts'

@@ -1,4 +1,4 @@
-import { SlipwayError } from '../../../core/model/errors.ts'
+import { SlipwayError } from '../../core/model/errors.ts'
 import { cancelJob, enqueueJobs } from '../rules/jobs.ts'
 import { notFound } from '../rules/refusal.ts'
 import { sandboxStats } from '../rules/stats.ts'

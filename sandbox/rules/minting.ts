@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { Secret } from '../../../core/model/secret.ts'
+import type { Secret } from '../../core/model/secret.ts'
 import type { EpochMs } from '../types.ts'
 import { provisionerOf } from './provisioner.ts'
 import { rateLimited, Refusal } from './refusal.ts'

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
-import { importImage } from '../../agent/engines/docker/import-image.ts'
-import { SlipwayError } from '../../core/model/index.ts'
-import { hashRootfs, packRootfs, programsRootfs, type RootfsEntry } from '../image/rootfs.ts'
+import { importImage } from '../agent/engines/docker/import-image.ts'
+import { SlipwayError } from '../core/model/index.ts'
+import { hashRootfs, packRootfs, programsRootfs, type RootfsEntry } from './rootfs.ts'
 import { demoRunnerFiles } from '../sandbox/runner-files.ts'
 
 const REPO = 'slipway-demo-runner'

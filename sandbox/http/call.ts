@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import type { Secret } from '../../../core/model/secret.ts'
+import type { Secret } from '../../core/model/secret.ts'
 import type { Refusal } from '../rules/refusal.ts'
 import type { World } from '../rules/world.ts'
 import type { EpochMs, ProtocolGeneration } from '../types.ts'

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { unreachable } from '../../../core/model/errors.ts'
-import type { Secret } from '../../../core/model/secret.ts'
+import { unreachable } from '../../core/model/errors.ts'
+import type { Secret } from '../../core/model/secret.ts'
 import type { EpochMs, Job, ProtocolGeneration, SandboxEvent } from '../types.ts'
 import { labelsKey } from './labels.ts'
 import type { ProvisionerRow, ReservationRow, RunnerRow, SessionRow, TokenRow } from './rows.ts'
