@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { readVersion } from '../platform/version.ts'
-import { addAskingCommands } from './asking-commands.ts'
-import { addServingCommands } from './serving-commands.ts'
+import { addAskingCommands } from '../cli/admin-commands.ts'
+import { addServingCommands } from '../cli/run-commands.ts'
 
 const program = new Command('slipway')
   .description('One throw-away container per waiting CI job, on Docker hosts that you own.')

@@ -24,7 +24,7 @@ import { httpApiHandler } from '../lambdas/http-api/handler.ts'
 import { Closers } from './closers.ts'
 import { startEmulator } from './emulator.ts'
 import { startHttpApiGateway } from './gateway/http-api.ts'
-import { keepRunning } from './keep-running.ts'
+import { keepRunning } from './restart-on-failure.ts'
 import { startGateway } from './gateway/index.ts'
 
 /** One name for every run in a state folder: a restarted hub takes its own lease over at once. */

@@ -148,7 +148,7 @@ const EXAMPLES: Record<FileRuleName, { wrong: Example[]; right: Example[] }> = {
   dockerodeImports: {
     wrong: [
       ['agent/main.ts', "import Docker from 'dockerode'"],
-      ['local/main.ts', "import type { Container } from 'dockerode'"],
+      ['local/adapters.ts', "import type { Container } from 'dockerode'"],
       ['agent/engines/process.ts', "await import('dockerode')"],
     ],
     right: [
@@ -164,7 +164,7 @@ const EXAMPLES: Record<FileRuleName, { wrong: Example[]; right: Example[] }> = {
     ],
     right: [
       ['lambdas/wiring.ts', "import { a } from '../adapters/dynamodb/index.ts'"],
-      ['local/main.ts', "import { a } from '../adapters/dynamodb/index.ts'"],
+      ['local/adapters.ts', "import { a } from '../adapters/dynamodb/index.ts'"],
       ['adapters/dynamodb/a.ts', "import { a } from '../../adapters/dynamodb/b.ts'"],
     ],
   },

@@ -1,9 +1,9 @@
 /** `slipway-agent.mjs`: the agent in one file, for a host that has nothing but Node and Docker. */
 import { parseArgs } from 'node:util'
-import { hostAgentCommand } from '../../local/commands/host-agent.ts'
-import { settingsHelp } from '../../local/commands/help.ts'
-import { describeFailure } from '../../local/commands/io.ts'
-import { hearShutdown } from '../shutdown.ts'
+import { hostAgentCommand } from '../../cli/commands/host-agent.ts'
+import { settingsHelp } from '../../cli/commands/help.ts'
+import { describeFailure } from '../../cli/commands/io.ts'
+import { hearShutdown } from '../../cli/shutdown-signals.ts'
 import { runSmall } from './run-small.ts'
 
 /** Put in by the bundler. */

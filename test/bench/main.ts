@@ -2,7 +2,7 @@
  * `npm run bench`: the budgets of Slipway, measured with real containers as ratios to what the engine alone takes.
  * Leaves nothing behind, also when it is interrupted. What is measured and how stands in docs/benchmark.md.
  */
-import { runCommand } from '../../bin/run.ts'
+import { runCommand } from '../../cli/run-command.ts'
 import { Closers } from '../../local/closers.ts'
 import { machineFacts } from './machine.ts'
 import { openBench } from './open-bench.ts'

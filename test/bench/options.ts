@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { wholeNumber } from '../../bin/options.ts'
+import { wholeNumber } from '../../cli/options.ts'
 import type { Generation, Shape } from './bench.ts'
 
 const PARTS = ['bursts', 'single', 'full-fleet', 'restart', 'removal', 'planner', 'memory'] as const

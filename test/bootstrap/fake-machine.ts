@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { DockerPlaces } from '../../bin/bootstrap/docker-facts.ts'
+import type { DockerPlaces } from '../../cli/setup/docker-facts.ts'
 
 /**
  * A machine in a folder: its own PATH with an `apt-get` and, once that has "installed" it, a `dockerd` that answers

@@ -2,7 +2,7 @@
  * `npm run cost`: what a hub on AWS costs. Its handlers run on the embedded database in virtual time, with simulated
  * hosts and jobs; what AWS would bill is counted, and priced by lib/prices.ts.
  */
-import { runCommand } from '../../bin/run.ts'
+import { runCommand } from '../../cli/run-command.ts'
 import { estimate } from './estimate.ts'
 import { measure } from './measure.ts'
 import { parseOptions } from './options.ts'

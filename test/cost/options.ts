@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander'
-import { wholeNumber } from '../../bin/options.ts'
+import { wholeNumber } from '../../cli/options.ts'
 import { MODES } from '../../lambdas/control-loop/env.ts'
 import type { Mode } from './hub-in-virtual-time.ts'
 

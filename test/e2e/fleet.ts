@@ -10,7 +10,7 @@ import { systemClock, systemRandom } from '../../adapters/system/index.ts'
 import { demoRunnerProgram } from '../../demo/program.ts'
 import { type LocalHub, openLocalHub } from '../../local/hub.ts'
 import { createLog, type LogEntry } from '../../adapters/log/index.ts'
-import { LOCAL_ADAPTERS, openDemandSource } from '../../local/main.ts'
+import { LOCAL_ADAPTERS, openDemandSource } from '../../local/adapters.ts'
 import type { Sandbox } from '../../sandbox/index.ts'
 import { openPlace, type Place, until } from './support.ts'
 

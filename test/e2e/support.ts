@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import Docker from 'dockerode'
-import type { Summary } from '../../local/start/tally.ts'
+import type { Summary } from '../../cli/start/tally.ts'
 
 /** The command's program itself: the launcher before it would look after packages, which tests share. */
 const PROGRAM = fileURLToPath(new URL('../../bin/slipway.ts', import.meta.url))

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest'
 import { HOST_DEAD_AFTER_MS } from '../../core/flows/index.ts'
 import { connectionId, LOCAL_HOST, Secret } from '../../core/model/index.ts'
 import { openLocalHub } from '../../local/hub.ts'
-import { LOCAL_ADAPTERS } from '../../local/main.ts'
+import { LOCAL_ADAPTERS } from '../../local/adapters.ts'
 
 let stateDir: string
 

@@ -41,7 +41,7 @@ const ALLOWED: Record<string, string> = {
     "import { engine } from './engines/docker.ts'\nimport { ids } from '../core/model/ids.ts'\nimport ws from 'ws'\nexport const main = [engine, ids, ws]",
   'agent/engines/docker.ts': "import Docker from 'dockerode'\nexport const engine = Docker",
   'console/page.ts': "import { hello } from '../protocol/agent.ts'\nexport const page = hello",
-  'local/main.ts':
+  'local/adapters.ts':
     "import dynalite from 'dynalite'\nimport { two } from '../adapters/two/index.ts'\nimport { main } from '../agent/main.ts'\nimport { handler } from '../lambdas/tick/handler.ts'\nimport { page } from '../console/page.ts'\nexport const start = [dynalite, two, main, handler, page]",
   'lib/stack.ts':
     "import cdk from 'aws-cdk-lib'\nimport { Env } from '../lambdas/tick/env.ts'\nexport const stack = [cdk, Env]",
@@ -86,7 +86,7 @@ const FORBIDDEN: [file: string, statement: string, target: string][] = [
   ['adapters/two/bad-config.ts', "import { read } from '../../config/templates.ts'", 'config/templates.ts'],
   ['adapters/two/bad-engine.ts', "import Docker from 'dockerode'", 'node_modules/dockerode/index.js'],
   ['lambdas/tick/bad-agent.ts', "import { main } from '../../agent/main.ts'", 'agent/main.ts'],
-  ['lambdas/tick/bad-local.ts', "import { start } from '../../local/main.ts'", 'local/main.ts'],
+  ['lambdas/tick/bad-local.ts', "import { start } from '../../local/adapters.ts'", 'local/adapters.ts'],
   ['lambdas/tock/env.ts', "import { wiring } from '../wiring.ts'", 'lambdas/wiring.ts'],
   ['agent/bad-dockerode.ts', "import type Docker from 'dockerode'", 'node_modules/dockerode/index.js'],
   ['agent/bad-flow.ts', "import { loop } from '../core/flows/loop.ts'", 'core/flows/planner/planner.ts'],

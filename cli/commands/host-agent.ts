@@ -1,0 +1,29 @@
+import { systemClock, systemRandom } from '../../adapters/system/index.ts'
+import { runAgent } from '../../agent/main.ts'
+import { parseAgentSettings } from '../../config/index.ts'
+import { SlipwayError } from '../../core/model/index.ts'
+import { dockerSettings, hostSettings } from '../agent/settings.ts'
+import type { CommandIo } from './io.ts'
+import { openLog } from './logging.ts'
+
+const NO_PROCESSES =
+  'SLIPWAY_ENGINE is process, but this agent drives Docker alone. Unset it, or run `slipway agent` from the sources.'
+
+/**
+ * The agent as it is shipped to hosts: it drives the Docker Engine that the settings name, and waits for one that
+ * doesn't answer, as a service has to; it installs and starts none. Throws `agent-engine-left-out`.
+ */
+export async function hostAgentCommand(
+  agentVersion: string,
+  { env, stdout, shutdown }: Pick<CommandIo, 'env' | 'stdout' | 'shutdown'>,
+): Promise<number> {
+  const { settings, warnings } = parseAgentSettings(env)
+  if (settings.engine === 'process') throw new SlipwayError('agent-engine-left-out', NO_PROCESSES)
+  const log = openLog(settings, { stdout })
+  for (const message of warnings) log.warn('settings.warning', { message })
+  const { hubUrl, agentToken: token, docker, host } = settings
+  const engine = dockerSettings(settings, { kind: 'docker', dockerHost: docker.host, extraHosts: [] })
+  const machine = { ...hostSettings(settings, engine, { host: host.name, agentVersion }), hubUrl, token }
+  await runAgent(machine, { clock: systemClock, random: systemRandom, log, signal: shutdown })
+  return 0
+}

@@ -1,0 +1,112 @@
+import { lookInRegistry } from '../../agent/engines/docker/registry.ts'
+import { createDockerEngine } from '../../agent/engines/docker/index.ts'
+import { measureDisk, shortageOf } from '../../agent/host/disk.ts'
+import type { Engine, EngineFacts } from '../../agent/engines/engine.ts'
+import { systemClock } from '../../adapters/system/index.ts'
+import { ConfigError, type Env, parseSettings, type Settings } from '../../config/index.ts'
+import { messageOf } from '../../core/model/index.ts'
+import type { Log } from '../../core/ports/index.ts'
+import { agentSettings } from '../agent/machine-agent.ts'
+import { fail, type Finding, ok, warn } from './finding.ts'
+
+/** An engine of this machine that answered. */
+export interface FoundEngine {
+  readonly facts: EngineFacts
+  has(image: string): Promise<boolean>
+  /** Null: it could be pulled. */
+  whyNotPullable(image: string): Promise<string | null>
+}
+
+/** The settings of this machine, as far as they can be read. */
+export function examineSettings(env: Env): { settings: Settings; findings: readonly Finding[] } {
+  try {
+    const { settings, warnings } = parseSettings(env, { mayStoreTemplates: true })
+    return {
+      settings,
+      findings: warnings.map((text) =>
+        warn('settings', text, '`slipway start --help` lists every variable.'),
+      ),
+    }
+  } catch (thrown) {
+    if (!(thrown instanceof ConfigError)) throw thrown
+    const findings = thrown.message.split('\n').map((text) => fail('settings', text, 'Correct the variable.'))
+    return { settings: parseSettings({}).settings, findings }
+  }
+}
+
+/** `needed`: whether this machine has to run containers itself. */
+export async function examineDocker(
+  settings: Settings,
+  needed: boolean,
+): Promise<{ engine: FoundEngine | null; findings: readonly Finding[] }> {
+  const { engine: chosen, docker } = settings
+  if (chosen === 'process')
+    return {
+      engine: null,
+      findings: [
+        warn(
+          'docker',
+          'jobs run as plain processes (SLIPWAY_ENGINE=process)',
+          'Unset it outside of tests: processes isolate nothing.',
+        ),
+      ],
+    }
+  try {
+    const engine = await openEngine(settings)
+    const { version, capacity, isolations } = engine.facts
+    const size = `${capacity.cpuMillis / 1000} vCPU, ${capacity.memoryMib} MiB`
+    return {
+      engine,
+      findings: [ok('docker', `Docker ${version} answers: ${size}, ${isolations.join(' and ')}`)],
+    }
+  } catch (thrown) {
+    const text = `no Docker Engine answers on ${docker.host}: ${messageOf(thrown)}`
+    const todo = 'Start Docker, let this user use it, or set SHIPFOX_PROVISIONER_DOCKER_HOST.'
+    const finding = needed
+      ? fail('docker', text, todo)
+      : warn('docker', text, `Fine here, unless this machine is to be a host. Then: ${todo}`)
+    return { engine: null, findings: [finding] }
+  }
+}
+
+/** Nothing is created or changed through it. */
+async function openEngine(settings: Settings): Promise<FoundEngine> {
+  const { host, docker } = settings
+  const choice = { kind: 'docker', dockerHost: docker.host, extraHosts: [] } as const
+  const options = agentSettings(settings, choice, host.name).engine
+  if (options.kind !== 'docker') throw new Error('The engine is not Docker.')
+  const identity = { install: 'doctor', host: host.name, clock: systemClock, log: SILENT }
+  const engine: Engine = createDockerEngine({ ...options, ...identity })
+  const { dockerHost, tls = null } = options
+  return {
+    facts: await engine.describe(),
+    has: async (image) => (await engine.image(image)) !== null,
+    whyNotPullable: (image) => lookInRegistry({ dockerHost, tls, clock: systemClock }, image),
+  }
+}
+
+const SILENT: Log = { info() {}, warn() {}, error() {} }
+
+/** The disk that containers fill, where it is on this machine; else that of the hub's own state. */
+export async function examineDisk(settings: Settings, engine: FoundEngine | null): Promise<Finding> {
+  const storage = engine?.facts.storage ?? null
+  const folder = storage ?? '.'
+  const room = await measureDisk(folder)
+  if (room === null)
+    return warn('disk', `the disk of ${folder} can't be measured`, 'Look at it by hand: df -h.')
+  const shortage = shortageOf(room)
+  if (shortage === null) {
+    return ok('disk', `${gib(room.freeBytes)} of ${gib(room.bytes)} GiB are free on the disk of ${folder}`)
+  }
+  return fail(
+    'disk',
+    `the disk of ${folder} ${shortage}`,
+    storage === null
+      ? `Free some space; ${settings.stateDir} grows there.`
+      : 'Free some space: docker system df shows what fills it.',
+  )
+}
+
+function gib(bytes: number): string {
+  return (bytes / 1024 ** 3).toFixed(1)
+}

@@ -1,0 +1,60 @@
+import type { Command } from 'commander'
+import type { SandboxFlags } from './commands/sandbox.ts'
+import type { StartFlags } from './commands/start.ts'
+import { protocolOption, wholeNumber } from './options.ts'
+import { runCommand } from './run-command.ts'
+
+const DEMO_JOBS_MAX = 10_000
+const SANDBOX_PORT = 7410
+
+/**
+ * The commands that serve until they are shut down. What a command imports is loaded when it runs: each is a process
+ * of its own, and most need little of it.
+ */
+export async function addServingCommands(program: Command, args: readonly string[]): Promise<void> {
+  const helpOn = await openSettingsHelp(args)
+
+  program
+    .command('start')
+    .description('run everything on this machine: source, hub, agent and containers')
+    .option('--demo-jobs <count>', 'queue this many jobs in the sandbox', wholeNumber(0, DEMO_JOBS_MAX))
+    .option('--until-idle', 'exit once every job has ended; 0 only if each one finished', false)
+    .option('--json', 'print a summary as JSON in the last line; progress goes to stderr', false)
+    .option('-y, --yes', 'install and start Docker Engine without asking', false)
+    .addOption(protocolOption())
+    .addHelpText('after', helpOn(['SHIPFOX_', 'SLIPWAY_']))
+    .action((flags: StartFlags) =>
+      runCommand(async (io) => (await import('./commands/start.ts')).startCommand(flags, io)),
+    )
+
+  program
+    .command('hub')
+    .description('run the hub alone; agents dial in, SHIPFOX_API_URL names the source')
+    .addHelpText('after', helpOn(['SHIPFOX_', 'SLIPWAY_']))
+    .action(() => runCommand(async (io) => (await import('./commands/hub.ts')).hubCommand(io)))
+
+  program
+    .command('agent')
+    .description('run the agent alone: it dials the hub and drives this machine')
+    .option('-y, --yes', 'install and start Docker Engine without asking', false)
+    .addHelpText('after', helpOn(['SLIPWAY_', 'SHIPFOX_PROVISIONER_DOCKER']))
+    .action((flags: { yes: boolean }) =>
+      runCommand(async (io) => (await import('./commands/agent.ts')).agentCommand(flags, io)),
+    )
+
+  program
+    .command('sandbox')
+    .description('run the sandbox source alone, and print how to reach it')
+    .option('--port <port>', 'port to listen on; 0 = any', wholeNumber(0, 65_535), SANDBOX_PORT)
+    .option('--demo-jobs <count>', 'queue this many jobs', wholeNumber(0, DEMO_JOBS_MAX), 0)
+    .addOption(protocolOption())
+    .action((flags: SandboxFlags) =>
+      runCommand(async (io) => (await import('./commands/sandbox.ts')).sandboxCommand(flags, io)),
+    )
+}
+
+/** The table of all settings is loaded only where help was asked for. */
+async function openSettingsHelp(args: readonly string[]): Promise<(prefixes: readonly string[]) => string> {
+  if (!args.some((arg) => arg === '--help' || arg === '-h' || arg === 'help')) return () => ''
+  return (await import('./commands/help.ts')).settingsHelp
+}
