@@ -4,8 +4,8 @@ import { Images } from '../../agent/host/images.ts'
 import { createTasks } from '../../agent/background-tasks.ts'
 import { takeAgentMessage } from '../../core/flows/index.ts'
 import { recordingLog } from '../adapters/shipfox/support.ts'
-import { SimClock, SimRandom } from '../sim/sim-clock.ts'
-import { SimWorld } from '../sim/sim-world.ts'
+import { SimClock, SimRandom } from '../sim/world/sim-clock.ts'
+import { SimWorld } from '../sim/world/sim-world.ts'
 import { MemoryEngine } from '../support/memory-engine.ts'
 
 const HOUR_MS = 3_600_000

@@ -4,7 +4,7 @@ import { createDynamoStore, ensureTable } from '../../adapters/dynamodb/index.ts
 import { createMemoryStore } from '../../adapters/memory/index.ts'
 import type { FleetStore } from '../../core/ports/index.ts'
 import { onlineHost, reserved, rid, T0 } from '../contract/store-fixtures.ts'
-import { SimWorld } from '../sim/sim-world.ts'
+import { SimWorld } from '../sim/world/sim-world.ts'
 import { type DynamoEmulator, startDynamoEmulator } from '../support/dynamo-emulator.ts'
 
 const TEN_MINUTES_MS = 600_000

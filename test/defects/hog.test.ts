@@ -1,7 +1,7 @@
 // A source that grants reservations and mints nothing draws slots that another source's jobs need.
 import { expect, it } from 'vitest'
 import { SourceError } from '../../core/ports/index.ts'
-import { SimWorld } from '../sim/sim-world.ts'
+import { SimWorld } from '../sim/world/sim-world.ts'
 
 const FAILURES = {
   'refuses every poll': { call: 'poll', failure: new SourceError('unavailable', 'It is away.') },

@@ -4,7 +4,7 @@ import { createMemoryStore } from '../../adapters/memory/index.ts'
 import { LeaseKeeper } from '../../core/flows/leadership/lease-keeper.ts'
 import type { FleetStore } from '../../core/ports/index.ts'
 import { recordingLog } from '../adapters/shipfox/support.ts'
-import { SimClock } from '../sim/sim-clock.ts'
+import { SimClock } from '../sim/world/sim-clock.ts'
 
 const NOTES = { mintWindows: {}, reportedUpTo: {}, lastWorkAt: 0, workLeft: false }
 const TTL_MS = 20_000

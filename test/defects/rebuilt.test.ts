@@ -1,7 +1,7 @@
 // A runner whose record was lost, rebuilt from the snapshot of its host.
 import { expect, it } from 'vitest'
 import type { FleetStore } from '../../core/ports/index.ts'
-import { SimWorld } from '../sim/sim-world.ts'
+import { SimWorld } from '../sim/world/sim-world.ts'
 
 it.fails('a rebuilt runner that has ended meanwhile is reported to its source', async () => {
   const unwatched: FleetStore[] = []

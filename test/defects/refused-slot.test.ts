@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest'
 import { takeAgentMessage } from '../../core/flows/index.ts'
 import type { LaunchOrder, ReportedEnd } from '../../core/model/index.ts'
-import { SimWorld } from '../sim/sim-world.ts'
+import { SimWorld } from '../sim/world/sim-world.ts'
 
 const REFUSED: ReportedEnd = {
   outcome: 'failed',

@@ -5,7 +5,7 @@ import { sweep } from '../../core/flows/index.ts'
 import { hostId, newRunnerId, type RunnerId, sourceId, templateKey } from '../../core/model/index.ts'
 import type { FleetStore } from '../../core/ports/index.ts'
 import { recordingLog } from '../adapters/shipfox/support.ts'
-import { SimRandom } from '../sim/sim-clock.ts'
+import { SimRandom } from '../sim/world/sim-clock.ts'
 
 const HOST = hostId('one')
 const START = 1_700_000_000_000

@@ -1,6 +1,6 @@
 // A container that exited and can't be removed for longer than its runner's record is kept.
 import { expect, it } from 'vitest'
-import { SimWorld } from '../sim/sim-world.ts'
+import { SimWorld } from '../sim/world/sim-world.ts'
 
 const HOUR_MS = 3_600_000
 

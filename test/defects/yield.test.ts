@@ -1,6 +1,6 @@
 // A new build asks for the lease of a quiet hub, whose poll of 30 s is open.
 import { expect, it } from 'vitest'
-import { SimWorld } from '../sim/sim-world.ts'
+import { SimWorld } from '../sim/world/sim-world.ts'
 
 const RENEWAL_MS = 8_000
 const HAND_OVER_MS = 5_000

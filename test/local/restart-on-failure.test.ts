@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { ControlLoopEnd } from '../../core/flows/index.ts'
 import { keepRunning } from '../../local/restart-on-failure.ts'
-import { SimClock } from '../sim/sim-clock.ts'
+import { SimClock } from '../sim/world/sim-clock.ts'
 
 const QUIET = { info: () => {}, warn: () => {}, error: () => {} }
 

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { sweep } from '../../core/flows/index.ts'
 import type { Clock, DemandSource } from '../../core/ports/index.ts'
-import { finish, LIMIT_MS, stage, untouchedRun } from './crash-stage.ts'
-import { checkSafety } from './invariants.ts'
-import { Life } from './mortal.ts'
-import type { SimWorld } from './sim-world.ts'
+import { finish, LIMIT_MS, stage, untouchedRun } from './world/crash-stage.ts'
+import { checkSafety } from './invariants/invariants.ts'
+import { Life } from './world/mortal.ts'
+import type { SimWorld } from './world/sim-world.ts'
 
 /** More than a lease lives, less than a host may be silent: a planner that far off takes a lease that is in force. */
 const OFF_MS = 45_000

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { DemandSource } from '../../core/ports/index.ts'
-import { checkNothingLeft, checkSafety } from './invariants.ts'
-import { SimWorld } from './sim-world.ts'
+import { checkNothingLeft, checkSafety } from './invariants/invariants.ts'
+import { SimWorld } from './world/sim-world.ts'
 
 /** Jobs lost to a reservation that ran out are granted again after its 60 s; some slack on top. */
 const LIMIT_MS = 5 * 60_000

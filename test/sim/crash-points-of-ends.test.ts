@@ -2,11 +2,11 @@ import { describe, expect, it } from 'vitest'
 import { HOST_DEAD_AFTER_MS, sweep } from '../../core/flows/index.ts'
 import { newRunnerId } from '../../core/model/index.ts'
 import type { FleetStore } from '../../core/ports/index.ts'
-import { finish, LIMIT_MS, type Stage, stage } from './crash-stage.ts'
-import { checkSafety } from './invariants.ts'
-import { Life, Lives } from './mortal.ts'
-import type { SimAgent } from './sim-agent.ts'
-import type { SimWorld } from './sim-world.ts'
+import { finish, LIMIT_MS, type Stage, stage } from './world/crash-stage.ts'
+import { checkSafety } from './invariants/invariants.ts'
+import { Life, Lives } from './world/mortal.ts'
+import type { SimAgent } from './world/sim-agent.ts'
+import type { SimWorld } from './world/sim-world.ts'
 
 const MINUTE_MS = 60_000
 /** As the real agent's. */

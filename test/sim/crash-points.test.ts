@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { finish, LIMIT_MS, stage, untouchedRun } from './crash-stage.ts'
-import { Life } from './mortal.ts'
+import { finish, LIMIT_MS, stage, untouchedRun } from './world/crash-stage.ts'
+import { Life } from './world/mortal.ts'
 
 /** How many calls a hub makes from its start until the last job has ended and all is settled. */
 async function callsOfOneRun(): Promise<number> {

@@ -2,11 +2,17 @@ import { describe, expect, it } from 'vitest'
 import { SlipwayError } from '../../core/model/index.ts'
 import type { FleetStore } from '../../core/ports/index.ts'
 import { controlLoopHandler } from '../../lambdas/control-loop/handler.ts'
-import { checkNothingLeft, checkSafety } from './invariants.ts'
-import { TIMEOUT_MS } from './invocation.ts'
-import { checkFailures, checkNothingRunsOn, checkOneWriter, LambdaWorld, TICK_MS } from './lambda-world.ts'
-import { SimRandom } from './sim-clock.ts'
-import type { SimWorld } from './sim-world.ts'
+import { checkNothingLeft, checkSafety } from './invariants/invariants.ts'
+import { TIMEOUT_MS } from './world/invocation.ts'
+import {
+  checkFailures,
+  checkNothingRunsOn,
+  checkOneWriter,
+  LambdaWorld,
+  TICK_MS,
+} from './world/lambda-world.ts'
+import { SimRandom } from './world/sim-clock.ts'
+import type { SimWorld } from './world/sim-world.ts'
 
 const HOUR_MS = 3_600_000
 const LIMIT_MS = 20 * 60_000

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { SourceError } from '../../core/ports/index.ts'
 import type { ControlLoopParts } from '../../lambdas/control-loop/handler.ts'
-import { checkNothingRunsOn, checkOneWriter, LambdaWorld, TICK_MS } from './lambda-world.ts'
+import { checkNothingRunsOn, checkOneWriter, LambdaWorld, TICK_MS } from './world/lambda-world.ts'
 
 const HOUR_MS = 3_600_000
 const WORK_MEMORY_MS = 15 * 60_000

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { checkNothingLeft, checkSafety } from './invariants.ts'
-import type { Invocation } from './invocation.ts'
+import { checkNothingLeft, checkSafety } from './invariants/invariants.ts'
+import type { Invocation } from './world/invocation.ts'
 import {
   checkFailures,
   checkNothingRunsOn,
@@ -8,8 +8,8 @@ import {
   LambdaWorld,
   pausesOf,
   TICK_MS,
-} from './lambda-world.ts'
-import { SimRandom } from './sim-clock.ts'
+} from './world/lambda-world.ts'
+import { SimRandom } from './world/sim-clock.ts'
 
 const HAND_OVER_MAX_MS = 5_000
 const AFTER_KILL_MAX_MS = 90_000

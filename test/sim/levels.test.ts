@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import type { DemandAnswer } from '../../core/model/index.ts'
 import { type DemandSource, SourceError } from '../../core/ports/index.ts'
-import { checkNothingLeft, checkSafety } from './invariants.ts'
-import { SimRandom } from './sim-clock.ts'
-import { SimWorld, template } from './sim-world.ts'
+import { checkNothingLeft, checkSafety } from './invariants/invariants.ts'
+import { SimRandom } from './world/sim-clock.ts'
+import { SimWorld, template } from './world/sim-world.ts'
 
 const LIMIT_MS = 15 * 60_000
 const LABELS = ['small', 'large'] as const

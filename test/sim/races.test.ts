@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { HOST_DEAD_AFTER_MS, sweep } from '../../core/flows/index.ts'
 import type { RunnerId } from '../../core/model/index.ts'
 import { type DemandSource, type FleetStore, SourceError } from '../../core/ports/index.ts'
-import { checkNothingLeft } from './invariants.ts'
-import { SimWorld } from './sim-world.ts'
+import { checkNothingLeft } from './invariants/invariants.ts'
+import { SimWorld } from './world/sim-world.ts'
 
 const LIMIT_MS = 5 * 60_000
 

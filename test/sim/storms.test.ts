@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { SourceError } from '../../core/ports/index.ts'
-import { checkNothingLeft } from './invariants.ts'
-import { SimWorld } from './sim-world.ts'
+import { checkNothingLeft } from './invariants/invariants.ts'
+import { SimWorld } from './world/sim-world.ts'
 
 const MINUTE_MS = 60_000
 

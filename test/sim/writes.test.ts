@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import type { FleetStore } from '../../core/ports/index.ts'
-import { SimWorld } from './sim-world.ts'
+import { SimWorld } from './world/sim-world.ts'
 
 const JOBS = 20
 /** One item each; what the lease, heartbeats and sessions cost does not grow with launches. */

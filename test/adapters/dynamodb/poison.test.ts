@@ -16,7 +16,7 @@ import {
   T0,
 } from '../../contract/store-fixtures.ts'
 import { openApi, yamlOf } from '../../lambdas/http-api-fixtures.ts'
-import { template } from '../../sim/sim-world.ts'
+import { template } from '../../sim/world/sim-world.ts'
 import { type RawTable, useBenches } from './bench.ts'
 
 /*

@@ -14,8 +14,8 @@ import {
   templateKey,
 } from '../../../../core/model/index.ts'
 import type { FleetStore } from '../../../../core/ports/index.ts'
-import { SimClock, SimRandom } from '../../../sim/sim-clock.ts'
-import { template } from '../../../sim/sim-world.ts'
+import { SimClock, SimRandom } from '../../../sim/world/sim-clock.ts'
+import { template } from '../../../sim/world/sim-world.ts'
 
 const ONE = hostId('one')
 const SLOT = { template: templateKey('small'), cpuMillis: 1_000, memoryMib: 512 }

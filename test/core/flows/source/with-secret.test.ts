@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { SECRET_CACHE_MS, SecretCache, sourceWithSecret } from '../../../../core/flows/index.ts'
 import { Secret, sourceId } from '../../../../core/model/index.ts'
 import { type DemandSource, SecretMissing, SourceError } from '../../../../core/ports/index.ts'
-import { SimClock } from '../../../sim/sim-clock.ts'
-import { SimSource } from '../../../sim/sim-source.ts'
+import { SimClock } from '../../../sim/world/sim-clock.ts'
+import { SimSource } from '../../../sim/world/sim-source.ts'
 
 const NEVER = new AbortController().signal
 const PARAMETER = '/slipway/x/sim-token'

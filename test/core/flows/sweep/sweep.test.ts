@@ -2,8 +2,8 @@ import { expect, it } from 'vitest'
 import { HOST_DEAD_AFTER_MS, sweep } from '../../../../core/flows/index.ts'
 import { connectionId, FINISHED_TOMBSTONE_MS } from '../../../../core/model/index.ts'
 import { SourceError } from '../../../../core/ports/index.ts'
-import { checkSafety } from '../../../sim/invariants.ts'
-import { SimWorld } from '../../../sim/sim-world.ts'
+import { checkSafety } from '../../../sim/invariants/invariants.ts'
+import { SimWorld } from '../../../sim/world/sim-world.ts'
 
 async function busyWorld() {
   const world = new SimWorld()

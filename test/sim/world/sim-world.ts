@@ -1,11 +1,11 @@
-import { createMemoryStore } from '../../adapters/memory/index.ts'
+import { createMemoryStore } from '../../../adapters/memory/index.ts'
 import {
   endAgentSession,
   runControlLoop,
   type SessionPorts,
   sweep,
   takeAgentMessage,
-} from '../../core/flows/index.ts'
+} from '../../../core/flows/index.ts'
 import {
   type AgentConnection,
   type AgentMessage,
@@ -16,13 +16,13 @@ import {
   SlipwayError,
   type Template,
   templateKey,
-} from '../../core/model/index.ts'
-import type { AgentGateway, Clock, DemandSource, FleetStore, Log } from '../../core/ports/index.ts'
+} from '../../../core/model/index.ts'
+import type { AgentGateway, Clock, DemandSource, FleetStore, Log } from '../../../core/ports/index.ts'
 import { Life, type Lives } from './mortal.ts'
 import { SimAgent } from './sim-agent.ts'
 import { SimClock, SimRandom } from './sim-clock.ts'
 import { SimSource } from './sim-source.ts'
-import { Witness } from './witness.ts'
+import { Witness } from '../invariants/checker.ts'
 
 export interface SimEvent {
   readonly event: string

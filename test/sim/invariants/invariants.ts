@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
-import type { SimWorld } from './sim-world.ts'
-import { endToTell } from './witness-effects.ts'
+import type { SimWorld } from '../world/sim-world.ts'
+import { endToTell } from './effects.ts'
 
 /*
  * Who asserts what. The witness of a world (witness.ts) sees every write and every effect as it happens, whoever made it.

@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import { checkNothingLeft, checkSafety } from './invariants.ts'
+import { checkNothingLeft, checkSafety } from '../invariants/invariants.ts'
 import { Life } from './mortal.ts'
 import type { SimAgent } from './sim-agent.ts'
 import { type SimHub, SimWorld, template } from './sim-world.ts'

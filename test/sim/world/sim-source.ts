@@ -11,14 +11,14 @@ import {
   type SourceId,
   sourceId,
   type WaitingJobs,
-} from '../../core/model/index.ts'
+} from '../../../core/model/index.ts'
 import {
   type DemandSource,
   type Mint,
   type MintRequest,
   SourceError,
   type SourceLimits,
-} from '../../core/ports/index.ts'
+} from '../../../core/ports/index.ts'
 import type { SimClock } from './sim-clock.ts'
 
 interface SimJob {

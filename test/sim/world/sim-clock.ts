@@ -1,4 +1,4 @@
-import type { Clock, Randomness } from '../../core/ports/index.ts'
+import type { Clock, Randomness } from '../../../core/ports/index.ts'
 
 interface Timer {
   readonly atMs: number

@@ -5,11 +5,11 @@ import type {
   Runner,
   RunnerId,
   RunnerReport,
-} from '../../core/model/index.ts'
-import type { SimAgent } from './sim-agent.ts'
-import type { SimSource } from './sim-source.ts'
-import type { WitnessBook } from './witness-book.ts'
-import { fits } from './witness-hosts.ts'
+} from '../../../core/model/index.ts'
+import type { SimAgent } from '../world/sim-agent.ts'
+import type { SimSource } from '../world/sim-source.ts'
+import type { WitnessBook } from './checker-book.ts'
+import { fits } from './hosts.ts'
 
 /** Inv. 7 and 9: a command follows what was written down, and names runners of that host alone. */
 export function judgePost(witness: WitnessBook, host: HostId, message: HubMessage): void {

@@ -15,7 +15,7 @@ import {
   type RunnerSighting,
   type Sighting,
   type SnapshotEntry,
-} from '../../core/model/index.ts'
+} from '../../../core/model/index.ts'
 import type { SimClock } from './sim-clock.ts'
 import { FINISHED, NEVER_ARRIVED, NOT_STARTED, type SimContainer, STOPPED } from './sim-container.ts'
 import type { SimSource } from './sim-source.ts'

@@ -6,10 +6,10 @@ import {
   type ReservedRunner,
   type RunnerId,
   sourceId,
-} from '../../core/model/index.ts'
+} from '../../../core/model/index.ts'
 import { checkSafety } from './invariants.ts'
-import type { SimAgent } from './sim-agent.ts'
-import { SimWorld, template } from './sim-world.ts'
+import type { SimAgent } from '../world/sim-agent.ts'
+import { SimWorld, template } from '../world/sim-world.ts'
 
 const LIMIT_MS = 60_000
 

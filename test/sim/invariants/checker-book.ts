@@ -1,6 +1,6 @@
-import type { Host, HostId, Runner, RunnerId, Template } from '../../core/model/index.ts'
-import type { SimAgent } from './sim-agent.ts'
-import type { SimSource } from './sim-source.ts'
+import type { Host, HostId, Runner, RunnerId, Template } from '../../../core/model/index.ts'
+import type { SimAgent } from '../world/sim-agent.ts'
+import type { SimSource } from '../world/sim-source.ts'
 
 /** What really is there, beside what the hub wrote down. */
 export interface Scene {

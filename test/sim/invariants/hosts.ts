@@ -1,6 +1,6 @@
-import type { Host, SlotSize } from '../../core/model/index.ts'
-import type { FleetStore } from '../../core/ports/index.ts'
-import type { WitnessBook } from './witness-book.ts'
+import type { Host, SlotSize } from '../../../core/model/index.ts'
+import type { FleetStore } from '../../../core/ports/index.ts'
+import type { WitnessBook } from './checker-book.ts'
 
 type Claim = Parameters<FleetStore['claimSlots']>[0]
 

@@ -7,14 +7,14 @@ import type {
   Runner,
   RunnerId,
   RunnerReport,
-} from '../../core/model/index.ts'
-import type { FleetStore, MintRequest } from '../../core/ports/index.ts'
-import type { SimAgent } from './sim-agent.ts'
-import type { SimSource } from './sim-source.ts'
-import { WitnessBook } from './witness-book.ts'
-import { judgeClaim, judgeHost, judgeSlots } from './witness-hosts.ts'
-import { judgeLaunched, judgePost, judgeReport, judgeStart, judgeStop } from './witness-effects.ts'
-import { judgeReserved, judgeRunner } from './witness-runners.ts'
+} from '../../../core/model/index.ts'
+import type { FleetStore, MintRequest } from '../../../core/ports/index.ts'
+import type { SimAgent } from '../world/sim-agent.ts'
+import type { SimSource } from '../world/sim-source.ts'
+import { WitnessBook } from './checker-book.ts'
+import { judgeClaim, judgeHost, judgeSlots } from './hosts.ts'
+import { judgeLaunched, judgePost, judgeReport, judgeStart, judgeStop } from './effects.ts'
+import { judgeReserved, judgeRunner } from './runners.ts'
 
 /** A credential as the simulated sources make them. */
 const TOKEN = /-token-\d/

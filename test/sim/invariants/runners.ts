@@ -1,6 +1,6 @@
-import type { GoneRunner, ReservedRunner, Runner, RunnerId, RunnerState } from '../../core/model/index.ts'
-import type { SimAgent } from './sim-agent.ts'
-import type { WitnessBook } from './witness-book.ts'
+import type { GoneRunner, ReservedRunner, Runner, RunnerId, RunnerState } from '../../../core/model/index.ts'
+import type { SimAgent } from '../world/sim-agent.ts'
+import type { WitnessBook } from './checker-book.ts'
 
 /** The edges that docs/protocol.md publishes. A runner begins reserved, or is rebuilt, or is written off by a tombstone. */
 const EDGES: Readonly<Record<RunnerState | 'none', readonly RunnerState[]>> = {

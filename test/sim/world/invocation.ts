@@ -1,5 +1,5 @@
-import { controlLoopHandler, type ControlLoopParts } from '../../lambdas/control-loop/handler.ts'
-import { type DemandSource, SourceError } from '../../core/ports/index.ts'
+import { controlLoopHandler, type ControlLoopParts } from '../../../lambdas/control-loop/handler.ts'
+import { type DemandSource, SourceError } from '../../../core/ports/index.ts'
 import type { SimWorld } from './sim-world.ts'
 
 /** The function's own limit, as its stack declares it. */

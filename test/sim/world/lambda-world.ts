@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import type { ControlLoopParts } from '../../lambdas/control-loop/handler.ts'
+import type { ControlLoopParts } from '../../../lambdas/control-loop/handler.ts'
 import type { SimAgent } from './sim-agent.ts'
 import { type Effect, Invocation } from './invocation.ts'
 import { SimWorld } from './sim-world.ts'

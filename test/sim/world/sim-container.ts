@@ -1,4 +1,4 @@
-import type { LaunchOrder, ReportedEnd } from '../../core/model/index.ts'
+import type { LaunchOrder, ReportedEnd } from '../../../core/model/index.ts'
 
 /** What an agent knows of one runner that it accepted. */
 export interface SimContainer {
