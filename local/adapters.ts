@@ -5,7 +5,7 @@ import type { Settings } from '../config/index.ts'
 import type { DemandSource, Log } from '../core/ports/index.ts'
 import { systemClock } from '../adapters/system/index.ts'
 import type { LocalHubOptions } from './hub.ts'
-import type { SourceAddress } from '../cli/start/source.ts'
+import type { SourceAddress } from './source-address.ts'
 
 const TABLE = 'slipway'
 /** A demo runner whose job was canceled before it came should not keep the demo waiting. */

@@ -2,23 +2,15 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { lockDataDir } from '../../platform/folder-lock.ts'
 import type { Settings } from '../../config/index.ts'
-import { type Secret, SlipwayError, type SourceId, sourceId } from '../../core/model/index.ts'
+import { SlipwayError, sourceId } from '../../core/model/index.ts'
 import {
   type ProtocolGeneration,
   type Sandbox,
   type SandboxOptions,
   startSandbox,
 } from '../../sandbox/index.ts'
+import { addressOf, type SourceAddress } from '../../local/source-address.ts'
 import { bridgeAddress } from './bridge.ts'
-
-/** What serving a source needs to know, wherever the source is. */
-export interface SourceAddress {
-  readonly id: SourceId
-  readonly apiUrl: string
-  readonly runnerApiUrl: string
-  readonly token: Secret
-  readonly protocol: 'auto' | ProtocolGeneration
-}
 
 export interface OpenedSource {
   readonly address: SourceAddress
@@ -41,14 +33,6 @@ export async function openSource(settings: Settings, plan: SandboxPlan): Promise
   const { source } = settings
   if (source.kind === 'sandbox') return openSandbox(settings.stateDir, plan)
   return { address: addressOf(settings, source), sandbox: null, extraHosts: [], async close() {} }
-}
-
-/** Where the settings' own source is. */
-export function addressOf(
-  { runnerApiUrl }: Settings,
-  { apiUrl, token, protocol }: Extract<Settings['source'], { kind: 'shipfox' }>,
-): SourceAddress {
-  return { id: sourceId('shipfox'), apiUrl, runnerApiUrl: runnerApiUrl ?? apiUrl, token, protocol }
 }
 
 async function openSandbox(stateDir: string, plan: SandboxPlan): Promise<OpenedSource> {
