@@ -1,5 +1,6 @@
 import type { Fence, Lease, LeaseNotes } from '../../model/index.ts'
 import type { Clock, FleetStore, Log } from '../../ports/index.ts'
+import type { LeaseGuard } from '../planner/lease-guard.ts'
 import { withinTime } from '../../concurrency/task-group.ts'
 
 /** Long enough for a few lost renewals, short enough that a killed holder is replaced within 90 s in all. */
@@ -16,7 +17,7 @@ const CALL_MARGIN_MS = 2_000
  * Holds the fleet lease by renewing it. What counts is the monotonic clock from before each request was sent: a
  * holder that was paused notices by itself that its time is over.
  */
-export class LeaseKeeper {
+export class LeaseKeeper implements LeaseGuard {
   readonly fence: Fence
   readonly #store: FleetStore
   readonly #clock: Clock
@@ -43,7 +44,6 @@ export class LeaseKeeper {
     this.#endsAtMs = takenAtMs + LEASE_TTL_MS
   }
 
-  /** Aborts when the lease is no longer held. */
   get signal(): AbortSignal {
     return this.#over.signal
   }
@@ -52,23 +52,19 @@ export class LeaseKeeper {
     return this.#lost
   }
 
-  /** Aborts when a successor asks for the lease; it is still held, and renewed until it is released. */
   get yielding(): AbortSignal {
     return this.#asked.signal
   }
 
-  /** Time that a call to the outside may still take. */
   msForCalls(): number {
     return Math.max(0, this.#endsAtMs - this.#clock.monotonicMs() - CALL_MARGIN_MS)
   }
 
-  /** Runs one call to the outside with a signal that ends it before the lease does. */
   async call<T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const held = AbortSignal.any([signal, this.signal])
     return withinTime({ clock: this.#clock, ms: this.msForCalls(), signal: held }, work)
   }
 
-  /** True while writes and effects are still ours to make. */
   holds(): boolean {
     if (!this.#lost && this.#clock.monotonicMs() >= this.#endsAtMs) this.#lose()
     return !this.#lost

@@ -23,7 +23,7 @@ import {
 import { endAgentSession } from '../agent/agent-session.ts'
 import type { Advance, FleetView } from './fleet-cache.ts'
 import type { Hub } from '../hub-ports.ts'
-import type { LeaseKeeper } from '../leadership/lease-keeper.ts'
+import type { LeaseGuard } from './lease-guard.ts'
 import type { SourceDesk } from './source-state.ts'
 import { Bell, type TaskGroup } from '../../concurrency/task-group.ts'
 
@@ -38,7 +38,7 @@ export interface Turn {
 /** One run of the control loop: what its tasks share. */
 export class Loop {
   readonly hub: Hub
-  readonly lease: LeaseKeeper
+  readonly lease: LeaseGuard
   readonly desks: readonly SourceDesk[]
   readonly view: FleetView
   /** Effects that nobody waits for, but whose failure must end the run. */
@@ -59,7 +59,7 @@ export class Loop {
   /** `lastWorkAt`: as the last holder noted it. */
   constructor(parts: {
     hub: Hub
-    lease: LeaseKeeper
+    lease: LeaseGuard
     desks: readonly SourceDesk[]
     view: FleetView
     tasks: TaskGroup
