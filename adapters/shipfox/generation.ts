@@ -1,5 +1,5 @@
-import type { Secret } from '../../core/model/index.ts'
-import { SourceError, type SourceLimits } from '../../core/ports/index.ts'
+import type { Secret, SourceLimits } from '../../core/model/index.ts'
+import { SourceError } from '../../core/ports/index.ts'
 import * as z from 'zod'
 import type { Api, Call } from './api.ts'
 import { type Refusal, refusalError } from './failures.ts'

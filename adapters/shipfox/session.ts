@@ -1,5 +1,5 @@
-import type { SourceId } from '../../core/model/index.ts'
-import type { Clock, Log, SourceLimits } from '../../core/ports/index.ts'
+import type { SourceId, SourceLimits } from '../../core/model/index.ts'
+import type { Clock, Log } from '../../core/ports/index.ts'
 import type { Api } from './api.ts'
 import type { ShipfoxOptions } from './options.ts'
 import type { MintedUnits } from './units.ts'

@@ -1,4 +1,4 @@
-import type { Randomness } from '../ports/index.ts'
+import type { Randomness } from '../ports/clock.ts'
 
 /** A pause before try number `failures` + 1: uniform between 0 and a bound that doubles (full jitter). */
 export function fullJitterMs(

@@ -1,4 +1,4 @@
-import type { Clock } from '../ports/index.ts'
+import type { Clock } from '../ports/clock.ts'
 
 /** A pause that can be cut short. A wake that comes while nobody waits cuts the next pause. */
 export interface Wakeup {

@@ -1,4 +1,4 @@
-import type { Clock } from '../ports/index.ts'
+import type { Clock } from '../ports/clock.ts'
 
 /** Wakes everybody who waits on it. A ring with nobody waiting is kept for the next wait. */
 export class Bell {

@@ -90,3 +90,26 @@ export interface Refusal {
   readonly count: number
   readonly reason: RefusalReason
 }
+
+/** What a source allows and asks for, as it was learned when its token was accepted. */
+export interface SourceLimits {
+  /** Most templates that the source can be told about. */
+  readonly templatesMax: number
+  /** Most runners in one mint call. */
+  readonly mintBatchMax: number
+  /** Mint calls per window; null = unlimited. */
+  readonly mintCalls: { readonly max: number; readonly windowMs: number } | null
+  readonly reservationsMax: number
+  /** The longest hold of one poll that the owner allows. */
+  readonly pollWaitSecondsMax: number
+  readonly pollIntervalMs: number
+  readonly pollIntervalMaxMs: number
+  /** Pace of reports about runners that move on. */
+  readonly reportIntervalMs: number
+  /** A runner that has not registered by then is ended. */
+  readonly registrationDeadlineMs: number
+  /** How long one unit of a reservation lives from its grant. */
+  readonly reservationTtlMs: number
+  /** Whether runners may be started with no reservation. */
+  readonly warm: boolean
+}

@@ -4,9 +4,10 @@ import {
   newRunnerId,
   type PollRequest,
   type Reservation,
+  reservationId,
   type RunnerId,
   type RunnerReport,
-  reservationId,
+  type SourceLimits,
   type Template,
   templateKey,
 } from '../../core/model/index.ts'
@@ -16,7 +17,6 @@ import {
   type MintRequest,
   SourceError,
   type SourceFailureKind,
-  type SourceLimits,
 } from '../../core/ports/index.ts'
 
 export type GoodMint = Extract<Mint, { ok: true }>

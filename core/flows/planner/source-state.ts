@@ -7,11 +7,12 @@ import {
   type RunnerReport,
   SlipwayError,
   type SourceId,
+  type SourceLimits,
   type SourceState,
   type WaitingJobs,
 } from '../../model/index.ts'
 import type { Hold, LastPoll, MintWindow, SourceDemand } from '../../plan/index.ts'
-import type { DemandSource, SourceLimits } from '../../ports/index.ts'
+import type { DemandSource } from '../../ports/index.ts'
 import { Bell } from '../../concurrency/task-group.ts'
 
 /** A source writes off runners that it has not heard of for this long. */

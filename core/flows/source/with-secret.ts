@@ -1,11 +1,10 @@
-import type { Secret, SourceId } from '../../model/index.ts'
+import type { Secret, SourceId, SourceLimits } from '../../model/index.ts'
 import {
   type Clock,
   type DemandSource,
   SecretMissing,
   type SecretReader,
   SourceError,
-  type SourceLimits,
 } from '../../ports/index.ts'
 import { messageOf } from '../../model/index.ts'
 

@@ -1,5 +1,4 @@
-import type { EpochMs } from '../../model/index.ts'
-import type { SourceLimits } from '../../ports/index.ts'
+import type { EpochMs, SourceLimits } from '../../model/index.ts'
 
 /** Small, so that a crash between mints and their dispatch burns few tokens: ten, with two batches on their way. */
 const BATCH_USUAL = 5

@@ -10,15 +10,10 @@ import {
   Secret,
   type SourceId,
   sourceId,
+  type SourceLimits,
   type WaitingJobs,
 } from '../../../core/model/index.ts'
-import {
-  type DemandSource,
-  type Mint,
-  type MintRequest,
-  SourceError,
-  type SourceLimits,
-} from '../../../core/ports/index.ts'
+import { type DemandSource, type Mint, type MintRequest, SourceError } from '../../../core/ports/index.ts'
 import type { SimClock } from './sim-clock.ts'
 
 interface SimJob {

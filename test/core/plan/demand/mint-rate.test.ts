@@ -1,7 +1,7 @@
+import type { SourceLimits } from '../../../../core/model/index.ts'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { countMint, type MintAllowance, mintAllowance, type MintWindow } from '../../../../core/plan/index.ts'
-import type { SourceLimits } from '../../../../core/ports/index.ts'
 import { NOW, seed } from '../worlds.ts'
 
 const WINDOW_MS = 60_000
