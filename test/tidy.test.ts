@@ -67,9 +67,13 @@ const EXAMPLES: Record<FileRuleName, { wrong: Example[]; right: Example[] }> = {
     ],
   },
   console: {
-    wrong: [[CORE, 'console.log(1)']],
+    wrong: [
+      [CORE, 'console.log(1)'],
+      ['cli/options.ts', 'console.log(1)'],
+    ],
     right: [
       ['bin/slipway.ts', 'console.log(1)'],
+      ['cli/run-command.ts', 'console.log(1)'],
       [CORE, '// console.log\nopenConsole.log(1)'],
     ],
   },
@@ -148,7 +152,7 @@ const EXAMPLES: Record<FileRuleName, { wrong: Example[]; right: Example[] }> = {
   dockerodeImports: {
     wrong: [
       ['agent/main.ts', "import Docker from 'dockerode'"],
-      ['local/adapters.ts', "import type { Container } from 'dockerode'"],
+      ['local/hub.ts', "import type { Container } from 'dockerode'"],
       ['agent/engines/process.ts', "await import('dockerode')"],
     ],
     right: [

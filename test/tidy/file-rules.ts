@@ -29,6 +29,9 @@ const CUSTOMARY_NAMES = new Set([
   'Dockerfile',
 ])
 
+/** Gives every command its environment, input and output. */
+const RUNS_COMMANDS = 'cli/run-command.ts'
+
 /** Parts between dots count one by one: `hub-loop.test.ts`. */
 const KEBAB_CASE = /^\.?[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+(-[a-z0-9]+)*)*$/
 
@@ -57,9 +60,12 @@ export const FILE_RULES = {
     find: inCode(/\bexport\s+default\b|\bas\s+default\s*[,}]/g),
   },
   environment: {
-    sentence: 'only env.ts, wiring.ts and main.ts read the environment',
+    sentence: 'only env.ts, wiring.ts, main.ts and the one place that runs commands read the environment',
     appliesTo: (path) =>
-      isCode(path) && !isIn(path, 'bin', 'test') && !/^(env|wiring|main)\.ts$/.test(posix.basename(path)),
+      isCode(path) &&
+      !isIn(path, 'bin', 'test') &&
+      !/^(env|wiring|main)\.ts$/.test(posix.basename(path)) &&
+      path !== RUNS_COMMANDS,
     find: (text) => [
       ...inCode(/\bprocess\s*(\?\.|\.)\s*env\b|\bprocess\s*\[|\{[^{}]*\benv\b[^{}]*\}\s*=\s*process\b/g)(
         text,
@@ -70,8 +76,8 @@ export const FILE_RULES = {
     ],
   },
   console: {
-    sentence: 'only commands in bin/ write to the console',
-    appliesTo: (path) => isCode(path) && !isIn(path, 'bin'),
+    sentence: 'only bin/ and the one place that runs commands write to the console',
+    appliesTo: (path) => isCode(path) && !isIn(path, 'bin') && path !== RUNS_COMMANDS,
     find: inCode(/\bconsole\s*\.\s*\w+/g),
   },
   leftovers: {
@@ -130,11 +136,9 @@ export const FILE_RULES = {
     find: findImports((specifier) => /^dockerode(\/|$)/.test(specifier)),
   },
   adapterChoice: {
-    sentence: 'only lambdas/wiring.ts, agent/main.ts and local/ choose adapters',
+    sentence: 'only lambdas/wiring.ts, local/ and cli/ choose adapters',
     appliesTo: (path) =>
-      isCode(path) &&
-      !isIn(path, 'adapters', 'test', 'local') &&
-      !['lambdas/wiring.ts', 'agent/main.ts'].includes(path),
+      isCode(path) && !isIn(path, 'adapters', 'test', 'local', 'cli') && path !== 'lambdas/wiring.ts',
     find: findImports((specifier) => /(^|\/)adapters\//.test(specifier)),
   },
   inlineTypeImports: {
