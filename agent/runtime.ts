@@ -19,7 +19,7 @@ import { excessOf, forgettable, keepsContainer } from './runners/retention.ts'
 import type { HelloFacts } from './hub/session.ts'
 import { createStartRate } from './host/start-rate.ts'
 import { createTasks } from './background-tasks.ts'
-import { aborted } from '../core/concurrency/notify.ts'
+import { aborted } from '../core/concurrency/aborted.ts'
 import { Watcher } from './host/engine-watcher.ts'
 
 /** A first look at the engine, before the hub is dialed: a hello that knows its host needs no second one. */

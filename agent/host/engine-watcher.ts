@@ -2,7 +2,8 @@ import { messageOf } from '../../core/model/index.ts'
 import type { Clock, Log, Randomness } from '../../core/ports/index.ts'
 import { fullJitterMs } from '../../core/concurrency/backoff.ts'
 import type { Engine, EngineEvent, EngineFacts, EngineRunner } from '../engines/engine.ts'
-import { aborted, createWakeup } from '../../core/concurrency/notify.ts'
+import { aborted } from '../../core/concurrency/aborted.ts'
+import { Notify } from '../../core/concurrency/notify.ts'
 
 /** Events are a hint: what they missed, the next listing finds. */
 const RELIST_EVERY_MS = 30_000
@@ -23,14 +24,13 @@ export interface WatcherDeps {
 /** Subscribes to the engine's events, then lists, then lists again: slowly, and whenever the stream ended (K6, K7). */
 export class Watcher {
   readonly #deps: WatcherDeps
-  readonly #wakeup
+  readonly #changed = new Notify()
   #facts: EngineFacts | null = null
   #waiting: (() => void)[] = []
   #failures = 0
 
   constructor(deps: WatcherDeps) {
     this.#deps = deps
-    this.#wakeup = createWakeup(deps.clock)
   }
 
   /** Null until the engine has answered once. */
@@ -41,13 +41,13 @@ export class Watcher {
   /** Resolves once a listing that began after this call is complete, however long that takes, or when aborted. */
   freshList(signal: AbortSignal): Promise<void> {
     const listed = new Promise<void>((resolve) => this.#waiting.push(resolve))
-    this.#wakeup.wake()
+    this.#changed.notify()
     return Promise.race([listed, aborted(signal)])
   }
 
   /** Lists soon: something looked wrong. */
   poke(): void {
-    this.#wakeup.wake()
+    this.#changed.notify()
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -59,7 +59,7 @@ export class Watcher {
       // Lists even while no stream can be had: this is also how an unreachable engine is noticed.
       await this.#listOnce()
       if (clock.monotonicMs() - openedAtMs > RELIST_EVERY_MS) ends = 1
-      await this.#wakeup.wait(fullJitterMs(Math.max(ends, this.#failures), BACKOFF, random), signal)
+      await this.#changed.wait(clock, fullJitterMs(Math.max(ends, this.#failures), BACKOFF, random), signal)
     }
   }
 
@@ -81,11 +81,12 @@ export class Watcher {
 
   /** Lists until the stream ends. */
   async #relist(signal: AbortSignal): Promise<void> {
+    const { clock, random } = this.#deps
     while (!signal.aborted) {
       await this.#listOnce()
       if (this.#failures === 0 && this.#waiting.length > 0) continue
-      const retryMs = fullJitterMs(this.#failures, BACKOFF, this.#deps.random)
-      await this.#wakeup.wait(this.#failures > 0 ? retryMs : RELIST_EVERY_MS, signal)
+      const retryMs = fullJitterMs(this.#failures, BACKOFF, random)
+      await this.#changed.wait(clock, this.#failures > 0 ? retryMs : RELIST_EVERY_MS, signal)
     }
   }
 

@@ -4,7 +4,8 @@ import { fullJitterMs } from '../../core/concurrency/backoff.ts'
 import { EngineError, type Engine } from '../engines/engine.ts'
 import { createLimiter } from '../../core/concurrency/limit.ts'
 import type { Tasks } from '../background-tasks.ts'
-import { aborted, createWakeup } from '../../core/concurrency/notify.ts'
+import { aborted } from '../../core/concurrency/aborted.ts'
+import { Notify } from '../../core/concurrency/notify.ts'
 
 /** Two at a time: one slow registry doesn't hold up the rest, and layers still come in one piece. */
 const PULLS_AT_ONCE = 2
@@ -45,14 +46,13 @@ export class Images {
   readonly #deps: ImagesDeps
   readonly #holdings = new Map<string, Holding>()
   readonly #pulls = createLimiter(PULLS_AT_ONCE)
-  readonly #wakeup
+  readonly #changed = new Notify()
   #wanted = new Map<string, PullPolicy>()
   #wantedBy: string | null = null
   #stopping = new AbortController().signal
 
   constructor(deps: ImagesDeps) {
     this.#deps = deps
-    this.#wakeup = createWakeup(deps.clock)
   }
 
   get wanted(): readonly string[] {
@@ -76,7 +76,7 @@ export class Images {
       this.#wanted.set(image, pull)
       this.#deps.onChange(image)
     }
-    this.#wakeup.wake()
+    this.#changed.notify()
   }
 
   /** Resolves when the image may be used under its policy. Throws `EngineError`; joins a pull that goes on. */
@@ -99,7 +99,7 @@ export class Images {
       for (const [image, { pulling }] of this.#holdings) {
         if (pulling === null && !this.#wanted.has(image)) this.#holdings.delete(image)
       }
-      await this.#wakeup.wait(LOOP_EVERY_MS, signal)
+      await this.#changed.wait(this.#deps.clock, LOOP_EVERY_MS, signal)
     }
   }
 

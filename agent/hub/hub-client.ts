@@ -3,7 +3,7 @@ import type { Randomness } from '../../core/ports/index.ts'
 import { fullJitterMs } from '../../core/concurrency/backoff.ts'
 import { ConnectionRefused, connectHub, type HubConnection } from './connection.ts'
 import { Session, type HelloFacts, type SessionDeps, type SessionEnd } from './session.ts'
-import { aborted } from '../../core/concurrency/notify.ts'
+import { aborted } from '../../core/concurrency/aborted.ts'
 
 /** Full jitter from the first try on: a hub that comes back is not met by all hosts at once (W10). */
 const BACKOFF = { firstMs: 1_000, maxMs: 30_000 }

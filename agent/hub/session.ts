@@ -18,7 +18,7 @@ import { pendingLetters, type Numbers } from './pending.ts'
 import type { Readiness } from '../host/readiness.ts'
 import { snapshotOf } from './sightings.ts'
 import type { Tasks } from '../background-tasks.ts'
-import { createWakeup } from '../../core/concurrency/notify.ts'
+import { Notify } from '../../core/concurrency/notify.ts'
 
 const WELCOME_MAX_MS = 15_000
 /** Not acknowledged by then, the connection counts as broken: the hub's slowest handler takes a few seconds. */
@@ -61,11 +61,11 @@ export class Session {
   readonly #send: (message: AgentMessage) => void
   readonly #deps: SessionDeps
   readonly #over = new AbortController()
-  readonly #welcomed
-  readonly #acked
-  readonly #reports
-  readonly #beats
-  readonly #beatHeard
+  readonly #welcomed = new Notify()
+  readonly #acked = new Notify()
+  readonly #reports = new Notify()
+  readonly #beats = new Notify()
+  readonly #beatHeard = new Notify()
   #end: SessionEnd = { kind: 'closed', reason: 'the agent stopped' }
   #welcome: Welcome | null = null
   /** From its last part on, no launch can be older than the snapshot. */
@@ -77,11 +77,6 @@ export class Session {
   constructor(send: (message: AgentMessage) => void, deps: SessionDeps) {
     this.#send = send
     this.#deps = deps
-    this.#welcomed = createWakeup(deps.clock)
-    this.#acked = createWakeup(deps.clock)
-    this.#reports = createWakeup(deps.clock)
-    this.#beats = createWakeup(deps.clock)
-    this.#beatHeard = createWakeup(deps.clock)
   }
 
   /** The snapshot is acknowledged: reports flow. */
@@ -94,7 +89,7 @@ export class Session {
     const { journal, readiness, outbox } = this.#deps
     const { accepting, notAcceptingReason } = readiness
     this.#send({ type: 'hello', ...facts, accepting, notAcceptingReason, fence: journal.ledger.fence })
-    await this.#welcomed.wait(WELCOME_MAX_MS, this.#over.signal)
+    await this.#welcomed.wait(this.#deps.clock, WELCOME_MAX_MS, this.#over.signal)
     if (this.#welcome === null) {
       this.close({ kind: 'closed', reason: `no welcome within ${WELCOME_MAX_MS} ms` })
       return this.#end
@@ -119,13 +114,13 @@ export class Session {
 
   /** Something changed that the hub should hear of. */
   wake(): void {
-    this.#reports.wake()
+    this.#reports.notify()
     if ((this.#isBusy() && !this.#busy) || isNews(this.#toldRate, this.#deps.startsPerMinute())) this.beat()
   }
 
   /** Whether this host takes runners has changed: the hub hears it at once. */
   beat(): void {
-    this.#beats.wake()
+    this.#beats.notify()
   }
 
   /* ── what the hub says ─────────────────────────────────────────────────────────────────────────────── */
@@ -136,7 +131,7 @@ export class Session {
     switch (message.type) {
       case 'welcome':
         this.#welcome ??= message
-        return this.#welcomed.wake()
+        return this.#welcomed.notify()
       case 'goodbye':
         return this.close({ ...message, kind: 'goodbye' })
       case 'ack':
@@ -165,9 +160,9 @@ export class Session {
   #takeAck(seq: number): void {
     const cargo = this.#deps.outbox.ack(seq)
     if (cargo?.kind === 'runners') this.#noteSettled(cargo.versions)
-    if (cargo?.kind === 'heartbeat') this.#beatHeard.wake()
-    this.#acked.wake()
-    this.#reports.wake()
+    if (cargo?.kind === 'heartbeat') this.#beatHeard.notify()
+    this.#acked.notify()
+    this.#reports.notify()
   }
 
   #noteSettled(versions: Extract<Cargo, { kind: 'runners' }>['versions']): void {
@@ -194,7 +189,7 @@ export class Session {
     this.beat()
     while (!this.#over.signal.aborted) {
       this.#sendPending()
-      await this.#reports.wait(CHECK_EVERY_MS, this.#over.signal)
+      await this.#reports.wait(this.#deps.clock, CHECK_EVERY_MS, this.#over.signal)
       await this.#deps.clock.sleep(BATCH_MS, this.#over.signal)
     }
   }
@@ -215,7 +210,7 @@ export class Session {
         complete,
       }))
       while (!this.#over.signal.aborted && outbox.isInFlight(seq)) {
-        await this.#acked.wait(CHECK_EVERY_MS, this.#over.signal)
+        await this.#acked.wait(this.#deps.clock, CHECK_EVERY_MS, this.#over.signal)
       }
       if (this.#over.signal.aborted) return
     }
@@ -243,7 +238,11 @@ export class Session {
   async #sendHeartbeats({ heartbeatIdleMs, heartbeatBusyMs }: Welcome): Promise<void> {
     const { readiness } = this.#deps
     while (!this.#over.signal.aborted) {
-      await this.#beats.wait(this.#busy ? heartbeatBusyMs : heartbeatIdleMs, this.#over.signal)
+      await this.#beats.wait(
+        this.#deps.clock,
+        this.#busy ? heartbeatBusyMs : heartbeatIdleMs,
+        this.#over.signal,
+      )
       if (this.#over.signal.aborted) return
       this.#busy = this.#isBusy()
       const { accepting, notAcceptingReason } = readiness
@@ -259,7 +258,7 @@ export class Session {
   /** W7: two heartbeats on their way could be taken in the wrong order, and the older one would stand. */
   async #untilHeard(seq: number): Promise<void> {
     while (this.#deps.outbox.isInFlight(seq) && !this.#over.signal.aborted)
-      await this.#beatHeard.wait(ACK_MAX_MS, this.#over.signal)
+      await this.#beatHeard.wait(this.#deps.clock, ACK_MAX_MS, this.#over.signal)
   }
 
   /** Half-open connections and deaf hubs show by missing acks. */

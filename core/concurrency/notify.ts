@@ -1,27 +1,26 @@
 import type { Clock } from '../ports/clock.ts'
 
-/** A pause that can be cut short. A wake that comes while nobody waits cuts the next pause. */
-export interface Wakeup {
-  wake(): void
-  /** Resolves after `ms`, on a wake, or when the signal aborts. */
-  wait(ms: number, signal: AbortSignal): Promise<void>
-}
+/** Wakes everyone who waits on it. A notification while nobody waits is kept for the next wait. */
+export class Notify {
+  #kept = false
+  readonly #waiting = new Set<AbortController>()
 
-export function createWakeup(clock: Clock): Wakeup {
-  let awake = new AbortController()
-  return {
-    wake: () => awake.abort(),
-    async wait(ms, signal) {
-      await clock.sleep(ms, AbortSignal.any([awake.signal, signal]))
-      if (awake.signal.aborted) awake = new AbortController()
-    },
+  notify(): void {
+    this.#kept = this.#waiting.size === 0
+    for (const waiter of this.#waiting) waiter.abort()
   }
-}
 
-/** Resolves once the signal aborts. */
-export function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
-  })
+  /** Resolves when notified, after `ms`, or when the signal aborts; true when it was notified. */
+  async wait(clock: Clock, ms: number, signal: AbortSignal): Promise<boolean> {
+    if (this.#kept || ms <= 0 || signal.aborted) {
+      const kept = this.#kept
+      this.#kept = false
+      return kept
+    }
+    const woken = new AbortController()
+    this.#waiting.add(woken)
+    await clock.sleep(ms, AbortSignal.any([signal, woken.signal]))
+    this.#waiting.delete(woken)
+    return woken.signal.aborted
+  }
 }

@@ -14,7 +14,7 @@ import {
 import type { AgentGateway, Clock, FleetStore, Log } from '../../ports/index.ts'
 import { applySighting } from './sightings.ts'
 import { takeSnapshot } from './snapshot.ts'
-import { forEachLimited, WRITES_AT_ONCE } from '../../concurrency/task-group.ts'
+import { forEachLimited, WRITES_AT_ONCE } from '../../concurrency/limit.ts'
 import { unlessUnreadable } from '../skip-unreadable.ts'
 
 /** How often an agent speaks while nothing runs, well inside the ten minutes after which idle connections are cut. */

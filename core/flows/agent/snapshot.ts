@@ -9,7 +9,7 @@ import {
   type SnapshotEntry,
 } from '../../model/index.ts'
 import { applySighting, type SightingPorts } from './sightings.ts'
-import { forEachLimited, WRITES_AT_ONCE } from '../../concurrency/task-group.ts'
+import { forEachLimited, WRITES_AT_ONCE } from '../../concurrency/limit.ts'
 import { unlessUnreadable } from '../skip-unreadable.ts'
 
 type Snapshot = Extract<AgentMessage, { type: 'snapshot' }>

@@ -1,10 +1,11 @@
 import type { ReservedRunner, Template } from '../../model/index.ts'
 import { countMint, mintAllowance, nextBackoff } from '../../plan/index.ts'
 import { type Mint, SourceError } from '../../ports/index.ts'
-import { dispatch, unmintable } from './claim.ts'
+import { unmintable } from './claim.ts'
+import { dispatch } from './dispatch.ts'
 import type { Loop } from '../planner/planner.ts'
 import type { SourceDesk } from '../planner/source-state.ts'
-import { forEachLimited, WRITES_AT_ONCE } from '../../concurrency/task-group.ts'
+import { forEachLimited, WRITES_AT_ONCE } from '../../concurrency/limit.ts'
 
 /** Batches on their way at once: one waits for the source while another is written and posted. */
 export const MINTS_AT_ONCE = 2
@@ -18,7 +19,7 @@ export async function mintAndDispatch(loop: Loop, desk: SourceDesk, signal: Abor
   while (!signal.aborted && loop.lease.holds() && !loop.isLeaving) {
     const allowance = mintAllowance(desk.limits, desk.mintWindow, loop.now)
     const pauseMs = desk.mintAfterMs - clock.monotonicMs()
-    if (desk.mintQueue.length === 0) await desk.mintBell.wait(clock, IDLE_MS, signal)
+    if (desk.mintQueue.length === 0) await desk.mintNeeded.wait(clock, IDLE_MS, signal)
     else if (pauseMs > 0) await clock.sleep(pauseMs, signal)
     else if ('waitMs' in allowance) await clock.sleep(allowance.waitMs, signal)
     else {
@@ -39,7 +40,7 @@ function takeBatch(desk: SourceDesk, most: number): readonly ReservedRunner[] {
       desk.mintQueue.splice(index, 1)
     } else index += 1
   }
-  if (desk.mintQueue.length > 0) desk.mintBell.ring()
+  if (desk.mintQueue.length > 0) desk.mintNeeded.notify()
   return batch
 }
 

@@ -1,6 +1,6 @@
 import type { Loop } from '../planner/planner.ts'
 import { flushReports } from '../source/report.ts'
-import { withinTime } from '../../concurrency/task-group.ts'
+import { withinTime } from '../../concurrency/within-time.ts'
 
 /**
  * `ended`: until every runner has ended. `launched`: until every launch is out. `handed-over`: until nothing is under

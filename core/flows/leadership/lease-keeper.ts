@@ -1,7 +1,7 @@
 import type { Fence, Lease, LeaseNotes } from '../../model/index.ts'
 import type { Clock, FleetStore, Log } from '../../ports/index.ts'
 import type { LeaseGuard } from '../planner/lease-guard.ts'
-import { withinTime } from '../../concurrency/task-group.ts'
+import { withinTime } from '../../concurrency/within-time.ts'
 
 /** Long enough for a few lost renewals, short enough that a killed holder is replaced within 90 s in all. */
 export const LEASE_TTL_MS = 20_000

@@ -11,7 +11,7 @@ import type { DemandSource } from '../../ports/index.ts'
 import { type ControlLoopEnd, takeLease, workUnderLease } from './run-under-lease.ts'
 import type { Hub } from '../hub-ports.ts'
 import { failing, stateAfter } from '../source/publish-status.ts'
-import { withinTime } from '../../concurrency/task-group.ts'
+import { withinTime } from '../../concurrency/within-time.ts'
 
 /** How often a waiting tick looks at the lease. */
 const LEASE_LOOK_MS = 500

@@ -3,7 +3,7 @@ import type { FleetStore } from '../../ports/index.ts'
 import { unmintable } from '../launch/claim.ts'
 import type { Loop } from '../planner/planner.ts'
 import { freeOrphan, orphansOf } from '../planner/orphaned-slots.ts'
-import { forEachLimited, WRITES_AT_ONCE } from '../../concurrency/task-group.ts'
+import { forEachLimited, WRITES_AT_ONCE } from '../../concurrency/limit.ts'
 
 /** Ends a little older than what the last holder noted are told again: sources take repeats calmly. */
 export const REPORT_AGAIN_MS = 60_000
@@ -50,7 +50,7 @@ async function resumeReserved(loop: Loop): Promise<void> {
       )
     else {
       desk.mintQueue.push(runner)
-      desk.mintBell.ring()
+      desk.mintNeeded.notify()
     }
   })
 }

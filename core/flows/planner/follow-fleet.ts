@@ -1,7 +1,7 @@
 import { type Host, type HostId, isAssigned } from '../../model/index.ts'
 import { sendPrefetch } from '../agent/agent-session.ts'
 import type { Loop } from './planner.ts'
-import { forEachLimited, WRITES_AT_ONCE } from '../../concurrency/task-group.ts'
+import { forEachLimited, WRITES_AT_ONCE } from '../../concurrency/limit.ts'
 
 /** About twice a second while work lives. */
 const BUSY_INTERVAL_MS = 400
@@ -22,7 +22,7 @@ export async function watchFleet(loop: Loop, since: number, signal: AbortSignal)
   let cursor = since
   let fullReadAtMs = clock.monotonicMs() + FULL_READ_EVERY_MS
   while (!signal.aborted && loop.lease.holds()) {
-    await loop.watchBell.wait(clock, isBusy(loop) ? BUSY_INTERVAL_MS : IDLE_INTERVAL_MS, signal)
+    await loop.changes.wait(clock, isBusy(loop) ? BUSY_INTERVAL_MS : IDLE_INTERVAL_MS, signal)
     if (signal.aborted) return
     const askedAtMs = clock.monotonicMs()
     const changes = await store.readChanges(cursor)
@@ -48,7 +48,7 @@ export async function followTemplates(loop: Loop, signal: AbortSignal): Promise<
     if (signal.aborted || !(await templatesInForce.refresh())) continue
     loop.sawWork()
     await tellImages(loop, toldAtMs, () => true)
-    for (const desk of loop.desks) desk.pollBell.ring()
+    for (const desk of loop.desks) desk.pollNeeded.notify()
   }
 }
 

@@ -25,7 +25,8 @@ import type { Advance, FleetView } from './fleet-cache.ts'
 import type { Hub } from '../hub-ports.ts'
 import type { LeaseGuard } from './lease-guard.ts'
 import type { SourceDesk } from './source-state.ts'
-import { Bell, type TaskGroup } from '../../concurrency/task-group.ts'
+import { Notify } from '../../concurrency/notify.ts'
+import { type TaskGroup } from '../../concurrency/task-group.ts'
 
 /** For a planner whose time is bounded: when it must hand over, and when it may go because nothing is to do. */
 export interface Turn {
@@ -45,7 +46,7 @@ export class Loop {
   readonly tasks: TaskGroup
   /** Claims under way: taken from the room of every other plan. */
   readonly claiming = new Set<Hold>()
-  readonly watchBell = new Bell()
+  readonly changes = new Notify()
   readonly startedAt: EpochMs
   readonly turn: Turn | null
   /** Set: no new poll and no new mint; what is under way is brought to its end. */
@@ -181,7 +182,7 @@ export class Loop {
     })
     this.advance(after)
     if (moved) await store.freeSlot({ host, runner: id, now: this.now })
-    this.watchBell.ring()
+    this.changes.notify()
   }
 
   /** W4: the host takes nothing until it connects again, which nobody else may have noticed. */
@@ -194,7 +195,7 @@ export class Loop {
 
   /** Room may have come free: sources whose known jobs found none are asked at once. */
   roomChanged(): void {
-    for (const desk of this.desks) if (desk.starved) desk.pollBell.ring()
+    for (const desk of this.desks) if (desk.starved) desk.pollNeeded.notify()
   }
 
   notes(): LeaseNotes {

@@ -1,7 +1,7 @@
 import type { Host, HostId, LiveRunner, ReservedRunner, RunnerId, StopReason } from '../../model/index.ts'
 import type { Loop } from './planner.ts'
 import { freeOrphan, orphansOf } from './orphaned-slots.ts'
-import { forEachLimited, WRITES_AT_ONCE } from '../../concurrency/task-group.ts'
+import { forEachLimited, WRITES_AT_ONCE } from '../../concurrency/limit.ts'
 
 const UPKEEP_EVERY_MS = 2_000
 /** A launch should be seen running by then on a quick host; after it, the agent is asked. */

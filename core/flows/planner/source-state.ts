@@ -13,7 +13,7 @@ import {
 } from '../../model/index.ts'
 import type { Hold, LastPoll, MintWindow, SourceDemand } from '../../plan/index.ts'
 import type { DemandSource } from '../../ports/index.ts'
-import { Bell } from '../../concurrency/task-group.ts'
+import { Notify } from '../../concurrency/notify.ts'
 
 /** A source writes off runners that it has not heard of for this long. */
 const TROUBLE_AFTER_MS = 120_000
@@ -48,8 +48,8 @@ export class SourceDesk {
   mintAfterMs = 0
   /** The pause after mints that gave nothing, by the monotonic clock: what is granted meanwhile would end alike. */
   mintBackoff: Backoff | undefined
-  readonly pollBell = new Bell()
-  readonly mintBell = new Bell()
+  readonly pollNeeded = new Notify()
+  readonly mintNeeded = new Notify()
   readonly mintQueue: ReservedRunner[] = []
   readonly reports = new Map<RunnerId, RunnerReport>()
   /** Ends that still have to reach the source, by the time of the end. */

@@ -1,4 +1,4 @@
-import type { DemandAnswer, Refusal, RunnerId, StopReason, WaitingJobs } from '../../model/index.ts'
+import type { DemandAnswer, Refusal, WaitingJobs } from '../../model/index.ts'
 import {
   explainWaiting,
   type Hold,
@@ -13,6 +13,7 @@ import { SourceError } from '../../ports/index.ts'
 import { launchGranted, launchWarm } from '../launch/claim.ts'
 import type { Loop } from '../planner/planner.ts'
 import type { SourceDesk } from '../planner/source-state.ts'
+import { cancelRunner } from './order-stop.ts'
 import { failing, stateAfter } from './publish-status.ts'
 
 /** Polls woken by freed room keep this distance, so that a hundred exits don't make a hundred polls. */
@@ -52,7 +53,7 @@ export async function pollSource(loop: Loop, desk: SourceDesk, signal: AbortSign
     const restMs = spacingMs - (clock.monotonicMs() - startedMs)
     // Room is not what a failing source is waited for.
     if (!desk.isServed) await clock.sleep(restMs, signal)
-    else if (await desk.pollBell.wait(clock, restMs, signal)) await clock.sleep(WOKEN_SPACING_MS, signal)
+    else if (await desk.pollNeeded.wait(clock, restMs, signal)) await clock.sleep(WOKEN_SPACING_MS, signal)
   }
 }
 
@@ -121,29 +122,12 @@ function takeAnswer(loop: Loop, desk: SourceDesk, answer: DemandAnswer, promised
     const plan = planWarm(loop.world(), desk.id, loop.holdsBeside(desk))
     if (plan.runners.length > 0) loop.tasks.run(launchWarm(loop, desk, plan))
   }
-  for (const id of answer.cancel) cancel(loop, id)
+  for (const id of answer.cancel) cancelRunner(loop, id)
   sayRefusals(loop, desk)
 }
 
 function sum(waiting: readonly WaitingJobs[]): number {
   return waiting.reduce((jobs, { queued }) => jobs + queued, 0)
-}
-
-function cancel(loop: Loop, id: RunnerId): void {
-  const runner = loop.view.runner(id)
-  if (runner === undefined || runner.state === 'gone' || runner.stop !== null) return
-  loop.tasks.run(orderStop(loop, id, 'canceled'))
-}
-
-/** Writes the order down; upkeep sends it to the agent, and repeats it until the runner has ended. */
-export async function orderStop(loop: Loop, id: RunnerId, reason: StopReason): Promise<void> {
-  const runner = loop.view.runner(id)
-  if (runner === undefined) return
-  loop.hub.log.info('runner.stop-ordered', { runner: id, reason })
-  const stop = { reason, requestedAt: loop.now }
-  const { runner: after } = await loop.hub.store.orderStop({ host: runner.host, id, stop, now: loop.now })
-  loop.advance(after)
-  loop.watchBell.ring()
 }
 
 function sayRefusals(loop: Loop, desk: SourceDesk): void {

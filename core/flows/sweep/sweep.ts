@@ -12,7 +12,7 @@ import { endAgentSession } from '../agent/agent-session.ts'
 import { countHosts } from '../planner/count-hosts.ts'
 import { freeOrphan } from '../planner/orphaned-slots.ts'
 import { REPORT_AGAIN_MS } from '../leadership/take-over.ts'
-import { forEachLimited, WRITES_AT_ONCE } from '../../concurrency/task-group.ts'
+import { forEachLimited, WRITES_AT_ONCE } from '../../concurrency/limit.ts'
 import { unlessUnreadable } from '../skip-unreadable.ts'
 
 /** A host offline for longer than most outages is gone for good; its runners are written off. */
