@@ -26,7 +26,7 @@ export interface Family {
   readonly place: Place
 }
 
-const FAMILY_KEYS = ['axes', 'exclude', 'include', 'let', 'key', 'template']
+export const FAMILY_KEYS = ['axes', 'exclude', 'include', 'let', 'key', 'template']
 
 /** All families that can be expanded; the bound on combinations holds over all of them. */
 export function readFamilies(matrix: MapNode, reading: Reading): readonly Family[] {

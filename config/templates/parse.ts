@@ -42,7 +42,7 @@ export function parseTemplates(
   return { templates: read.filter((template) => template !== undefined), warnings: warnings.all() }
 }
 
-const SECTIONS = ['vars', 'defaults', 'templates', 'matrix'] as const
+export const SECTIONS = ['vars', 'defaults', 'templates', 'matrix'] as const
 
 function readSections(root: Node, mistakes: MistakeList): Record<(typeof SECTIONS)[number], MapNode> {
   const map = asMap(root, mistakes, `a map of ${SECTIONS.join(', ')}`) ?? emptyMap(root.place)
