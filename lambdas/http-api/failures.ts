@@ -3,7 +3,7 @@ import { SlipwayError } from '../../core/model/index.ts'
 import type { ErrorAnswer } from '../../protocol/hub-api.ts'
 
 /** What a caller did, or ran into, and can do something about. Every other failure is ours. */
-const STATUS_BY_CODE: Readonly<Record<string, number>> = {
+export const STATUS_BY_CODE: Readonly<Record<string, number>> = {
   'body-invalid': 400,
   'query-invalid': 400,
   'id-invalid': 400,

@@ -4,7 +4,7 @@ import { listRunnersRoute, listSecretsRoute, showRunnerRoute, whyRoute } from '.
 import { applyRoute, listVersionsRoute, showTemplatesRoute, undoRoute } from './templates.ts'
 
 /** `*` stands for one open part. */
-const ROUTES: readonly (readonly [method: string, path: string, run: Run])[] = [
+export const ROUTES: readonly (readonly [method: string, path: string, run: Run])[] = [
   ['GET', '/api/templates', showTemplatesRoute],
   ['GET', '/api/templates/versions', listVersionsRoute],
   ['POST', '/api/templates/apply', applyRoute],
