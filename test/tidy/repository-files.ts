@@ -6,7 +6,8 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 
 /** What .gitignore keeps out of the repository, and git's own folder. */
 const OUTSIDE = new Set(['.git', 'node_modules', '.slipway', 'cdk.out', 'dist', 'coverage'])
-const TEXT = /(\.(ts|tsx|mts|mjs|cjs|json|jsonc|md|yaml|yml|sh|css|html|txt|toml)|(^|\/)[^.]+|\/\.[\w-]+)$/
+const TEXT =
+  /(\.(ts|tsx|mts|mjs|cjs|json|jsonc|md|yaml|yml|sh|css|html|txt|toml|env|service)|(^|\/)[^.]+|(^|\/)\.[\w-]+)$/
 
 export type RepositoryFile = { path: string; text: string }
 
