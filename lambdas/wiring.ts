@@ -22,8 +22,8 @@ import { Meter } from '../adapters/cloudwatch/meter.ts'
  */
 
 /**
- * L6, L7: every attempt has an end, and so has every call: a peer that died without a word is given up in seconds.
- * Repeats are harmless, since each write is conditional and says the same when it is done twice.
+ * Every attempt and every call has a deadline: kept connections may be closed (L6) or stay silent (L7), and are given
+ * up in seconds. Repeats are harmless: each write is conditional and has the same result when it is done twice.
  */
 const CLIENT = {
   maxAttempts: 3,

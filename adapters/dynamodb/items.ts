@@ -185,7 +185,7 @@ export const LeaseItem = z.object({
   expiresAt: time,
   handOverAt: time.nullable().default(null),
   yieldTo: z.string().nullable(),
-  // L14: notes only save work; a holder without them looks for himself.
+  // Damaged notes don't block the lease (L14): they only save work, and a holder without them reads more.
   notes: NotesItem.catch({ ...NO_NOTES }),
 }) satisfies z.ZodType<Lease>
 

@@ -23,7 +23,7 @@ export function statusMethods(rows: Rows): Pick<FleetStore, 'putSourceStatus' | 
   }
 }
 
-/** L14: nothing is decided on a status, and the next one replaces a damaged one. */
+/** A damaged status is left out and blocks nothing (L14): nothing is decided by it, and the next one replaces it. */
 function statusOf(row: Row): readonly SourceStatus[] {
   try {
     return [parseItem(StatusItem, row)]

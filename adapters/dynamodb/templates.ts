@@ -85,7 +85,7 @@ export function templateMethods(rows: Rows): TemplateMethods {
   }
 }
 
-/** D1: a write whose answer was lost fails when it is tried again, and was done all the same. */
+/** Whether a refused write was done: its answer was lost, and the client's retry failed its condition (D1). */
 async function isStored(rows: Rows, asked: TemplateVersion): Promise<boolean> {
   const found = await versionOf(await rows.get(TEMPLATES_KEY))
   return (

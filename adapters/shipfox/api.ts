@@ -115,7 +115,7 @@ function toRequest(call: Call<unknown>, url: string, token: Secret): Omit<HttpCa
   }
 }
 
-/** L6: a kept connection that the server had closed already tells nothing about the server. */
+/** A kept connection that its server had already closed (L6) says nothing about the server's state. */
 function mayRepeatAtOnce(failure: HttpFailure, call: Call<unknown>): boolean {
   const cut = failure.code === 'ECONNRESET' || failure.code === 'EPIPE'
   return call.effect === 'repeatable' && failure.reusedSocket && cut

@@ -4,9 +4,9 @@ import type { EpochMs } from '../../core/model/index.ts'
 const DATE_GRAIN_MS = 1000
 
 /**
- * R5: how long a grant surely lives, counted from the moment when its request was sent. A grant is never older than
- * its request, so its lifetime counted from there ends too early (by the time that the poll was held), never too
- * late. Where the answer has a `Date`, both of its times are by one clock, the server's, and their difference holds
+ * How long a grant surely lives, counted from when its request was sent, since clocks differ (R5). A grant is never
+ * older than its request, so its lifetime counted from there ends too early (by the time that the poll was held), never
+ * too late. Where the answer has a `Date`, both of its times are by one clock, the server's, and their difference holds
  * too; the shorter of the two wins. No clock of ours is compared with one of theirs.
  */
 export function lifetimeFromSendMs(grant: {

@@ -17,7 +17,7 @@ import type { Session } from './session.ts'
 import { advertise, within } from './units.ts'
 import { COUNT_MAX, POLL_WAIT_SECONDS_MAX, PollAnswer, RESERVATIONS_MAX, TEMPLATES_MAX } from './wire.ts'
 
-/** Beyond its hold a poll needs the time of any other call; then it hangs (R6, L7). */
+/** Beyond its hold a poll gets the time of any other call: a source may be away (R6), or its connection dead (L7). */
 export const POLL_MARGIN_MS = 10_000
 
 /**

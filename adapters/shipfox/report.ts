@@ -12,8 +12,8 @@ const REFUSALS_MAX = 64
 const CONTROL = /\p{Cc}+/gu
 
 /**
- * Idempotent, and in order. L14: a report that the server could never accept is left out and told in the log, since
- * it would hold up all others, however often they were sent.
+ * Idempotent, and in order. A report that the server can never accept is logged and left out: otherwise it would block
+ * all others on every attempt (L14: a damaged item blocks no batch).
  */
 export async function report(
   session: Session,
@@ -130,7 +130,7 @@ function mayIsolate(
   if (!isAboutEvents || budget.refusals <= 0) throw refusalError(refusal, call, api.url)
 }
 
-/** L14: an event that the server finds invalid is looked for by halves and left out; the others must not wait for it. */
+/** Finds an event that the server calls invalid, by halving, and leaves it out: it must not block the others (L14). */
 async function sendByHalves(
   session: Session,
   events: readonly ReportEvent[],

@@ -16,9 +16,9 @@ export interface ParameterStore {
   }) => Promise<Response>
 }
 
-/** A call answers within milliseconds; nobody waits longer for one (L7). */
+/** A call answers within milliseconds; a connection that stays silent this long is dead (L7). */
 const CALL_MAX_MS = 3_000
-/** Reading is safe to repeat: one lost connection (L6) or one failing server is no news. */
+/** Reading is safe to repeat: a connection closed while the function was frozen (L6) and a failing one are normal. */
 const ATTEMPTS = 3
 const PAUSE_MS = 100
 

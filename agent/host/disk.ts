@@ -54,7 +54,7 @@ export interface DiskGuardDeps {
   readonly onChange: (problem: string | null) => void
 }
 
-/** Watches the disk of the containers: a host whose disk is full takes no runners, and doesn't fail them (K5). */
+/** Watches the disk of the containers: a host with a full disk takes no runners, instead of failing each one (K5). */
 export interface DiskGuard {
   readonly isShort: boolean
   /** Looks now; an unknown folder is one with room. */

@@ -21,7 +21,10 @@ export interface WatcherDeps {
   readonly onReachable: (problem: string | null) => void
 }
 
-/** Subscribes to the engine's events, then lists, then lists again: slowly, and whenever the stream ended (K6, K7). */
+/**
+ * Subscribes to the engine's events, then lists, so that no event is missed between the two (K7). Lists again slowly,
+ * and whenever the event stream has ended (K6).
+ */
 export class Watcher {
   readonly #deps: WatcherDeps
   readonly #changed = new Notify()

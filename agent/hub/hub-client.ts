@@ -5,11 +5,11 @@ import { ConnectionRefused, connectHub, type HubConnection } from './connection.
 import { Session, type HelloFacts, type SessionDeps, type SessionEnd } from './session.ts'
 import { aborted } from '../../core/concurrency/aborted.ts'
 
-/** Full jitter from the first try on: a hub that comes back is not met by all hosts at once (W10). */
+/** Full jitter from the first try on: all hosts reconnect when a hub comes back, but not in the same second (W10). */
 const BACKOFF = { firstMs: 1_000, maxMs: 30_000 }
 /** A session that lived this long shows that the hub is well again. */
 const HEALTHY_AFTER_MS = 60_000
-/** API Gateway ends a connection after two hours; leaving earlier, at a random time, loses nothing (W1). */
+/** API Gateway ends a connection after two hours (W1); renewing it earlier, at a random time, loses nothing. */
 const RENEW_AFTER_MS = { min: 80 * 60_000, max: 110 * 60_000 }
 /** A refused token is a person's to repair: asked again at this pace, as jobs run on meanwhile. */
 const REFUSED_PAUSE_MS = { min: 60_000, max: 120_000 }

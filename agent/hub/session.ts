@@ -255,7 +255,7 @@ export class Session {
     }
   }
 
-  /** W7: two heartbeats on their way could be taken in the wrong order, and the older one would stand. */
+  /** Messages may be handled out of order (W7): of two heartbeats under way, the older one could be stored last. */
   async #untilHeard(seq: number): Promise<void> {
     while (this.#deps.outbox.isInFlight(seq) && !this.#over.signal.aborted)
       await this.#beatHeard.wait(this.#deps.clock, ACK_MAX_MS, this.#over.signal)

@@ -15,8 +15,9 @@ const UNKNOWN: Attempt = { kind: 'unknown' }
 export type Objection = () => ReportedEnd | null
 
 /**
- * Creates one runner's container and starts it, each at most once: a call without an answer is never repeated, but
- * the container is looked up by its name (R3, K2). One that took too long to create is not started (R2).
+ * Creates one runner's container and starts it, each at most once: a create that timed out may still happen (K2), and
+ * a repeat would use the single-use token again (R3), so the container is looked up by its name instead. A container
+ * whose reservation has expired by then is not started (R2).
  */
 export async function createAndStart(
   engine: Engine,

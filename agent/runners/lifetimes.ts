@@ -5,7 +5,7 @@ import type { EngineRunner } from '../engines/engine.ts'
 /** How often lifetimes are looked at: their bound is minutes to hours. */
 const CHECK_EVERY_MS = 1_000
 
-/** Ends runners that live too long. Measured by a clock that never jumps, from when this agent first saw them (K19). */
+/** Ends runners that live too long. Clocks jump (K19), so the age is monotonic time since this agent first saw them. */
 export interface Lifetimes {
   /** Takes up a runner that this agent has just started. */
   begin(seen: EngineRunner): void

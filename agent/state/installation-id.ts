@@ -9,7 +9,7 @@ const FORM = /^([0-9a-f]{32}) ([0-9a-f]{64}|unknown)$/
 /**
  * The identity of the installation in a data folder, made on first use: 32 hex digits. Containers are labeled with
  * it, so it outlives the agent. It is bound to its machine: on a cloned disk it is made anew, so that the hub can tell
- * the clone from the original (K18). `machineId` null = the machine has none to offer.
+ * the clone from the original (K18: two agents with the state of one). `machineId` null = the machine has none.
  */
 export async function openInstall(
   dataDir: string,

@@ -1,4 +1,4 @@
-/** Texts of jobs and hosts may hold anything: nothing of them may steer the terminal that shows them (X9). */
+/** Texts of jobs and hosts may hold control characters; escaped, they can't steer the terminal that shows them (X9). */
 export function printable(text: string): string {
   return text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ').trim()
 }

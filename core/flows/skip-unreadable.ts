@@ -2,8 +2,8 @@ import { isItemCorrupt } from '../model/index.ts'
 import type { Log } from '../ports/index.ts'
 
 /**
- * L14: does what can be done about one item of many, unless the item itself can't be read: that is told, nothing of it
- * is touched (unknown is not absent), and the others have their turn.
+ * Runs `work` for one item of many. An item that can't be read is logged and left as it is (unknown is not absent), so
+ * that it doesn't stop the work on the others (L14: a damaged item must not block a batch).
  */
 export async function unlessUnreadable(log: Log, work: () => Promise<void>): Promise<void> {
   try {

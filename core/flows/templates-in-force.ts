@@ -71,7 +71,7 @@ export class TemplateShelf implements TemplatesInForce {
     this.#read = { at: this.#clock.now(), atMs: this.#clock.monotonicMs() }
   }
 
-  /** The longer of both clocks: the monotonic one may stand still while a function is frozen (L9). */
+  /** The longer of both clocks: memory outlives a freeze (L9), in which the monotonic clock may stand still. */
   #ageMs(): number {
     if (this.#read === null) return Infinity
     return Math.max(this.#clock.now() - this.#read.at, this.#clock.monotonicMs() - this.#read.atMs)
@@ -85,7 +85,7 @@ export class TemplateShelf implements TemplatesInForce {
     this.#log.info('templates.in-force', { version: this.#version, templates: this.#templates.length })
   }
 
-  /** L14: nothing is planned with templates that may not be the ones in force. */
+  /** L14, a damaged item: nothing is planned with templates that may not be the ones in force. */
   #cannotRead(thrown: unknown): boolean {
     const message = `The templates in force can't be read: ${messageOf(thrown)} Store them anew with \`slipway templates apply FILE\`.`
     const changed = this.#problem?.message !== message

@@ -14,13 +14,13 @@ import type {
 const WORK_MAX_MS = 14 * 60_000
 /** Before the function's own end: winding down takes 20 s at most, and a store in trouble some more. */
 const HAND_OVER_MARGIN_MS = 45_000
-/** Whatever still runs this long before the end is cut off, so that nothing is left running (L8). */
+/** Whatever still runs this long before the end is aborted: nothing may go on after the function returned (L8). */
 const STOP_MARGIN_MS = 5_000
 
 export interface ControlLoopParts {
   readonly store: FleetStore
   readonly gateway: AgentGateway
-  /** Fresh ones for each invocation: what a source remembers holds for one run (L9). */
+  /** New ones for each run: a frozen function keeps its memory (L9), and what a source remembers holds for one run. */
   readonly openSources: () => readonly DemandSource[]
   readonly clock: Clock
   readonly random: Randomness

@@ -45,3 +45,27 @@ function wordsOf(path: string, text: string): string {
   const code = mask(text, 'comments and strings')
   return text.replace(/./gs, (character, index: number) => (code[index] === character ? ' ' : character))
 }
+
+const COMMENT = /\/\*[\s\S]*?\*\/|(?:^[ \t]*\/\/.*\n?)+|\/\/.*/gm
+/** An id alone, or with a word or two, explains nothing to somebody who doesn't know the id. */
+const SENTENCE_WORDS_MIN = 6
+
+/** `path: comment`, for each comment that names an id and has no sentence beside it. */
+export function findBareIds(files: readonly RepositoryFile[]): string[] {
+  return files.flatMap(({ path, text }) =>
+    [...wordsOf(path, text).matchAll(COMMENT)]
+      .map(([comment]) => comment)
+      .filter((comment) => idsIn(comment).length > 0)
+      .filter((comment) => wordsBeside(comment) < SENTENCE_WORDS_MIN)
+      .map((comment) => `${path}: ${comment.trim()}`),
+  )
+}
+
+function wordsBeside(comment: string): number {
+  return (
+    comment
+      .replaceAll(ID, '')
+      .replaceAll(INVARIANTS, '')
+      .match(/\p{L}{2,}/gu)?.length ?? 0
+  )
+}

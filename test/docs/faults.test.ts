@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { readRepository } from '../tidy/repository-files.ts'
-import { findUnknownIds, readFaultRows } from './fault-ids.ts'
+import { isProductionCode } from '../tidy/function-sizes.ts'
+import { findBareIds, findUnknownIds, readFaultRows } from './fault-ids.ts'
 
 const PAGE = 'docs/faults.md'
 const files = readRepository().filter(({ path }) => /\.(ts|mts|mjs|md|yaml|yml)$/.test(path))
@@ -59,5 +60,26 @@ describe('docs/faults.md', () => {
       ({ id, anchor, meaning }) => anchor !== id.toLowerCase().replace('. ', '-') || !/\w{3}/.test(meaning),
     )
     expect(wrong).toEqual([])
+  })
+})
+
+describe('an id in production code', () => {
+  it('has its sentence beside it', () => {
+    expect(findBareIds(files.filter(({ path }) => isProductionCode(path)))).toEqual([])
+  })
+
+  it.each(['/** K17. */', '// See L14 and inv. 8', 'a() // (W7, W8): late'])(
+    'is found bare in %s',
+    (text) => {
+      expect(findBareIds([{ path: 'core/a.ts', text }])).toHaveLength(1)
+    },
+  )
+
+  it.each([
+    '/** One agent per folder: a second one is refused (K18). */',
+    '// The host may come back between\n// any two of these writes (E3).',
+    "log('L14')",
+  ])('is explained in %s', (text) => {
+    expect(findBareIds([{ path: 'core/a.ts', text }])).toEqual([])
   })
 })

@@ -36,7 +36,7 @@ export interface Unreadable extends SlotSize {
  */
 export class ContainerList {
   readonly #options: ContainerListOptions
-  /** Containers that the engine lists and can't tell of (K1). */
+  /** Containers that the engine lists and doesn't describe (K1: calls for a single container hang). */
   readonly #stuck = new Set<string>()
   #known = new Map<string, EngineRunner>()
   #unreadable = new Map<string, Unreadable>()

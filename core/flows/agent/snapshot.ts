@@ -17,7 +17,7 @@ type Snapshot = Extract<AgentMessage, { type: 'snapshot' }>
 /**
  * Rebuilds a host's records from what is really there. True when this was the last part: then every runner of the
  * host is either in the snapshot, still the control loop's, or ended. Only a syncing host has one to give: a part that
- * comes again or late says nothing of what was launched since (W7, W8).
+ * arrives twice or late says nothing about what was launched since (W7, W8: messages repeat and change their order).
  */
 export async function takeSnapshot(
   ports: SightingPorts,

@@ -14,7 +14,7 @@ import { forEachLimited, WRITES_AT_ONCE } from '../../concurrency/limit.ts'
 
 /** Tries at placing a unit whose host changed under the plan. */
 const CLAIM_ATTEMPTS = 3
-/** Less than this left on a reservation is not worth a mint: the container could not start in time (R2). */
+/** A reservation that ends sooner gets no token: it would expire before the container has started (R2). */
 const MINT_MARGIN_MS = 5_000
 
 /** Places granted units and puts them in line for their mint: claim first, then the runner's item. */

@@ -139,8 +139,8 @@ async function mintFailed(
 }
 
 /**
- * Inv. 20: a source that grants but doesn't mint would be asked for the same units for ever. Runners of the last holder
- * don't count: their tokens may well be spent.
+ * Backs off from a source that grants jobs and mints no tokens: otherwise the same jobs would be asked for again and
+ * again (inv. 20: no storm of retries). Runners of the last holder don't count: their tokens may well be spent.
  */
 function noteMint(loop: Loop, desk: SourceDesk, first: ReservedRunner | undefined, gaveSome: boolean): void {
   if (gaveSome) desk.mintBackoff = undefined

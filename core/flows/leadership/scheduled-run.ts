@@ -95,7 +95,7 @@ const NEVER = new AbortController().signal
  */
 async function isWorkWaiting(hub: Hub, stop: AbortSignal): Promise<boolean> {
   const { clock, log } = hub
-  // L8: all have ended before one that failed is told of.
+  // Waits for all before it reports a failure: nothing may run on after the function returned (L8).
   const looked = await withinTime({ clock, ms: LOOK_MAX_MS, signal: stop }, (signal) =>
     Promise.allSettled(hub.sources.map((source) => lookAt(hub, source, signal))),
   )

@@ -36,7 +36,7 @@ export class SecretCache {
     this.#kept.delete(name)
   }
 
-  /** The longer of both clocks: the monotonic one may stand still while a function is frozen (L9). */
+  /** The longer of both clocks: memory outlives a freeze (L9), in which the monotonic clock may stand still. */
   #ageMs({ readAt, readAtMs }: { readAt: number; readAtMs: number }): number {
     return Math.max(this.#clock.now() - readAt, this.#clock.monotonicMs() - readAtMs)
   }

@@ -55,7 +55,7 @@ export async function sweep(ports: SweepPorts): Promise<void> {
     removed,
     failures: failures.length,
   })
-  // L14: what went wrong with one host has held up nothing else.
+  // Only now: one host that fails must not keep the others from being swept (L14: a damaged item blocks no batch).
   if (failures.length > 0) throw failures[0]
 }
 
@@ -87,7 +87,7 @@ async function bury(ports: SweepPorts, host: Host): Promise<void> {
 /** Runners first, slots after: a slot is never free while its runner may still be thought alive. */
 async function writeOff(ports: SweepPorts, host: Host, now: number): Promise<void> {
   const { store } = ports
-  // E3: it may come back between any two of these writes, as many hosts do when an outage ends.
+  // E3, a host that was cut off returns: that may happen between any two of these writes.
   const isDead = async (): Promise<boolean> => (await store.getHost(host.id))?.state === 'dead'
   if (!(await isDead())) return
   const reason = `Host ${host.id} was declared dead.`
@@ -102,7 +102,7 @@ async function writeOff(ports: SweepPorts, host: Host, now: number): Promise<voi
   await forEachLimited(host.slots.keys(), WRITES_AT_ONCE, (id) => unlessUnreadable(ports.log, () => free(id)))
 }
 
-/** H8: runners of a host that was removed, also if it was added again since: nobody else looks after them any more. */
+/** Runners of a host that was removed, even if it was added again since (H8: removing a host drops its runners). */
 async function writeOffHomeless({ store, log }: SweepPorts, fleet: Fleet, now: number): Promise<void> {
   const used = fleet.hosts.filter(({ state }) => state !== 'new')
   const known = new Set([...used.map(({ id }) => id), ...fleet.unreadable.map(({ host }) => host)])
@@ -132,7 +132,7 @@ async function forgetFinished({ store }: SweepPorts, fleet: Fleet, now: number):
   return some.length
 }
 
-/** Invariant 3, looked at from outside: no host holds more than it has. */
+/** Checks invariant 3 from outside: no host holds more than its capacity. */
 function* audit(hosts: readonly Host[]): Generator<Readonly<Record<string, unknown>>> {
   for (const host of hosts) {
     let cpuMillis = 0
