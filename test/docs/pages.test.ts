@@ -33,6 +33,20 @@ function brokenLinks({ path, text }: RepositoryFile, all: readonly RepositoryFil
     .map((target) => `${path}: ${target}`)
 }
 
+/** Paths in backquotes that begin with a folder of the repository, and match no file. `*` stands for a part of a name. */
+function unknownPaths({ path, text }: RepositoryFile, all: readonly RepositoryFile[]): string[] {
+  const folders = new Set(all.map((file) => file.path.split('/')[0]))
+  const named = [...text.matchAll(/`([\w.-]+\/[\w./*-]*)`/g)].map(([, name = '']) => name)
+  return named
+    .filter((name) => folders.has(name.split('/')[0]))
+    .filter((name) => {
+      const pattern = name.replaceAll('.', String.raw`\.`).replaceAll('*', '[^/]*')
+      const wanted = new RegExp(`^${pattern}${name.endsWith('/') ? '' : '(/|$)'}`)
+      return !all.some((file) => wanted.test(file.path))
+    })
+    .map((name) => `${path}: ${name}`)
+}
+
 describe('the pages', () => {
   const pages = files.filter(({ path }) => path.endsWith('.md'))
 
@@ -43,6 +57,20 @@ describe('the pages', () => {
   it.each(['gone.md', 'a.md#gone', '#gone', '../gone/'])('would be found to link to %s', (target) => {
     const page = { path: 'docs/a.md', text: `# Here\n[a](a.md#here) [b](#here) [c](../docs/) [d](${target})` }
     expect(brokenLinks(page, [page])).toEqual([`docs/a.md: ${target}`])
+  })
+
+  it('name only files and folders that are there', () => {
+    const current = pages.filter(({ path }) => !path.startsWith('docs/adr/'))
+    expect(current.flatMap((page) => unknownPaths(page, files))).toEqual([])
+  })
+
+  it('would be found to name others', () => {
+    const page = {
+      path: 'a.md',
+      text: '`core/b.ts`, `core/*.ts`, `core/`, `core/{b,c}.ts`, `npm/x`, `core/d.ts`, `core/e/`',
+    }
+    const there = [page, { path: 'core/b.ts', text: '' }]
+    expect(unknownPaths(page, there)).toEqual(['a.md: core/d.ts', 'a.md: core/e/'])
   })
 
   it('are all in the index of docs, but for decisions, which have a folder', () => {
