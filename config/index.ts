@@ -1,4 +1,4 @@
-export { ConfigError, formatMistake, type Mistake } from './mistakes.ts'
+export { ConfigError, formatIssue, type Issue } from './issues.ts'
 export { provisionerToken } from './settings/kinds.ts'
 export { type Env } from './settings/read.ts'
 export {

@@ -1,6 +1,6 @@
 /**
- * The known name that was most likely meant, or null when none is close. Case, `-` and `_` don't count, so
- * `maxConcurrency` finds `max_concurrency`; otherwise up to a third of the longer name may differ.
+ * The known name closest to `name`, or null when none is close. Case, `-` and `_` are ignored, so `maxConcurrency`
+ * finds `max_concurrency`; beyond that, up to a third of the longer name may differ.
  */
 export function nearestName(name: string, known: Iterable<string>): string | null {
   const wanted = flatten(name)
@@ -15,19 +15,19 @@ export function nearestName(name: string, known: Iterable<string>): string | nul
   return best?.name ?? null
 }
 
-/** Longer names are compared by their start alone: the cost of a comparison grows with the square. */
+/** Of longer names only this many characters are compared: the cost is quadratic. */
 const COMPARED_CHARACTERS = 100
 
 function flatten(name: string): string {
   return name.toLowerCase().replaceAll(/[-_]/g, '').slice(0, COMPARED_CHARACTERS)
 }
 
-/** `mem` stands for `memory`: at least three letters, and one is the start of the other. */
+/** `mem` matches `memory`: one is a prefix of the other, at least three letters long. */
 function isStart(left: string, right: string): boolean {
   return Math.min(left.length, right.length) >= 3 && (left.startsWith(right) || right.startsWith(left))
 }
 
-/** Inserted, deleted, replaced and swapped neighbouring characters that turn one text into the other. */
+/** Damerau-Levenshtein distance: insertions, deletions, replacements and swaps of adjacent characters. */
 export function editDistance(left: string, right: string): number {
   let beforeLast: number[] = []
   let last = Array.from({ length: right.length + 1 }, (_, column) => column)

@@ -1,4 +1,4 @@
-/** What reading one text gives: the value, or why there is none and what was expected. */
+/** The result of parsing one text: the value, or what is wrong with the text and what was expected. */
 export type Parsed<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly message: string; readonly expected: string }
@@ -11,7 +11,7 @@ export function refused(message: string, expected: string): Parsed<never> {
   return { ok: false, message, expected }
 }
 
-/** The longest time that one timer of Node can hold: 2^31 - 1 ms, a little under 25 days. */
+/** The longest delay of a Node timer: 2^31 - 1 ms, a little under 25 days. */
 export const TIMER_MAX_MS = 2_147_483_647
 export const TIMER_MAX_SECONDS = Math.floor(TIMER_MAX_MS / 1000)
 
@@ -25,8 +25,8 @@ const MEMORY_EXPECTED = `an amount such as 512MiB, 2GiB or 4g, from ${MEMORY_MIN
 const UNIT_BYTES: Readonly<Record<string, number>> = { b: 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 }
 
 /**
- * `2GiB`, `2g`, `2GB`, `2048m`, … to whole MiB, rounded down. As with `docker run --memory`, every unit
- * counts in powers of two (`1GB` is 1024 MiB), case doesn't matter, and a number without a unit is bytes.
+ * Parses `2GiB`, `2g`, `2GB`, `2048m`, … to whole MiB, rounded down. As with `docker run --memory`, every unit
+ * is a power of two (`1GB` is 1024 MiB), case doesn't matter, and a number without a unit is bytes.
  */
 export function parseMemoryMib(text: string): Parsed<number> {
   const match = MEMORY.exec(text)
@@ -34,7 +34,7 @@ export function parseMemoryMib(text: string): Parsed<number> {
   const unit = (match[2] ?? match[3])?.toLowerCase()
   const mib = Math.floor((Number(match[1]) * (UNIT_BYTES[unit ?? 'b'] ?? 1)) / 2 ** 20)
   if (mib < MEMORY_MIN_MIB && unit === undefined) {
-    return refused('has no unit and would be bytes, too few to run anything', MEMORY_EXPECTED)
+    return refused('has no unit, so it counts as bytes, which is too little', MEMORY_EXPECTED)
   }
   if (mib < MEMORY_MIN_MIB) return refused('is less than Docker allows', MEMORY_EXPECTED)
   if (mib > MEMORY_MAX_MIB) return refused('is more than any machine has', MEMORY_EXPECTED)
@@ -47,7 +47,7 @@ const CPU_MIN_MILLIS = 10
 const CPU_MAX = 4096
 const CPU_EXPECTED = `a number of vCPUs from 0.01 to ${CPU_MAX} with at most 3 decimals`
 
-/** vCPUs to thousandths of one. */
+/** vCPUs to thousandths of a vCPU. */
 export function parseCpuMillis(cpus: number): Parsed<number> {
   const millis = Math.round(cpus * 1000)
   if (!(millis >= CPU_MIN_MILLIS && cpus <= CPU_MAX)) return refused('is out of range', CPU_EXPECTED)
@@ -58,7 +58,7 @@ export function parseCpuMillis(cpus: number): Parsed<number> {
 const DURATION = /^(\d{1,10})([smhd])$/
 const UNIT_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
-/** `30s`, `10m`, `24h`, `7d` to milliseconds, within [minMs, maxMs]. */
+/** Parses `30s`, `10m`, `24h`, `7d` to milliseconds, from `minMs` to `maxMs`. */
 export function parseDurationMs(text: string, minMs: number, maxMs: number): Parsed<number> {
   const expected = `a time such as 30s, 10m or 24h, from ${formatDuration(minMs)} to ${formatDuration(maxMs)}`
   const match = DURATION.exec(text)
@@ -67,7 +67,7 @@ export function parseDurationMs(text: string, minMs: number, maxMs: number): Par
   return ms >= minMs && ms <= maxMs ? parsed(ms) : refused('is out of range', expected)
 }
 
-/** The largest unit that leaves a whole number; parts of a second are dropped. */
+/** In the largest unit that gives a whole number; fractions of a second are dropped. */
 export function formatDuration(ms: number): string {
   const seconds = Math.floor(ms / 1000)
   const fits = (['d', 'h', 'm'] as const).find((unit) => (seconds * 1000) % (UNIT_MS[unit] ?? 1) === 0)

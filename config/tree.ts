@@ -1,14 +1,14 @@
 import { isList, isMap, type Value } from './expression/index.ts'
-import type { MistakeList, Place } from './mistakes.ts'
+import type { IssueList, Place } from './issues.ts'
 
-/** YAML with the place of everything in it, which a mistake points at, even through matrix expansion. */
+/** YAML with the position of every value. Expansion keeps the positions, so that issues can point at them. */
 export type Node = ScalarNode | ListNode | MapNode | InvalidNode
 
 export interface ScalarNode {
   readonly kind: 'scalar'
   readonly place: Place
   readonly value: string | number | boolean | null
-  /** As it was written; null when it was computed. */
+  /** As written in the file; null when an expression computed it. */
   readonly source: string | null
 }
 export interface ListNode {
@@ -21,7 +21,7 @@ export interface MapNode {
   readonly place: Place
   readonly entries: ReadonlyMap<string, Entry>
 }
-/** Already reported as a mistake: readers pass over it in silence. */
+/** Already reported as an issue: readers ignore it. */
 export interface InvalidNode {
   readonly kind: 'invalid'
   readonly place: Place
@@ -40,7 +40,7 @@ export function invalid(place: Place): InvalidNode {
   return { kind: 'invalid', place }
 }
 
-/** A computed value as a node; all of it stands where its expression stands. */
+/** A computed value as a node; every part has the position of its expression. */
 export function nodeOf(value: Value, place: Place): Node {
   if (isMap(value)) {
     const entries = [...value].map(([key, item]): [string, Entry] => {
@@ -56,7 +56,7 @@ export function nodeOf(value: Value, place: Place): Node {
   return { kind: 'scalar', place, value, source: null }
 }
 
-/** The plain data of a node; undefined when a part of it was already reported as a mistake. */
+/** The plain data of a node; undefined when a part of it is invalid. */
 export function valueOf(node: Node): Value | undefined {
   switch (node.kind) {
     case 'scalar':
@@ -82,7 +82,7 @@ export function childPath(path: string, key: string): string {
   return plain ? `${path}.${key}` : `${path}[${JSON.stringify(key)}]`
 }
 
-/** How messages call a node. */
+/** What a node is, as messages say it. */
 export function describeNode(node: Node): string {
   if (node.kind === 'map') return 'is a map'
   if (node.kind === 'list') return 'is a list'
@@ -90,15 +90,15 @@ export function describeNode(node: Node): string {
   return typeof node.value === 'string' ? 'is text' : `is ${node.value}`
 }
 
-/** The node as a map; anything else is a mistake. */
-export function asMap(node: Node, mistakes: MistakeList, expected: string): MapNode | undefined {
+/** The node if it is a map; otherwise adds an issue and returns undefined. */
+export function asMap(node: Node, issues: IssueList, expected: string): MapNode | undefined {
   if (node.kind === 'map') return node
-  if (node.kind !== 'invalid') mistakes.add(node.place, describeNode(node), { expected })
+  if (node.kind !== 'invalid') issues.add(node.place, describeNode(node), { expected })
   return undefined
 }
 
-export function asList(node: Node, mistakes: MistakeList, expected: string): ListNode | undefined {
+export function asList(node: Node, issues: IssueList, expected: string): ListNode | undefined {
   if (node.kind === 'list') return node
-  if (node.kind !== 'invalid') mistakes.add(node.place, describeNode(node), { expected })
+  if (node.kind !== 'invalid') issues.add(node.place, describeNode(node), { expected })
   return undefined
 }

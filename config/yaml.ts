@@ -9,21 +9,21 @@ import {
   type Node as YamlNode,
   type YAMLMap,
 } from 'yaml'
-import { ConfigError, MistakeList, mistake, type Place } from './mistakes.ts'
+import { ConfigError, IssueList, issueAt, type Place } from './issues.ts'
 import { asMap, childPath, type Entry, emptyMap, invalid, type Node } from './tree.ts'
 
-/** A file of 1,000 hand-written templates is a tenth of this; more is not a templates file. */
+/** Ten times the size of a file with 1,000 templates written by hand. */
 const FILE_MAX_CHARACTERS = 2 ** 20
-/** Counted after aliases are followed: keeps a few lines of nested aliases from filling the memory. */
+/** Counted after alias expansion, so that a few lines of nested aliases cannot exhaust memory. */
 const NODES_MAX = 200_000
-/** No key of a templates file is deeper than ten; also ends an alias that contains itself. */
+/** A templates file needs fewer than ten levels; this also stops at an alias that contains itself. */
 const DEPTH_MAX = 50
 
 /**
- * Text to a tree with the place of every value. Throws ConfigError at once when the text is no YAML; what is
- * wrong with single nodes goes to `mistakes`, and those nodes become invalid ones.
+ * Parses text to a tree with the position of every value. Throws ConfigError when the text is not valid YAML; issues
+ * of single nodes go to `issues`, and those nodes become invalid nodes.
  */
-export function readYaml(text: string, file: string, mistakes: MistakeList): Node {
+export function readYaml(text: string, file: string, issues: IssueList): Node {
   if (text.length > FILE_MAX_CHARACTERS) {
     throw refuse(file, 'the file is too large', `at most ${FILE_MAX_CHARACTERS} characters`)
   }
@@ -31,27 +31,27 @@ export function readYaml(text: string, file: string, mistakes: MistakeList): Nod
   const document = parseYaml(text, file, lines)
   throwIfBroken(document.errors, file, lines)
   for (const warning of document.warnings)
-    mistakes.add(placeAt(lines, warning.pos[0]), problemOf(warning.message))
+    issues.add(placeAt(lines, warning.pos[0]), problemOf(warning.message))
   const start = { line: 1, column: 1, path: '' }
   if (document.contents === null) return emptyMap(start)
-  return new Converter(file, lines, mistakes).convert(document.contents, '', 0)
+  return new Converter(file, lines, issues).convert(document.contents, '', 0)
 }
 
 function throwIfBroken(errors: readonly YAMLError[], file: string, lines: LineCounter): void {
   if (errors.length === 0) return
   const tooDeep = errors.find(({ code }) => code === 'RESOURCE_EXHAUSTION')
   if (tooDeep !== undefined) throw refuse(file, TOO_DEEP, null, tooDeep)
-  const found = new MistakeList(file)
+  const found = new IssueList(file)
   for (const { code, message, pos } of errors) {
-    const problem = code === 'MULTIPLE_DOCS' ? 'the file holds a second document' : problemOf(message)
+    const problem = code === 'MULTIPLE_DOCS' ? 'the file contains a second document' : problemOf(message)
     found.add(placeAt(lines, pos[0]), problem)
   }
   throw new ConfigError(found.all(), { cause: errors[0] })
 }
 
-const TOO_DEEP = 'the file is nested too deeply to be read'
+const TOO_DEEP = 'the file is nested too deeply'
 
-/** Keys are compared later: the package compares each pair of them, which takes minutes on a large map. */
+/** `#entries` finds duplicate keys: the package compares every pair of keys, which takes minutes on a large map. */
 function parseYaml(text: string, file: string, lines: LineCounter): ReturnType<typeof parseDocument> {
   try {
     return parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false, merge: false })
@@ -63,11 +63,11 @@ function parseYaml(text: string, file: string, lines: LineCounter): ReturnType<t
 
 function refuse(file: string, message: string, expected: string | null, cause?: unknown): ConfigError {
   const where = { file, line: 1, column: 1, path: '' }
-  return new ConfigError([mistake(where, message, expected === null ? {} : { expected })], { cause })
+  return new ConfigError([issueAt(where, message, expected === null ? {} : { expected })], { cause })
 }
 
 function problemOf(message: string): string {
-  return `this is no YAML: ${message.split('\n')[0] ?? ''}`
+  return `invalid YAML: ${message.split('\n')[0] ?? ''}`
 }
 
 function placeAt(lines: LineCounter, offset: number, path = ''): Place {
@@ -78,14 +78,14 @@ function placeAt(lines: LineCounter, offset: number, path = ''): Place {
 class Converter {
   readonly #file: string
   readonly #lines: LineCounter
-  readonly #mistakes: MistakeList
+  readonly #issues: IssueList
   readonly #anchors = new Map<string, YamlNode>()
   #nodes = 0
 
-  constructor(file: string, lines: LineCounter, mistakes: MistakeList) {
+  constructor(file: string, lines: LineCounter, issues: IssueList) {
     this.#file = file
     this.#lines = lines
-    this.#mistakes = mistakes
+    this.#issues = issues
   }
 
   convert(yaml: YamlNode, path: string, depth: number): Node {
@@ -94,7 +94,7 @@ class Converter {
     if (this.#nodes > NODES_MAX) {
       throw refuse(
         this.#file,
-        'the file holds too much once its aliases are followed',
+        'the file is too large after its aliases are expanded',
         `at most ${NODES_MAX} values`,
       )
     }
@@ -102,13 +102,13 @@ class Converter {
     if (isAlias(yaml)) {
       const target = this.#anchors.get(yaml.source)
       if (target !== undefined) return this.convert(target, path, depth + 1)
-      return this.#invalid(place, `names the anchor "${yaml.source}", which isn't set before it`)
+      return this.#invalid(place, `refers to the anchor "${yaml.source}", which is not defined before it`)
     }
     if ('anchor' in yaml && typeof yaml.anchor === 'string') this.#anchors.set(yaml.anchor, yaml)
     if (isMap(yaml)) return { kind: 'map', place, entries: this.#entries(yaml, path, depth) }
     if (isSeq(yaml)) return { kind: 'list', place, items: this.#items(yaml.items, place, path, depth) }
     if (isScalar(yaml)) return this.#scalar(yaml.value, yaml.source, place)
-    return this.#invalid(place, 'is no plain data')
+    return this.#invalid(place, 'is not plain data')
   }
 
   #scalar(value: unknown, source: unknown, place: Place): Node {
@@ -120,7 +120,7 @@ class Converter {
     ) {
       return { kind: 'scalar', place, value, source: typeof source === 'string' ? source : null }
     }
-    return this.#invalid(place, 'is no plain data', 'text, a number, true or false')
+    return this.#invalid(place, 'is not plain data', 'text, a number, true or false')
   }
 
   #items(items: readonly unknown[], place: Place, path: string, depth: number): readonly Node[] {
@@ -140,7 +140,7 @@ class Converter {
         ? this.convert(pair.value, key.isMerge ? path : key.place.path, depth + 1)
         : nothing(key.place)
       if (key.isMerge) this.#merge(node, merged)
-      else if (own.has(key.name)) this.#mistakes.add(key.place, 'stands here a second time', UNIQUE)
+      else if (own.has(key.name)) this.#issues.add(key.place, 'is a duplicate key', UNIQUE)
       else own.set(key.name, { keyPlace: key.place, node })
     }
     for (const [name, entry] of merged) if (!own.has(name)) own.set(name, entry)
@@ -156,20 +156,20 @@ class Converter {
       const isMerge = name === '<<' && target.type === 'PLAIN'
       return { name, isMerge, place: { ...place, path: childPath(path, name) } }
     }
-    this.#mistakes.add(place, 'has a key that is no plain text')
+    this.#issues.add(place, 'has a key that is not plain text')
     return null
   }
 
-  /** `<<: *anchor`, or a list of them: own keys win over merged ones, earlier maps over later ones. */
+  /** Merges `<<: *anchor`, or a list of anchors: own keys win over merged keys, earlier maps over later ones. */
   #merge(node: Node, into: Map<string, Entry>): void {
     for (const source of node.kind === 'list' ? node.items : [node]) {
-      const map = asMap(source, this.#mistakes, 'a map to merge, or a list of maps')
+      const map = asMap(source, this.#issues, 'a map to merge, or a list of maps')
       for (const [name, entry] of map?.entries ?? []) if (!into.has(name)) into.set(name, entry)
     }
   }
 
   #invalid(place: Place, message: string, expected?: string): Node {
-    this.#mistakes.add(place, message, expected === undefined ? {} : { expected })
+    this.#issues.add(place, message, expected === undefined ? {} : { expected })
     return invalid(place)
   }
 }

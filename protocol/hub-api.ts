@@ -15,7 +15,7 @@ const Text = z.string()
 
 /* ── Errors ────────────────────────────────────────────────────────────────────────────────────────────────── */
 
-const MistakeSchema = z.object({
+const IssueSchema = z.object({
   file: Text,
   line: z.int().nullable(),
   column: z.int().nullable(),
@@ -31,7 +31,7 @@ export const ErrorAnswer = z.object({
   /** What happened, and what to do about it. */
   message: Text,
   /** Every mistake of a templates file, each with its place. */
-  mistakes: z.array(MistakeSchema).optional(),
+  mistakes: z.array(IssueSchema).optional(),
 })
 export type ErrorAnswer = z.infer<typeof ErrorAnswer>
 

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { formatMistake, parseTemplates, type Settings } from '../../config/index.ts'
+import { formatIssue, parseTemplates, type Settings } from '../../config/index.ts'
 import { messageOf, SlipwayError, type Template } from '../../core/model/index.ts'
 
 export interface LoadedTemplates {
@@ -14,7 +14,7 @@ export async function loadTemplates(file: string, settings?: Settings): Promise<
   const defaults =
     settings === undefined ? {} : { defaultMaxLifetimeMs: settings.runnerMaxLifetimeSeconds * 1000 }
   const { templates, warnings } = parseTemplates(text, file, defaults)
-  return { templates, warnings: warnings.map((warning) => formatMistake(warning)) }
+  return { templates, warnings: warnings.map((warning) => formatIssue(warning)) }
 }
 
 /** Throws `templates-unreadable`, with advice for where the name came from. */

@@ -4,10 +4,10 @@ import type { Expression, Operator } from './parse.ts'
 import { ExpressionError } from './tokens.ts'
 import { isList, isMap, kindOf, sameValue, sizeOf, type Value, type ValueMap } from './value.ts'
 
-/** The largest value that an expression may make: enough for any axis, too little to fill the memory. */
+/** The largest value that an expression may compute: enough for any axis, and far below the memory limit. */
 const VALUE_MAX_SIZE = 10_000
 
-/** Pure. Names come from `scope`, and nothing else is reachable. Throws ExpressionError. */
+/** Pure. Names resolve in `scope` alone. Throws ExpressionError. */
 export function evaluate(expression: Expression, scope: ValueMap): Value {
   switch (expression.kind) {
     case 'literal':
@@ -35,16 +35,16 @@ function lookUp(map: ValueMap, key: string, problem: string): Value {
   const known = [...map.keys()]
   const shown = known.slice(0, 10).join(', ') + (known.length > 10 ? ', …' : '')
   throw new ExpressionError(`"${key}" ${problem}`, {
-    expected: known.length === 0 ? 'no name: none is defined' : `one of ${shown}`,
+    expected: known.length === 0 ? 'an expression without names: none is defined' : `one of ${shown}`,
     nearest: nearestName(key, known),
   })
 }
 
 function member(of: Value, key: Value): Value {
   if (isMap(of) && key !== null && typeof key !== 'object')
-    return lookUp(of, String(key), 'is no key of this map')
+    return lookUp(of, String(key), 'is not a key of this map')
   if (isList(of) && typeof key === 'number') return listItem(of, key)
-  throw new ExpressionError(`${kindOf(of)} has no member that ${kindOf(key)} could name`, {
+  throw new ExpressionError(`${kindOf(of)} can't be indexed with ${kindOf(key)}`, {
     expected: 'a map and its key, or a list and its index',
   })
 }
@@ -52,7 +52,7 @@ function member(of: Value, key: Value): Value {
 function listItem(list: readonly Value[], index: number): Value {
   const value = list[index]
   if (value !== undefined) return value
-  throw new ExpressionError(`a list of ${list.length} has no item ${index}`, {
+  throw new ExpressionError(`the list has ${list.length} items and no index ${index}`, {
     expected: `an index from 0 to ${list.length - 1}`,
   })
 }
@@ -128,7 +128,7 @@ function divisor(value: Value, operator: string): number {
 
 /** Rounds off the noise of binary fractions: 3 * 0.1 is 0.3, not 0.30000000000000004. */
 function finite(value: number): number {
-  if (!Number.isFinite(value)) throw new ExpressionError('a number grows beyond all bounds')
+  if (!Number.isFinite(value)) throw new ExpressionError('the result is too large for a number')
   return Number.isInteger(value) ? value : Number(value.toPrecision(15))
 }
 
@@ -136,7 +136,7 @@ function concatenate(left: Value, right: Value): string {
   return bounded(asText(left) + asText(right))
 }
 
-/** How a value reads inside text. Throws ExpressionError for what has no such form. */
+/** A value as text. Throws ExpressionError for a list, a map and null, which have no text form. */
 export function asText(value: Value): string {
   if (value !== null && typeof value !== 'object') return String(value)
   throw new ExpressionError(`${kindOf(value)} can't be part of a text`, {
@@ -147,5 +147,5 @@ export function asText(value: Value): string {
 /** The value itself, unless it is too large: then ExpressionError. */
 export function bounded<V extends Value>(value: V): V {
   if (sizeOf(value, VALUE_MAX_SIZE) < VALUE_MAX_SIZE) return value
-  throw new ExpressionError('an expression makes too large a value')
+  throw new ExpressionError('the value of an expression is too large')
 }

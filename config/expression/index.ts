@@ -13,8 +13,8 @@ export function hasExpression(text: string): boolean {
 }
 
 /**
- * A text that is one whole `${{ }}` gives the expression's value with its type; inside a longer text each
- * expression's value is put in its place. Throws ExpressionError.
+ * If the text is one single `${{ }}`, the value of the expression with its type; else the text with each expression
+ * replaced by its value. Throws ExpressionError.
  */
 export function evaluateText(text: string, scope: ValueMap): Value {
   if (!hasExpression(text)) return text

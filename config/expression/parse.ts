@@ -14,7 +14,7 @@ export type Expression =
     }
   | { readonly kind: 'choice'; readonly test: Expression; readonly yes: Expression; readonly no: Expression }
 
-/** How tightly each operator binds; all of them group to the left. */
+/** Precedence of each operator, a higher number first; all are left-associative. */
 const BINDING = {
   '||': 1,
   '&&': 2,
@@ -81,8 +81,11 @@ class Cursor {
 
   unexpected(expected: string): ExpressionError {
     const token = this.#tokens[this.#index]
-    const found = token === undefined ? 'ends too early' : `has ${describe(token)} where it can't be read`
-    return new ExpressionError(`the expression ${found}`, { expected })
+    const message =
+      token === undefined
+        ? 'the expression ends too early'
+        : `unexpected ${describe(token)} in the expression`
+    return new ExpressionError(message, { expected })
   }
 }
 
@@ -91,11 +94,11 @@ function describe(token: Token): string {
     case 'symbol':
       return `"${token.symbol}"`
     case 'name':
-      return `the name ${token.name}`
+      return `name ${token.name}`
     case 'number':
-      return `the number ${token.value}`
+      return `number ${token.value}`
     case 'text':
-      return 'a text'
+      return 'text'
   }
 }
 
@@ -144,8 +147,8 @@ function members(cursor: Cursor): Expression {
 function memberName(cursor: Cursor): string {
   const token = cursor.next()
   if (token?.kind === 'name') return token.name
-  throw new ExpressionError('the expression has a "." without a name behind it', {
-    expected: 'a name, or ["…"] for a key that is no name',
+  throw new ExpressionError('a "." in the expression is not followed by a name', {
+    expected: 'a name, or ["…"] for a key that is not a name',
   })
 }
 

@@ -1,6 +1,6 @@
 import { SlipwayError } from '../../core/model/index.ts'
 
-/** What is wrong with an expression; the caller knows where it stands. */
+/** What is wrong with an expression. It carries no place in a file: the caller adds that. */
 export class ExpressionError extends SlipwayError {
   readonly expected: string | undefined
   readonly nearest: string | null
@@ -19,7 +19,7 @@ export type Token =
   | { readonly kind: 'name'; readonly name: string }
   | { readonly kind: 'symbol'; readonly symbol: string }
 
-/** Keeps parser and evaluator, which call themselves, far from the end of the stack. */
+/** Parser and evaluator are recursive: this bounds their depth far below the stack's limit. */
 const EXPRESSION_MAX_CHARACTERS = 1000
 
 const SPACE = /\s+/y
@@ -29,7 +29,7 @@ const TEXT = /"(?:[^"\\]|\\[^])*"|'(?:[^'\\]|\\[^])*'/y
 const SYMBOL = /}}|==|!=|<=|>=|&&|\|\||[-+*/%<>!?:()[\].,]/y
 
 /**
- * The tokens from `start` up to the `}}` that closes the expression, and the offset behind it.
+ * The tokens from `start` to the `}}` that closes the expression, and the offset after it.
  * Throws ExpressionError.
  */
 export function tokenize(text: string, start: number): { tokens: readonly Token[]; end: number } {
@@ -63,14 +63,14 @@ function nextToken(text: string, offset: number): { token: Token | null; length:
   const symbol = match(SYMBOL)
   if (symbol !== null) return { token: { kind: 'symbol', symbol }, length: symbol.length }
   throw new ExpressionError(
-    `an expression can't be read from ${JSON.stringify(text.slice(offset, offset + 10))} on`,
+    `an expression has a syntax error at ${JSON.stringify(text.slice(offset, offset + 10))}`,
     {
       expected: 'names, numbers, quoted text and + - * / % == != < > <= >= && || ! ? : ( ) [ ] .',
     },
   )
 }
 
-/** A backslash makes the next character stand for itself; there are no other escapes. */
+/** A backslash escapes the character after it, whatever that is; there are no other escapes. */
 function unquote(quoted: string): string {
   return quoted.slice(1, -1).replaceAll(/\\([^])/g, '$1')
 }

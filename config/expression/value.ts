@@ -1,4 +1,4 @@
-/** What an expression computes with: the plain data of YAML. */
+/** What an expression takes and returns: the plain data of YAML. */
 export type Value = string | number | boolean | null | readonly Value[] | ValueMap
 export type ValueMap = ReadonlyMap<string, Value>
 
@@ -10,7 +10,7 @@ export function isList(value: Value): value is readonly Value[] {
   return Array.isArray(value)
 }
 
-/** How messages call a value. */
+/** The kind of a value, as messages name it. */
 export function kindOf(value: Value): string {
   if (value === null) return 'nothing'
   if (isMap(value)) return 'a map'
@@ -34,7 +34,7 @@ function sameMap(left: ValueMap, right: ValueMap): boolean {
   return [...left].every(([key, value]) => right.has(key) && sameValue(value, right.get(key) ?? null))
 }
 
-/** Counts lists, maps, what they hold, and a share for long texts; stops counting at `limit`. */
+/** One for each value, nested ones included, and one more per 64 characters of text; stops counting at `limit`. */
 export function sizeOf(value: Value, limit: number): number {
   if (typeof value === 'string') return 1 + Math.floor(value.length / 64)
   if (!isMap(value) && !isList(value)) return 1

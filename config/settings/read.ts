@@ -1,19 +1,19 @@
-import { ConfigError, type Hint, type Mistake, mistake } from '../mistakes.ts'
+import { ConfigError, type Hint, type Issue, issueAt } from '../issues.ts'
 import { nearestName } from '../nearest.ts'
 import { type Setting, SETTINGS_HELP } from './table.ts'
 
 export type Env = Readonly<Record<string, string | undefined>>
 
-/** An environment under reading: every mistake found in it is collected, so that all are told at once. */
+/** Reads an environment and collects every issue found in it, so that all are reported together. */
 export class EnvReader {
   readonly #env: Env
-  readonly #mistakes: Mistake[] = []
+  readonly #issues: Issue[] = []
 
   constructor(env: Env) {
     this.#env = env
   }
 
-  /** The value of a variable, or its fallback when it is unset or wrong. */
+  /** The value of a variable, or its fallback when it is unset or invalid. */
   read<T>(setting: Setting<T>): T {
     const text = this.#text(setting)
     if (text === null) return setting.fallback
@@ -23,7 +23,7 @@ export class EnvReader {
     return setting.fallback
   }
 
-  /** As `read`, but unset is a mistake too; null whenever there is one. */
+  /** Like `read`, but an unset variable is an issue as well; null when there is an issue. */
   require<T>(setting: Setting<T | null>, expected: string): T | null {
     if (this.isSet(setting)) return this.read(setting)
     this.add(setting, 'is not set', { expected })
@@ -34,22 +34,22 @@ export class EnvReader {
     return this.#text(setting) !== null
   }
 
-  /** One mistake for each variable: what is read twice is reported once. */
+  /** Keeps one issue for each variable, so that a variable read twice is reported once. */
   add({ name }: Setting<unknown>, message: string, hint: Hint): void {
     const where = { file: 'environment', line: null, column: null, path: name }
-    if (this.#mistakes.some(({ path }) => path === name)) return
-    this.#mistakes.push(mistake(where, message, hint))
+    if (this.#issues.some(({ path }) => path === name)) return
+    this.#issues.push(issueAt(where, message, hint))
   }
 
-  mistakes(): readonly Mistake[] {
-    return this.#mistakes
+  issues(): readonly Issue[] {
+    return this.#issues
   }
 
   throwIfAny(): void {
-    if (this.#mistakes.length > 0) throw new ConfigError(this.#mistakes)
+    if (this.#issues.length > 0) throw new ConfigError(this.#issues)
   }
 
-  /** Spaces around a value come from files and forms; an empty value counts as unset. */
+  /** Trimmed, because files and forms add spaces around a value; an empty value counts as unset. */
   #text({ name }: Setting<unknown>): string | null {
     const text = this.#env[name]?.trim() ?? ''
     return text === '' ? null : text
@@ -58,7 +58,7 @@ export class EnvReader {
 
 const OWN = /^(?:SHIPFOX_PROVISIONER_|SHIPFOX_RUNNER_|SLIPWAY_)/
 
-/** A sentence for each set variable that looks like one of ours and isn't. Values are never shown. */
+/** One sentence for each set variable that has a prefix of ours and is unknown. Values are never shown. */
 export function unknownVariables(env: Env): readonly string[] {
   const known = SETTINGS_HELP.map(({ name }) => name)
   const unknown = Object.keys(env).filter((name) => OWN.test(name) && !known.includes(name))
@@ -68,6 +68,6 @@ export function unknownVariables(env: Env): readonly string[] {
     .map((name) => {
       const nearest = nearestName(name, known)
       const meant = nearest === null ? '' : ` (did you mean ${nearest}?)`
-      return `${name} is not a variable that Slipway knows, and it is ignored${meant}.`
+      return `${name} is not a variable that Slipway knows: it is ignored${meant}.`
     })
 }

@@ -1,5 +1,5 @@
 import type { HostId, Secret } from '../../core/model/index.ts'
-import { ConfigError } from '../mistakes.ts'
+import { ConfigError } from '../issues.ts'
 import { type Env, EnvReader, unknownVariables } from './read.ts'
 import { SETTINGS } from './table.ts'
 
@@ -15,13 +15,13 @@ export type SourceSettings =
 export interface DockerSettings {
   /** `unix://`, `tcp://` or `ssh://`. */
   readonly host: string
-  /** Holds ca.pem, cert.pem and key.pem for an engine behind TLS. */
+  /** Folder with ca.pem, cert.pem and key.pem, for an engine behind TLS. */
   readonly tlsFolder: string | null
   readonly network: string | null
-  /** `name:address` each, as Docker takes them. */
+  /** Each is `name:address`, as in `docker run --add-host`. */
   readonly extraHosts: readonly string[]
   readonly logDriver: string | null
-  /** Null = the driver's own. The values may be secrets. */
+  /** Null = the driver's defaults. The values may be secrets. */
   readonly logOptions: Readonly<Record<string, Secret>> | null
   readonly failedRetentionMs: number
   readonly maxRetainedFailed: number
@@ -44,19 +44,19 @@ interface CommonSettings {
   readonly log: 'text' | 'json'
 }
 
-/** What a hub on one machine needs. URLs have no slash at their end. */
+/** Settings of a hub on one machine. URLs have no trailing slash. */
 export interface Settings extends CommonSettings {
   readonly source: SourceSettings
-  /** Null = the built-in demo templates with the sandbox; otherwise those that the hub stores. */
+  /** Null = the demo templates when the source is the sandbox, else the templates that the hub stores. */
   readonly templatesFile: string | null
-  /** What runners are told; null with the sandbox, which knows its own address. */
+  /** The API's address as runners reach it; null with the sandbox, which knows its own address. */
   readonly runnerApiUrl: string | null
   readonly pollWaitSeconds: number
   readonly pollIntervalMs: number
   readonly pollMaxIntervalMs: number
   readonly convergeIntervalMs: number
   readonly maxReservations: number
-  /** Upper bound of one mint, for each generation of the server. */
+  /** Upper bound of one mint, for each generation of the server's API. */
   readonly mintBatchMax: { readonly v1: number; readonly v2: number }
   readonly registrationDeadlineMs: number
   /** 0 = for ever. */
@@ -66,7 +66,7 @@ export interface Settings extends CommonSettings {
   readonly hubPort: number
 }
 
-/** What `slipway agent` alone needs. `hubUrl` is ws(s) and has no slash at its end. */
+/** Settings of `slipway agent`. `hubUrl` is ws:// or wss:// and has no trailing slash. */
 export interface AgentSettings extends CommonSettings {
   readonly hubUrl: string
   readonly agentToken: Secret
@@ -78,11 +78,11 @@ export interface Parsed<S> {
 }
 
 export interface SettingsOptions {
-  /** Whether a hub with a source of its own may do without a templates file, and run by what is stored. */
+  /** True if a hub with a Shipfox source needs no templates file, because it can use stored templates. */
   readonly mayStoreTemplates?: boolean
 }
 
-/** The environment of a hub on one machine. Throws ConfigError with every mistake at once. */
+/** Parses the environment of a hub on one machine. Throws ConfigError with all issues. */
 export function parseSettings(
   env: Env,
   { mayStoreTemplates = false }: SettingsOptions = {},
@@ -109,14 +109,14 @@ export function parseSettings(
   return { settings, warnings: [...warningsAbout(settings.source, reader), ...unknownVariables(env)] }
 }
 
-/** The environment of `slipway agent`. Throws ConfigError with every mistake at once. */
+/** Parses the environment of `slipway agent`. Throws ConfigError with all issues. */
 export function parseAgentSettings(env: Env): Parsed<AgentSettings> {
   const reader = new EnvReader(env)
-  const hubUrl = reader.require(SETTINGS.hubUrl, 'the address that the installer line carries')
-  const agentToken = reader.require(SETTINGS.agentToken, 'the token that enrolment gave')
+  const hubUrl = reader.require(SETTINGS.hubUrl, 'the hub address from the installer line')
+  const agentToken = reader.require(SETTINGS.agentToken, 'the agent token from enrolment')
   const common = readCommon(reader)
   reader.throwIfAny()
-  if (hubUrl === null || agentToken === null) throw new ConfigError(reader.mistakes())
+  if (hubUrl === null || agentToken === null) throw new ConfigError(reader.issues())
   return { settings: { ...common, hubUrl, agentToken }, warnings: unknownVariables(env) }
 }
 
@@ -146,7 +146,7 @@ function readPace(reader: EnvReader): Pick<Settings, Pace> {
   }
   if (pace.pollMaxIntervalMs < pace.pollIntervalMs) {
     const isSet = reader.isSet(SETTINGS.pollMaxIntervalMs)
-    const message = `a ceiling of ${pace.pollMaxIntervalMs} is below the interval of ${pace.pollIntervalMs}`
+    const message = `the maximum ${pace.pollMaxIntervalMs} is below the interval ${pace.pollIntervalMs}`
     const expected = `${SETTINGS.pollMaxIntervalMs.name} to be at least ${SETTINGS.pollIntervalMs.name}`
     reader.add(isSet ? SETTINGS.pollMaxIntervalMs : SETTINGS.pollIntervalMs, message, { expected })
   }
@@ -170,7 +170,7 @@ function readCommon(reader: EnvReader): CommonSettings {
 
 function readDocker(reader: EnvReader): DockerSettings {
   if (reader.isSet(SETTINGS.dockerLogOptions) && !reader.isSet(SETTINGS.dockerLogDriver)) {
-    const expected = `${SETTINGS.dockerLogDriver.name} beside it`
+    const expected = `${SETTINGS.dockerLogDriver.name} to be set as well`
     reader.add(SETTINGS.dockerLogOptions, 'is set without a log driver', { expected })
   }
   return {
@@ -185,7 +185,7 @@ function readDocker(reader: EnvReader): DockerSettings {
   }
 }
 
-/** DOCKER_HOST is someone else's variable: it counts, right or wrong, only where our own is unset. */
+/** DOCKER_HOST belongs to the docker command: it is read, and checked, only when our own variable is unset. */
 function readDockerHost(reader: EnvReader): string {
   const own = reader.isSet(SETTINGS.dockerHost)
   return reader.read(own ? SETTINGS.dockerHost : SETTINGS.dockerHostOfClient) ?? LOCAL_DOCKER_SOCKET
@@ -195,11 +195,9 @@ const LOOPBACK = /^http:\/\/(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::|\/|$)/
 
 function warningsAbout(source: SourceSettings, reader: EnvReader): readonly string[] {
   if (source.kind === 'sandbox') {
-    const message = `${SETTINGS.token.name} is set without ${SETTINGS.apiUrl.name}: this is the sandbox.`
+    const message = `${SETTINGS.token.name} is set without ${SETTINGS.apiUrl.name}: the source is the sandbox.`
     return reader.isSet(SETTINGS.token) ? [message] : []
   }
   const isOpen = source.apiUrl.startsWith('http:') && !LOOPBACK.test(source.apiUrl)
-  return isOpen
-    ? [`${SETTINGS.apiUrl.name} starts with http: the token crosses the network unencrypted.`]
-    : []
+  return isOpen ? [`${SETTINGS.apiUrl.name} starts with http: the token is sent unencrypted.`] : []
 }

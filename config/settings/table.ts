@@ -2,7 +2,7 @@ import { HOST_RUNNERS_MAX, LOCAL_HOST } from '../../core/model/index.ts'
 import { parseMemoryMib, TIMER_MAX_MS, TIMER_MAX_SECONDS } from '../quantities.ts'
 import * as kinds from './kinds.ts'
 
-/** One variable. `fallback` is its value when it is unset or empty; `default` says so in words. */
+/** One variable. `fallback` is its value when it is unset or empty; `default` describes that for the user. */
 export interface Setting<T> {
   readonly name: string
   readonly default: string
@@ -26,19 +26,19 @@ function integer(
   return { name, kind: kinds.integer(min, max), fallback, default: String(fallback), meaning }
 }
 
-/** Less is no pace but a storm on the server. */
+/** Polling more often than every 10 ms would overload the server. */
 const PACE_MS = [10, 3_600_000] as const
-/** Servers hold a poll for 30 s at most and take any larger number for that. */
+/** Servers hold a poll for at most 30 s and treat any larger number as 30 s. */
 const WAIT_SECONDS = [0, 3600] as const
-/** Limits of the Shipfox wire. */
+/** Limits of the Shipfox API. */
 const RESERVATIONS = [0, 1000] as const
 const BATCH = [1, 1000] as const
-/** Shorter than a second, no container could start in time. */
+/** No container starts in less than a second. */
 const DEADLINE_MS = [1000, TIMER_MAX_MS] as const
-/** Kept containers fill the disk of their host. */
+/** Retained containers use disk space on their host. */
 const RETAINED = [0, 1000] as const
 
-/** What users of the Shipfox Docker provisioner already have. */
+/** Variables of the Shipfox Docker provisioner, with the same names and meanings. */
 const SHIPFOX_SETTINGS = {
   apiUrl: optional('SHIPFOX_API_URL', kinds.httpUrl, {
     default: 'the sandbox source',
@@ -53,15 +53,16 @@ const SHIPFOX_SETTINGS = {
     kind: kinds.choice(['auto', 'v1', 'v2']),
     fallback: 'auto',
     default: 'auto',
-    meaning: 'Generation of the server: v1 has registration tokens, v2 runner instances; auto asks it.',
+    meaning:
+      "Generation of the server's API: v1 (registration tokens) or v2 (runner instances); auto detects it.",
   },
   templatesFile: optional('SHIPFOX_PROVISIONER_TEMPLATES_FILE', kinds.text, {
-    default: 'demo templates with the sandbox; "slipway hub" runs by those that are stored',
+    default: 'demo templates with the sandbox; "slipway hub" uses the stored templates',
     meaning: 'Path of the templates file (YAML).',
   }),
   runnerApiUrl: optional('SHIPFOX_RUNNER_API_URL', kinds.httpUrl, {
     default: 'SHIPFOX_API_URL',
-    meaning: 'API URL given to runners, where containers reach it at another address.',
+    meaning: 'API URL passed to runners, if containers reach the API at another address.',
   }),
   dockerHost: optional('SHIPFOX_PROVISIONER_DOCKER_HOST', kinds.dockerHost, {
     default: 'DOCKER_HOST, then the local socket',
@@ -84,37 +85,37 @@ const SHIPFOX_SETTINGS = {
   }),
   dockerLogOptions: optional('SHIPFOX_PROVISIONER_DOCKER_LOG_OPTIONS', kinds.logOptions, {
     default: 'as the engine',
-    meaning: 'Options of the log driver, a JSON object of texts; needs the driver.',
+    meaning: 'Options of the log driver, a JSON object of strings; requires the log driver to be set.',
   }),
   pollWaitSeconds: integer(
     'SHIPFOX_PROVISIONER_POLL_WAIT_SECONDS',
     WAIT_SECONDS,
     30,
-    'Longest hold of one poll in seconds; 0 never holds. Slipway holds shorter while latency matters.',
+    'Longest time that the server holds a poll, in seconds; 0: it answers at once. Slipway asks for less while latency matters.',
   ),
   pollIntervalMs: integer(
     'SHIPFOX_PROVISIONER_POLL_INTERVAL_MS',
     PACE_MS,
     1000,
-    'Pace of polls after an empty answer.',
+    'Interval between polls after an empty answer.',
   ),
   pollMaxIntervalMs: integer(
     'SHIPFOX_PROVISIONER_POLL_MAX_INTERVAL_MS',
     PACE_MS,
     5000,
-    'Ceiling of the backoff between polls; at least the interval.',
+    'Longest interval between polls after backoff; must not be below the interval.',
   ),
   convergeIntervalMs: integer(
     'SHIPFOX_PROVISIONER_CONVERGE_INTERVAL_MS',
     PACE_MS,
     1000,
-    'Pace of observation and reports.',
+    'Interval at which runners are observed and reported.',
   ),
   maxReservations: integer(
     'SHIPFOX_PROVISIONER_MAX_RESERVATIONS',
     RESERVATIONS,
     250,
-    'Most reservations asked for in one poll.',
+    'Most reservations that one poll asks for.',
   ),
   registrationTokenBatchSize: integer(
     'SHIPFOX_PROVISIONER_REGISTRATION_TOKEN_BATCH_SIZE',
@@ -132,13 +133,13 @@ const SHIPFOX_SETTINGS = {
     'SHIPFOX_PROVISIONER_REGISTRATION_DEADLINE_MS',
     DEADLINE_MS,
     120_000,
-    'A runner that has not started or registered by then is removed; on v2 also the reservation asked for.',
+    'A runner that has not started or registered within this time is removed; on v2 also the upper bound of the reservation TTL.',
   ),
   failedRetentionMs: integer(
     'SHIPFOX_PROVISIONER_DOCKER_FAILED_CONTAINER_RETENTION_MS',
     [0, TIMER_MAX_MS],
     3_600_000,
-    'How long failed containers are kept for a look; 0 keeps none.',
+    'How long failed containers are kept for inspection; 0 keeps none.',
   ),
   maxRetainedFailed: integer(
     'SHIPFOX_PROVISIONER_DOCKER_MAX_RETAINED_FAILED_CONTAINERS',
@@ -150,30 +151,30 @@ const SHIPFOX_SETTINGS = {
     'SHIPFOX_RUNNER_POLL_MAX_DURATION_MS',
     [0, TIMER_MAX_MS],
     300_000,
-    'How long a runner waits for its job, given to it as SHIPFOX_POLL_MAX_DURATION_MS; 0 waits for ever.',
+    'How long a runner waits for its job, passed to it as SHIPFOX_POLL_MAX_DURATION_MS; 0 = no limit.',
   ),
   runnerMaxLifetimeSeconds: integer(
     'SHIPFOX_RUNNER_MAX_LIFETIME_SECONDS',
     [1, TIMER_MAX_SECONDS],
     3600,
-    'How long a runner may live, given to it and enforced by the agent; a template may say otherwise.',
+    'Maximum lifetime of a runner, passed to it and enforced by the agent; a template may set its own.',
   ),
 } as const
 
-/** Where the hub listens unless told otherwise. */
+/** Default port of the hub. */
 const HUB_PORT = 8420
 
-/** Slipway's own. */
+/** Variables that only Slipway has. */
 const SLIPWAY_SETTINGS = {
   stateDir: {
     name: 'SLIPWAY_STATE_DIR',
     kind: kinds.text,
     fallback: '.slipway',
     default: '.slipway',
-    meaning: 'Folder for everything that outlives the process.',
+    meaning: 'Folder for all state that survives a restart.',
   },
   localAgentToken: optional('SLIPWAY_LOCAL_AGENT_TOKEN', kinds.agentToken, {
-    default: 'made by "slipway start"; without it a hub has no host of its own',
+    default: 'created by "slipway start"; without it "slipway hub" has no local host',
     meaning: 'Token that enrols the local agent.',
   }),
   hostName: {
@@ -192,18 +193,18 @@ const SLIPWAY_SETTINGS = {
     meaning: 'Memory that runners on this host may use together, such as 4GiB.',
   }),
   hostMaxRunners: optional('SLIPWAY_HOST_MAX_RUNNERS', kinds.integer(1, HOST_RUNNERS_MAX), {
-    default: 'what its vCPUs and memory hold',
+    default: 'what its vCPUs and memory allow',
     meaning: `Most runners at once on this host, 1 to ${HOST_RUNNERS_MAX}.`,
   }),
   engine: optional('SLIPWAY_ENGINE', kinds.choice(['docker', 'process']), {
-    default: 'chosen at the start',
-    meaning: 'What runs runners: docker starts containers, process plain processes without isolation.',
+    default: 'chosen at start',
+    meaning: 'How runners run: docker (containers) or process (plain processes without isolation).',
   }),
   hubPort: integer(
     'SLIPWAY_HUB_PORT',
     [0, 65_535],
     HUB_PORT,
-    'Port that the hub listens on; 0 takes any free one.',
+    'Port that the hub listens on; 0 = any free port.',
   ),
   hubUrl: optional('SLIPWAY_HUB_URL', kinds.hubUrl, {
     default: 'required by "slipway agent"',
@@ -211,30 +212,30 @@ const SLIPWAY_SETTINGS = {
   }),
   hubApiUrl: optional('SLIPWAY_API_URL', kinds.httpUrl, {
     default: 'the hub on this machine',
-    meaning: "URL of a deployed hub's API (stack output ApiUrl), for the commands that ask a hub.",
+    meaning: "URL of a deployed hub's API (stack output ApiUrl), for commands that query a hub.",
   }),
   agentToken: optional('SLIPWAY_AGENT_TOKEN', kinds.agentToken, {
     default: 'required by "slipway agent"',
-    meaning: 'Long-lived token that the agent shows to the hub.',
+    meaning: 'Long-lived token that authenticates the agent to the hub.',
   }),
   log: {
     name: 'SLIPWAY_LOG',
     kind: kinds.choice(['text', 'json']),
     fallback: 'text',
     default: 'text',
-    meaning: 'Form of the log: text for people, json for machines.',
+    meaning: 'Log format: text for people, json for machines.',
   },
 } as const
 
-/** Not Slipway's, but asked where its own variable for it is unset. */
+/** Variables of the docker command that Slipway reads as well. */
 const FOREIGN_SETTINGS = {
   dockerTlsVerify: optional('DOCKER_TLS_VERIFY', kinds.text, {
     default: 'no TLS',
-    meaning: 'Set to anything: speak TLS to a tcp:// engine, as for the docker command.',
+    meaning: 'Any value: use TLS for a tcp:// engine, as the docker command does.',
   }),
   dockerCertPath: optional('DOCKER_CERT_PATH', kinds.text, {
-    default: '–',
-    meaning: 'Folder of ca.pem, cert.pem and key.pem, with DOCKER_TLS_VERIFY.',
+    default: '-',
+    meaning: 'Folder with ca.pem, cert.pem and key.pem; used with DOCKER_TLS_VERIFY.',
   }),
   dockerHostOfClient: optional('DOCKER_HOST', kinds.dockerHost, {
     default: 'the local socket',

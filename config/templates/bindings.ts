@@ -3,15 +3,15 @@ import { asList, asMap, childPath, type MapNode, type Node, valueOf } from '../t
 import type { Axis, Reading } from './axes.ts'
 import { rejectUnknownKeys } from './readers.ts'
 
-/** One value for each axis, in their order; a partial one for some. */
+/** One value for each axis, in axis order. A partial binding has values for some axes only. */
 export type Binding = ValueMap
 
-/** How many bindings crossing the axes makes; may be far too many to make them. */
+/** How many bindings `cross` would return; checked first, because there may be too many to build. */
 export function productOf(axes: readonly Axis[]): number {
   return axes.reduce((product, axis) => product * axis.values.length, 1)
 }
 
-/** Every combination, the last axis turning fastest. */
+/** Every combination; the last axis varies fastest. */
 export function cross(axes: readonly Axis[]): readonly Binding[] {
   let bindings: readonly Binding[] = [new Map<string, Value>()]
   for (const { name, values } of axes) {
@@ -20,7 +20,7 @@ export function cross(axes: readonly Axis[]): readonly Binding[] {
   return bindings
 }
 
-/** Those that no partial binding listed in `node` covers. One that covers nothing is worth a warning. */
+/** The bindings that no partial binding listed in `node` matches. A partial binding that matches none is a warning. */
 export function exclude(
   bindings: readonly Binding[],
   node: Node | undefined,
@@ -31,7 +31,7 @@ export function exclude(
   for (const { map, binding } of readBindings(node, axes, reading)) {
     const { place } = map
     if (map.entries.size === 0) {
-      reading.mistakes.add(place, 'would exclude everything', { expected: 'a value for at least one axis' })
+      reading.issues.add(place, 'would exclude everything', { expected: 'a value for at least one axis' })
     } else if (!bindings.some((candidate) => covers(binding, candidate))) {
       reading.warnings.add(place, 'excludes nothing: no combination has these values')
     }
@@ -44,13 +44,13 @@ function covers(partial: Binding, binding: Binding): boolean {
   return [...partial].every(([name, value]) => sameValue(value, binding.get(name) ?? null))
 }
 
-/** The complete bindings listed in `node`; a value that is missing is a mistake. */
+/** The complete bindings listed in `node`; a missing value is an issue. */
 export function include(node: Node | undefined, axes: readonly Axis[], reading: Reading): readonly Binding[] {
   return readBindings(node, axes, reading).flatMap(({ map, binding }) => {
     for (const { name } of axes) {
       if (map.entries.has(name)) continue
       const place = { ...map.place, path: childPath(map.place.path, name) }
-      reading.mistakes.add(place, 'is missing', { expected: 'a value for every axis' })
+      reading.issues.add(place, 'is missing', { expected: 'a value for every axis' })
     }
     if (axes.some(({ name }) => !binding.has(name))) return []
     return [new Map(axes.map(({ name }) => [name, binding.get(name) ?? null]))]
@@ -60,16 +60,16 @@ export function include(node: Node | undefined, axes: readonly Axis[], reading: 
 function readBindings(
   node: Node | undefined,
   axes: readonly Axis[],
-  { expander, scope, mistakes }: Reading,
+  { expander, scope, issues }: Reading,
 ): readonly { map: MapNode; binding: Binding }[] {
   if (node === undefined) return []
   const expected = 'a list of maps from axes to values'
-  const list = asList(expander.expand(node, scope, mistakes), mistakes, expected)
+  const list = asList(expander.expand(node, scope, issues), issues, expected)
   const names = axes.map(({ name }) => name)
   return (list?.items ?? []).flatMap((item) => {
-    const map = asMap(item, mistakes, 'a map from axes to values')
+    const map = asMap(item, issues, 'a map from axes to values')
     if (map === undefined) return []
-    rejectUnknownKeys(map, names, mistakes)
+    rejectUnknownKeys(map, names, issues)
     const values = [...map.entries].map(([name, entry]) => [name, valueOf(entry.node)] as const)
     return [
       { map, binding: new Map(values.filter((pair): pair is [string, Value] => pair[1] !== undefined)) },

@@ -1,45 +1,45 @@
-import { type MistakeList, quote } from '../mistakes.ts'
+import { type IssueList, quote } from '../issues.ts'
 import { asMap, type Entry } from '../tree.ts'
 import { plainText, type Reader } from './readers.ts'
 
 const NAME = /^[A-Za-z_]\w*$/
-/** Slipway and the runner speak through these. */
+/** Slipway passes its own variables to the runner with these prefixes. */
 const RESERVED = /^(?:SHIPFOX|SLIPWAY)_/i
 const TOKEN = /sf_[a-z]+_[\w-]{20}/i
-/** A launch is one message to the agent, at most 30 KB; this leaves room for the rest of it. */
+/** A launch is one message to the agent of at most 30 KB; this leaves room for its other fields. */
 const ENV_MAX_BYTES = 16_384
 
-/** A map of texts. Values never show in messages: a password shouldn't stand there, and may. */
-export const readEnv: Reader<Readonly<Record<string, string>>> = (node, mistakes) => {
-  const map = asMap(node, mistakes, 'a map of names and texts')
+/** A map of names and texts. Messages never show a value, because it may be a password that should not be there. */
+export const readEnv: Reader<Readonly<Record<string, string>>> = (node, issues) => {
+  const map = asMap(node, issues, 'a map of names and texts')
   if (map === undefined) return undefined
-  const pairs = [...map.entries].map(([name, entry]) => [name, readVariable(name, entry, mistakes)] as const)
+  const pairs = [...map.entries].map(([name, entry]) => [name, readVariable(name, entry, issues)] as const)
   const good = pairs.filter((pair): pair is [string, string] => pair[1] !== undefined)
   const bytes = good.reduce((sum, [name, value]) => sum + byteLength(name) + byteLength(value), 0)
   if (bytes > ENV_MAX_BYTES) {
-    mistakes.add(node.place, `holds ${bytes} bytes`, { expected: `at most ${ENV_MAX_BYTES} in all` })
+    issues.add(node.place, `has ${bytes} bytes`, { expected: `at most ${ENV_MAX_BYTES} in total` })
   }
   return good.length === pairs.length && bytes <= ENV_MAX_BYTES ? Object.fromEntries(good) : undefined
 }
 
-function readVariable(name: string, { keyPlace, node }: Entry, mistakes: MistakeList): string | undefined {
+function readVariable(name: string, { keyPlace, node }: Entry, issues: IssueList): string | undefined {
   if (!NAME.test(name)) {
     const expected = 'letters, digits and "_", no digit first'
-    mistakes.add(keyPlace, `${quote(name)} is not the name of a variable`, { expected })
+    issues.add(keyPlace, `${quote(name)} is not the name of a variable`, { expected })
     return undefined
   }
   if (RESERVED.test(name)) {
-    mistakes.add(keyPlace, 'is a variable that Slipway sets itself', { expected: 'another name' })
+    issues.add(keyPlace, 'is a variable that Slipway sets itself', { expected: 'another name' })
     return undefined
   }
-  const value = plainText(node, mistakes)
+  const value = plainText(node, issues)
   if (value === undefined) return undefined
   if (TOKEN.test(value)) {
-    mistakes.add(node.place, 'holds a Shipfox token, and a templates file is no place for secrets')
+    issues.add(node.place, 'contains a Shipfox token: a templates file must not contain secrets')
     return undefined
   }
   if (value.includes('\0')) {
-    mistakes.add(node.place, 'holds a NUL character, which no environment can')
+    issues.add(node.place, 'contains a NUL character, which an environment variable cannot have')
     return undefined
   }
   return value

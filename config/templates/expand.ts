@@ -1,11 +1,11 @@
 import { ExpressionError, evaluateText, hasExpression, sizeOf, type ValueMap } from '../expression/index.ts'
-import { ConfigError, type MistakeList, mistake } from '../mistakes.ts'
+import { ConfigError, type IssueList, issueAt } from '../issues.ts'
 import { type Entry, invalid, type MapNode, type Node, nodeOf, type ScalarNode } from '../tree.ts'
 
-/** Ten times what 10,000 ordinary templates take; ends a file that multiplies itself before memory does. */
+/** Ten times what 10,000 ordinary templates need; stops a file that expands exponentially before memory runs out. */
 const WORK_MAX = 2_000_000
 
-/** Puts values into the place of expressions, and counts the work of a whole file. */
+/** Replaces expressions by their values, and bounds the work for a whole file. */
 export class Expander {
   readonly #file: string
   #work = 0
@@ -14,48 +14,47 @@ export class Expander {
     this.#file = file
   }
 
-  /** A copy in which every expression is evaluated; one that fails is a mistake and an invalid node. */
-  expand(node: Node, scope: ValueMap, mistakes: MistakeList): Node {
+  /** A copy with every expression evaluated. One that fails is reported as an issue and becomes an invalid node. */
+  expand(node: Node, scope: ValueMap, issues: IssueList): Node {
     this.#spend(1, node)
     switch (node.kind) {
       case 'invalid':
         return node
       case 'scalar':
-        return this.#scalar(node, scope, mistakes)
+        return this.#scalar(node, scope, issues)
       case 'list':
-        return { ...node, items: node.items.map((item) => this.expand(item, scope, mistakes)) }
+        return { ...node, items: node.items.map((item) => this.expand(item, scope, issues)) }
       case 'map':
-        return this.#map(node, (entry) => this.expand(entry.node, scope, mistakes))
+        return this.#map(node, (entry) => this.expand(entry.node, scope, issues))
     }
   }
 
   /**
-   * `own` over `defaults`: maps deep, lists and scalars replaced whole. A default that is replaced isn't
+   * Merges `own` over `defaults`: maps key by key, lists and scalars as a whole. A default that is replaced is not
    * evaluated, so it may use names that only other templates have.
    */
-  expandOver(defaults: MapNode, own: Node, scope: ValueMap, mistakes: MistakeList): Node {
-    const expanded = this.expand(own, scope, mistakes)
-    return expanded.kind === 'map' ? this.#under(defaults, expanded, scope, mistakes) : expanded
+  expandOver(defaults: MapNode, own: Node, scope: ValueMap, issues: IssueList): Node {
+    const expanded = this.expand(own, scope, issues)
+    return expanded.kind === 'map' ? this.#under(defaults, expanded, scope, issues) : expanded
   }
 
-  #under(defaults: MapNode, own: MapNode, scope: ValueMap, mistakes: MistakeList): MapNode {
+  #under(defaults: MapNode, own: MapNode, scope: ValueMap, issues: IssueList): MapNode {
     const entries = new Map(own.entries)
     for (const [name, { keyPlace, node }] of defaults.entries) {
       const mine = entries.get(name)
-      if (mine === undefined) entries.set(name, { keyPlace, node: this.expand(node, scope, mistakes) })
+      if (mine === undefined) entries.set(name, { keyPlace, node: this.expand(node, scope, issues) })
       else if (mine.node.kind === 'map') {
-        const base = node.kind === 'map' ? node : this.expand(node, scope, mistakes)
+        const base = node.kind === 'map' ? node : this.expand(node, scope, issues)
         if (base.kind !== 'map') continue
-        // A default map that an expression made is plain data by now, and text in it isn't evaluated twice.
-        const merged =
-          node === base ? this.#under(base, mine.node, scope, mistakes) : overlay(base, mine.node)
+        // If an expression computed the default map, that map is plain data: its texts must not be evaluated again.
+        const merged = node === base ? this.#under(base, mine.node, scope, issues) : overlay(base, mine.node)
         entries.set(name, { ...mine, node: merged })
       }
     }
     return { ...own, entries }
   }
 
-  #scalar(node: ScalarNode, scope: ValueMap, mistakes: MistakeList): Node {
+  #scalar(node: ScalarNode, scope: ValueMap, issues: IssueList): Node {
     if (typeof node.value !== 'string') return node
     if (!hasExpression(node.value)) {
       this.#spend(sizeOf(node.value, WORK_MAX), node)
@@ -68,7 +67,7 @@ export class Expander {
     } catch (error) {
       if (!(error instanceof ExpressionError)) throw error
       const { expected, nearest } = error
-      mistakes.add(node.place, error.message, expected === undefined ? { nearest } : { expected, nearest })
+      issues.add(node.place, error.message, expected === undefined ? { nearest } : { expected, nearest })
       return invalid(node.place)
     }
   }
@@ -85,7 +84,7 @@ export class Expander {
     if (this.#work <= WORK_MAX) return
     const hint = { expected: 'fewer combinations or smaller templates' }
     throw new ConfigError([
-      mistake({ file: this.#file, ...place }, 'makes the file expand to too much', hint),
+      issueAt({ file: this.#file, ...place }, 'makes the file expand beyond the limit', hint),
     ])
   }
 }

@@ -9,7 +9,7 @@ import {
   type SourceId,
   sourceId,
 } from '../../core/model/index.ts'
-import { type MistakeList, quote } from '../mistakes.ts'
+import { type IssueList, quote } from '../issues.ts'
 import { nearestName } from '../nearest.ts'
 import {
   parseCpuMillis,
@@ -32,32 +32,32 @@ import {
   textWith,
 } from './readers.ts'
 
-/** The most slots that one poll may advertise for a template (limit of the Shipfox wire). */
+/** The most slots that one poll may advertise for a template (limit of the Shipfox API). */
 const MAX_CONCURRENCY = 100_000
-/** No registry takes a longer name, and it has to fit into a message to the agent. */
+/** No registry accepts a longer name, and it must fit into a message to the agent. */
 const IMAGE_MAX_CHARACTERS = 512
 const IMAGE = /^[a-z0-9][\w.:/@-]*$/i
-/** A runner stops long before this, or it hangs. */
+/** A runner that takes longer than this to stop hangs. */
 const STOP_TIMEOUT_MAX_MS = 3_600_000
 const SECOND_MS = 1000
 const YEAR_MS = 365 * 24 * 3_600_000
 
-const label: Reader<string> = (node, mistakes) => {
-  const text = plainText(node, mistakes)
+const label: Reader<string> = (node, issues) => {
+  const text = plainText(node, issues)
   if (text === undefined || LABEL_PATTERN.test(text.toLowerCase())) return text
-  const expected = 'letters, digits, ".", "_" and "-", a letter or digit first, at most 128'
-  mistakes.add(node.place, `${quote(text)} is no label`, { expected })
+  const expected = 'at most 128 letters, digits, ".", "_" and "-", starting with a letter or digit'
+  issues.add(node.place, `${quote(text)} is not a valid label`, { expected })
   return undefined
 }
 
-const labels: Reader<readonly string[]> = (node, mistakes) => {
+const labels: Reader<readonly string[]> = (node, issues) => {
   const expected = `a list of 1 to ${LABELS_MAX} labels`
-  const list = asList(node, mistakes, expected)
-  const items = list && readItems(list, label, mistakes)
+  const list = asList(node, issues, expected)
+  const items = list && readItems(list, label, issues)
   if (items === undefined) return undefined
   const canonical = canonicalLabels(items)
   if (canonical.length >= 1 && canonical.length <= LABELS_MAX) return canonical
-  mistakes.add(node.place, `has ${canonical.length} labels`, { expected })
+  issues.add(node.place, `has ${canonical.length} labels`, { expected })
   return undefined
 }
 
@@ -71,11 +71,11 @@ const cost = numberWith('a number above 0', (value) =>
   value > 0 && Number.isFinite(value) ? parsed(value) : refused('is out of range', 'a number above 0'),
 )
 
-const memory: Reader<number> = (node, mistakes) => {
+const memory: Reader<number> = (node, issues) => {
   const bare = node.kind === 'scalar' && typeof node.value === 'number'
   return textWith('an amount with a unit, such as 512MiB or 2GiB', parseMemoryMib)(
     bare ? { ...node, value: node.source ?? String(node.value) } : node,
-    mistakes,
+    issues,
   )
 }
 
@@ -85,48 +85,48 @@ function duration(minMs: number, maxMs: number): Reader<number> {
 
 const ttl = duration(SECOND_MS, YEAR_MS)
 
-const pull: Reader<PullPolicy> = (node, mistakes) => {
+const pull: Reader<PullPolicy> = (node, issues) => {
   if (node.kind !== 'map') {
     const expected = 'if-not-present, always, or a map such as { ttl: 24h }'
-    const kind = choice(['if-not-present', 'always'], expected)(node, mistakes)
+    const kind = choice(['if-not-present', 'always'], expected)(node, issues)
     return kind && { kind }
   }
-  rejectUnknownKeys(node, ['ttl'], mistakes)
+  rejectUnknownKeys(node, ['ttl'], issues)
   const entry = node.entries.get('ttl')
   if (entry === undefined) {
-    mistakes.add(node.place, 'says nothing', { expected: 'a map such as { ttl: 24h }' })
+    issues.add(node.place, 'is empty', { expected: 'a map such as { ttl: 24h }' })
     return undefined
   }
-  const ttlMs = ttl(entry.node, mistakes)
+  const ttlMs = ttl(entry.node, issues)
   return ttlMs === undefined ? undefined : { kind: 'ttl', ttlMs }
 }
 
 /** `all`, or a list of at least one name. */
 function allOrNames<T>(what: string, name: Reader<T>): Reader<'all' | readonly T[]> {
   const expected = `all, or a list of ${what}`
-  return (node, mistakes) => {
+  return (node, issues) => {
     if (node.kind === 'scalar' && node.value === 'all') return 'all'
     if (node.kind === 'scalar' && typeof node.value === 'string') {
-      mistakes.add(node.place, `is ${quote(node.value)}`, {
+      issues.add(node.place, `is ${quote(node.value)}`, {
         expected,
         nearest: nearestName(node.value, ['all']),
       })
       return undefined
     }
-    const list = asList(node, mistakes, expected)
-    if (list?.items.length === 0) mistakes.add(node.place, 'is an empty list', { expected })
-    return list && readItems(list, name, mistakes)
+    const list = asList(node, issues, expected)
+    if (list?.items.length === 0) issues.add(node.place, 'is an empty list', { expected })
+    return list && readItems(list, name, issues)
   }
 }
 
 function namedBy<T>(what: string, read: (text: string) => T | null): Reader<T> {
-  const expected = `${what}, and "all" only in place of the whole list`
-  return (node, mistakes) => {
-    const text = plainText(node, mistakes)
+  const expected = `${what}; "all" may only replace the whole list`
+  return (node, issues) => {
+    const text = plainText(node, issues)
     if (text === undefined) return undefined
     const name = text === 'all' ? null : read(text)
     if (name !== null) return name
-    mistakes.add(node.place, `is ${quote(text)}`, { expected })
+    issues.add(node.place, `is ${quote(text)}`, { expected })
     return undefined
   }
 }
@@ -135,8 +135,8 @@ const hostOrTag = namedBy('a name or tag of a host, in lowercase', (text) =>
   LABEL_PATTERN.test(text) ? text : null,
 )
 const hostNames = allOrNames('names or tags of hosts', hostOrTag)
-const hosts: Reader<Assignment> = (node, mistakes) => {
-  const names = hostNames(node, mistakes)
+const hosts: Reader<Assignment> = (node, issues) => {
+  const names = hostNames(node, issues)
   if (names === undefined) return undefined
   return names === 'all' ? { kind: 'all' } : { kind: 'named', namesOrTags: [...new Set(names)] }
 }
@@ -145,13 +145,13 @@ const source = namedBy<SourceId>('the name of a source: lowercase letters, digit
   return /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(text) ? sourceId(text) : null
 })
 const sourceNames = allOrNames('names of sources', source)
-const sources: Reader<SourceChoice> = (node, mistakes) => {
-  const names = sourceNames(node, mistakes)
+const sources: Reader<SourceChoice> = (node, issues) => {
+  const names = sourceNames(node, issues)
   if (names === undefined) return undefined
   return names === 'all' ? { kind: 'all' } : { kind: 'named', ids: [...new Set(names)] }
 }
 
-/** Every key that a template may have, and how its value is read. */
+/** Every key that a template may have, with the reader of its value. */
 export const FIELDS = {
   labels,
   image,
@@ -179,16 +179,16 @@ function isFieldName(name: string): name is FieldName {
   return Object.hasOwn(FIELDS, name)
 }
 
-/** Reads each key that is known and right; all others are reported. */
-export function readFields(node: Node, mistakes: MistakeList): Fields {
-  const map = asMap(node, mistakes, 'a map of template keys')
+/** Reads each known key with a valid value; all other keys are reported. */
+export function readFields(node: Node, issues: IssueList): Fields {
+  const map = asMap(node, issues, 'a map of template keys')
   if (map === undefined) return {}
-  rejectUnknownKeys(map, FIELD_NAMES, mistakes)
+  rejectUnknownKeys(map, FIELD_NAMES, issues)
   const values: [string, unknown][] = []
   for (const [name, entry] of map.entries) {
-    const value = isFieldName(name) ? FIELDS[name](entry.node, mistakes) : undefined
+    const value = isFieldName(name) ? FIELDS[name](entry.node, issues) : undefined
     if (value !== undefined) values.push([name, value])
   }
-  // Each value was made by the reader of its own name, which is what the type says.
+  // Each value comes from the reader of its own name, so the object has the type Fields.
   return Object.fromEntries(values)
 }

@@ -1,20 +1,20 @@
-import type { MistakeList } from '../mistakes.ts'
-import { quote } from '../mistakes.ts'
+import type { IssueList } from '../issues.ts'
+import { quote } from '../issues.ts'
 import { nearestName } from '../nearest.ts'
 import type { Parsed } from '../quantities.ts'
 import { describeNode, type ListNode, type MapNode, type Node, type ScalarNode } from '../tree.ts'
 
-/** The value of a node, or undefined once a mistake says what is wrong with it. */
-export type Reader<T> = (node: Node, mistakes: MistakeList) => T | undefined
+/** Returns the value of a node, or adds an issue and returns undefined. */
+export type Reader<T> = (node: Node, issues: IssueList) => T | undefined
 
-/** A reader of single values: `check` gives the value, or null where the value is not of the right kind. */
+/** A reader of scalars: `check` returns the result, or null when the value has the wrong type. */
 function scalar<T>(expected: string, check: (node: ScalarNode) => Parsed<T> | null): Reader<T> {
-  return (node, mistakes) => {
+  return (node, issues) => {
     if (node.kind === 'invalid') return undefined
     const result = node.kind === 'scalar' ? check(node) : null
     if (result?.ok) return result.value
-    if (result === null) mistakes.add(node.place, describeNode(node), { expected })
-    else mistakes.add(node.place, `${shown(node)} ${result.message}`, { expected: result.expected })
+    if (result === null) issues.add(node.place, describeNode(node), { expected })
+    else issues.add(node.place, `${shown(node)} ${result.message}`, { expected: result.expected })
     return undefined
   }
 }
@@ -37,19 +37,23 @@ export function integer(min: number, max: number): Reader<number> {
   return numberWith(expected, (value) =>
     Number.isInteger(value) && value >= min && value <= max
       ? { ok: true, value }
-      : { ok: false, message: Number.isInteger(value) ? 'is out of range' : 'is no whole number', expected },
+      : {
+          ok: false,
+          message: Number.isInteger(value) ? 'is out of range' : 'is not a whole number',
+          expected,
+        },
   )
 }
 
 /**
- * Text, or a number that reads back as it was written: `4` and `22.04` do, but YAML makes `24.10` a 24.1.
+ * Text, or a number whose text form is what was written: `4` and `22.04` are, but YAML reads `24.10` as 24.1.
  */
-export const plainText: Reader<string> = (node, mistakes) => {
+export const plainText: Reader<string> = (node, issues) => {
   if (node.kind === 'scalar' && typeof node.value === 'string') return node.value
   if (node.kind === 'scalar' && typeof node.value === 'number' && isExact(node)) return String(node.value)
   if (node.kind !== 'invalid') {
     const expected = node.kind === 'scalar' && node.value !== null ? 'text: put it in quotes' : 'text'
-    mistakes.add(node.place, describeNode(node), { expected })
+    issues.add(node.place, describeNode(node), { expected })
   }
   return undefined
 }
@@ -62,13 +66,13 @@ export function choice<const C extends string>(
   choices: readonly C[],
   expected: string = choices.join(' or '),
 ): Reader<C> {
-  return (node, mistakes) => {
+  return (node, issues) => {
     if (node.kind === 'invalid') return undefined
     const found = node.kind === 'scalar' ? choices.find((name) => name === node.value) : undefined
     if (found !== undefined) return found
     const given = node.kind === 'scalar' && typeof node.value === 'string' ? node.value : null
     const message = given === null ? describeNode(node) : `is ${quote(given)}`
-    mistakes.add(node.place, message, {
+    issues.add(node.place, message, {
       expected,
       nearest: given === null ? null : nearestName(given, choices),
     })
@@ -76,22 +80,18 @@ export function choice<const C extends string>(
   }
 }
 
-/** All items, or undefined when one of them is wrong; each wrong one is reported. */
-export function readItems<T>(
-  list: ListNode,
-  read: Reader<T>,
-  mistakes: MistakeList,
-): readonly T[] | undefined {
-  const items = list.items.map((item) => read(item, mistakes))
+/** All items, or undefined when one of them is invalid; each invalid one is reported. */
+export function readItems<T>(list: ListNode, read: Reader<T>, issues: IssueList): readonly T[] | undefined {
+  const items = list.items.map((item) => read(item, issues))
   return items.every((item) => item !== undefined) ? items : undefined
 }
 
-/** Keys are strict everywhere: one that isn't known is a mistake, not a wish that silently does nothing. */
-export function rejectUnknownKeys(map: MapNode, known: readonly string[], mistakes: MistakeList): void {
+/** An unknown key is an issue everywhere: ignoring it would hide typing errors. */
+export function rejectUnknownKeys(map: MapNode, known: readonly string[], issues: IssueList): void {
   for (const [name, { keyPlace }] of map.entries) {
     if (known.includes(name)) continue
     const nearest = nearestName(name, known)
-    mistakes.add(keyPlace, 'is not a key that stands here', {
+    issues.add(keyPlace, 'is not a known key here', {
       expected: `one of ${known.join(', ')}`,
       nearest,
     })

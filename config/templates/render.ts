@@ -41,7 +41,7 @@ function renderRow(row: readonly string[], widths: readonly number[]): string {
   return `${cells.join('  ').trimEnd()}\n`
 }
 
-/** Characters, not UTF-16 units. */
+/** In characters, not UTF-16 code units. */
 function widthOf(cell = ''): number {
   return Array.from(cell).length
 }
@@ -54,7 +54,7 @@ export function formatPull(pull: PullPolicy): string {
   return pull.kind === 'ttl' ? `ttl ${formatDuration(pull.ttlMs)}` : pull.kind
 }
 
-/** The expanded templates as indented JSON, in the form that the rest of Slipway knows them by. */
+/** The expanded templates as indented JSON, with the field names of the core model. */
 export function templatesAsJson(templates: readonly Template[]): string {
   return `${JSON.stringify(templates, null, 2)}\n`
 }

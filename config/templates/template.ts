@@ -1,14 +1,14 @@
 import { type Template, templateKey } from '../../core/model/index.ts'
-import { quote } from '../mistakes.ts'
+import { quote } from '../issues.ts'
 import { nearestName } from '../nearest.ts'
 import { childPath } from '../tree.ts'
 import { FIELD_NAMES, type Fields, readFields } from './fields.ts'
 import type { Draft } from './matrix.ts'
 
-/** The published runner image, used where a template names none. */
+/** The published runner image, for templates without `image`. */
 export const DEFAULT_RUNNER_IMAGE = 'shipfox-runner:latest'
 
-/** What a template that doesn't say gets. */
+/** Values for fields that a template leaves out. */
 export interface TemplateDefaults {
   readonly defaultImage: string
   readonly defaultMaxLifetimeMs: number
@@ -17,9 +17,9 @@ export interface TemplateDefaults {
 
 export const DEFAULTS: TemplateDefaults = {
   defaultImage: DEFAULT_RUNNER_IMAGE,
-  /** As SHIPFOX_RUNNER_MAX_LIFETIME_SECONDS. */
+  /** Same as the default of SHIPFOX_RUNNER_MAX_LIFETIME_SECONDS. */
   defaultMaxLifetimeMs: 3_600_000,
-  /** As `docker stop`. */
+  /** Same as `docker stop`. */
   defaultStopTimeoutMs: 10_000,
 }
 
@@ -30,10 +30,10 @@ const REQUIRED: Readonly<Record<'labels' | 'cpu' | 'memory' | 'max_concurrency',
   max_concurrency: 'the most runners at once',
 }
 
-/** The template, or undefined when it can't be made; every mistake in it is reported. */
+/** The template, or undefined when the draft is invalid; every issue in it is reported. */
 export function readTemplate(draft: Draft, defaults: TemplateDefaults): Template | undefined {
   const keyIsGood = checkKey(draft)
-  const fields = readFields(draft.node, draft.mistakes)
+  const fields = readFields(draft.node, draft.issues)
   reportMissing(draft)
   checkWarm(draft, fields)
   const { labels, cpu, memory, max_concurrency: maxConcurrency } = fields
@@ -65,32 +65,32 @@ export function readTemplate(draft: Draft, defaults: TemplateDefaults): Template
   }
 }
 
-/** The longest key that the Shipfox wire carries. */
+/** The longest key that the Shipfox API accepts. */
 const KEY_MAX_CHARACTERS = 255
 const CONTROL = /\p{Cc}/u
 
-function checkKey({ key, place, mistakes }: Draft): boolean {
+function checkKey({ key, place, issues }: Draft): boolean {
   if (key.length >= 1 && key.length <= KEY_MAX_CHARACTERS && !CONTROL.test(key)) return true
   const expected = `1 to ${KEY_MAX_CHARACTERS} characters, none of them a control character`
-  mistakes.add(place, `${quote(key)} is no key of a template`, { expected })
+  issues.add(place, `${quote(key)} is not a valid template key`, { expected })
   return false
 }
 
-function reportMissing({ node, place, mistakes }: Draft): void {
+function reportMissing({ node, place, issues }: Draft): void {
   if (node.kind !== 'map') return
-  // A key that is there under a wrong spelling was already reported as that.
+  // A misspelt key was already reported as unknown.
   const unknown = [...node.entries.keys()].filter((name) => !FIELD_NAMES.includes(name))
   const meant = new Set(unknown.map((name) => nearestName(name, FIELD_NAMES)))
   for (const [name, expected] of Object.entries(REQUIRED)) {
     if (node.entries.has(name) || meant.has(name)) continue
-    mistakes.add({ ...place, path: childPath(place.path, name) }, 'is missing', { expected })
+    issues.add({ ...place, path: childPath(place.path, name) }, 'is missing', { expected })
   }
 }
 
-/** Warm runners are live runners. */
-function checkWarm({ node, mistakes }: Draft, fields: Fields): void {
+/** `target_concurrency` counts towards `max_concurrency`, so it must not exceed it. */
+function checkWarm({ node, issues }: Draft, fields: Fields): void {
   const { target_concurrency: warm, max_concurrency: max } = fields
   const place = node.kind === 'map' ? node.entries.get('target_concurrency')?.node.place : undefined
   if (warm === undefined || max === undefined || place === undefined || warm <= max) return
-  mistakes.add(place, `is ${warm}, more than max_concurrency`, { expected: `at most ${max}` })
+  issues.add(place, `is ${warm}, more than max_concurrency`, { expected: `at most ${max}` })
 }

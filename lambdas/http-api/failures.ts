@@ -28,6 +28,6 @@ export function failureAnswer(thrown: unknown): { status: number; answer: ErrorA
   const status = STATUS_BY_CODE[thrown.code]
   if (status === undefined) return null
   const { code, message } = thrown
-  const mistakes = thrown instanceof ConfigError ? { mistakes: [...thrown.mistakes] } : {}
-  return { status, answer: { code, message, ...mistakes } }
+  const issues = thrown instanceof ConfigError ? { mistakes: [...thrown.issues] } : {}
+  return { status, answer: { code, message, ...issues } }
 }

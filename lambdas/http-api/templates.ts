@@ -1,7 +1,7 @@
 import {
   checkTemplateCount,
   describeDifference,
-  formatMistake,
+  formatIssue,
   parseTemplates,
   TEMPLATES_MAX,
 } from '../../config/index.ts'
@@ -63,7 +63,7 @@ export const applyRoute: Run = async (parts, { by, event }) => {
   const { templates, warnings } = parseTemplates(text, file, parts.templateDefaults)
   checkTemplateCount(templates, TEMPLATES_MAX.v2)
   const current = await replaceable(parts)
-  const change = { current, templates, warnings: warnings.map(formatMistake) }
+  const change = { current, templates, warnings: warnings.map(formatIssue) }
   if (basedOn === null) return changed(change, current.version, false)
   return changed(change, await applyTemplates(parts, { text, templates }, { by, basedOn }), true)
 }

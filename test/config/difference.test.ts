@@ -19,7 +19,7 @@ describe('the difference of two sets of templates', () => {
     const before = templates({ one: BASE, two: BASE })
     const after = templates({ two: `${BASE}, hosts: [big], per_host: 1, max_lifetime: 2h`, three: BASE })
     expect(describeDifference(before, after)).toEqual([
-      '- one: is gone',
+      '- one: is removed',
       '~ two: hosts local → big; per_host no cap → 1; max_lifetime 1h → 2h',
       '+ three: is new ([a], i:1, 1 vCPU, 1GiB, up to 2)',
     ])
@@ -29,7 +29,7 @@ describe('the difference of two sets of templates', () => {
     const before = templates({ one: `${BASE}, env: { A: canary1, B: x, C: same }` })
     const after = templates({ one: `${BASE}, env: { A: canary2, D: canary3, C: same }` })
     const [line] = describeDifference(before, after)
-    expect(line).toBe('~ one: env A has another value; env B is gone; env D is new')
+    expect(line).toBe('~ one: env A has a new value; env B is removed; env D is new')
   })
 
   it('tells of every field that a template has', () => {

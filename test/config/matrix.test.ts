@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { parseTemplates } from '../../config/index.ts'
-import { mistakesOf, templateYaml } from './yaml-text.ts'
+import { issuesOf, templateYaml } from './yaml-text.ts'
 
 const keysOf = (text: string) => parseTemplates(text, 'f').templates.map(({ key }) => key)
 const family = (parts: Readonly<Record<string, string>>) => {
@@ -84,7 +84,7 @@ describe('a matrix', () => {
   it('crosses lists and maps too, but then needs a key', () => {
     const axes = '{ size: [{ name: s, cpu: 1 }, { name: l, cpu: 4 }] }'
     expect(keysOf(family({ axes, key: '"m-${{ size.name }}"' }))).toEqual(['m-s', 'm-l'])
-    expect(mistakesOf(family({ axes }))).toMatchObject([{ path: 'matrix.m.template', line: 4 }])
+    expect(issuesOf(family({ axes }))).toMatchObject([{ path: 'matrix.m.template', line: 4 }])
   })
 
   it('loses to a template of the same key that was written by hand, with a warning', () => {
@@ -100,10 +100,10 @@ describe('a matrix', () => {
   })
 
   it('refuses a key that is made twice, in one family or in two', () => {
-    expect(mistakesOf(family({ key: 'same' }))).toMatchObject([{ path: 'matrix.m.template.key' }])
-    expect(mistakesOf(family({ include: '[{ x: 2 }]' }))).toMatchObject([{ path: 'matrix.m.template.key' }])
+    expect(issuesOf(family({ key: 'same' }))).toMatchObject([{ path: 'matrix.m.template.key' }])
+    expect(issuesOf(family({ include: '[{ x: 2 }]' }))).toMatchObject([{ path: 'matrix.m.template.key' }])
     const other = `  n: { axes: { x: [1, 3] }, key: "m-\${{ x }}", template: ${templateYaml()} }\n`
-    expect(mistakesOf(family({}) + other)).toMatchObject([
+    expect(issuesOf(family({}) + other)).toMatchObject([
       { line: 5, path: 'matrix.n.template.key', message: expect.stringMatching(/"m-1" .*family m \(x=1\)/) },
     ])
   })
@@ -154,7 +154,7 @@ describe('a matrix', () => {
     ['another key', { lets: '{}' }, 'matrix.m.lets'],
     ['too many combinations', { axes: `{ x: [${range(101)}], y: [${range(101)}] }` }, 'matrix.m.axes'],
   ])('with %s is refused once, at its place', (_, parts, path) => {
-    expect(mistakesOf(family(parts)).map((mistake) => mistake.path)).toEqual([path])
+    expect(issuesOf(family(parts)).map((issue) => issue.path)).toEqual([path])
   })
 
   it('points through the expansion at the node in the file, and names the combination', () => {
@@ -162,7 +162,7 @@ describe('a matrix', () => {
       axes: '{ os: [a, b], x: [3, 2] }',
       template: templateYaml({ cpu: '"${{ x - 2 }}"' }),
     })
-    expect(mistakesOf(text)).toMatchObject([
+    expect(issuesOf(text)).toMatchObject([
       {
         line: 4,
         column: 40,
@@ -176,7 +176,7 @@ describe('a matrix', () => {
     const exact = family({ axes: `{ x: [${range(100)}], y: [${range(100)}] }` })
     expect(parseTemplates(exact, 'f').templates).toHaveLength(10_000)
     const more = `${exact}  n: { axes: { x: [1] }, template: ${templateYaml()} }\n`
-    expect(mistakesOf(more)).toMatchObject([{ path: 'matrix.n.axes' }])
+    expect(issuesOf(more)).toMatchObject([{ path: 'matrix.n.axes' }])
   })
 
   it('cannot be made to multiply a large template without bounds', () => {
@@ -186,7 +186,7 @@ describe('a matrix', () => {
       axes: `{ x: [${range(100)}], y: [${range(100)}] }`,
       template: templateYaml({ env: `{ ${pairs.join(', ')} }` }),
     })
-    expect(mistakesOf(text)).toMatchObject([{ message: 'makes the file expand to too much' }])
+    expect(issuesOf(text)).toMatchObject([{ message: 'makes the file expand beyond the limit' }])
   })
 
   it('makes product - excluded + included templates, with the keys that a plain nested loop gives', () => {

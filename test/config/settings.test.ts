@@ -18,7 +18,7 @@ const SHIPFOX = {
   SHIPFOX_PROVISIONER_TEMPLATES_FILE: 'templates.yaml',
 }
 const settingsOf = (env: Record<string, string>): Settings => parseSettings(env).settings
-const mistakesIn = (env: Record<string, string>) => configErrorOf(() => parseSettings(env)).mistakes
+const issuesIn = (env: Record<string, string>) => configErrorOf(() => parseSettings(env)).issues
 
 describe('settings', () => {
   it('have the documented defaults with an empty environment: the sandbox', () => {
@@ -135,7 +135,7 @@ describe('settings', () => {
   })
 
   it('S11: need a token and a templates file with an API URL, and say so together', () => {
-    expect(mistakesIn({ SHIPFOX_API_URL: 'https://api.example' }).map(({ path }) => path)).toEqual([
+    expect(issuesIn({ SHIPFOX_API_URL: 'https://api.example' }).map(({ path }) => path)).toEqual([
       'SHIPFOX_PROVISIONER_TOKEN',
       'SHIPFOX_PROVISIONER_TEMPLATES_FILE',
     ])
@@ -147,15 +147,15 @@ describe('settings', () => {
     ['sf_rbt_', /bootstrap token.*\(sf_rbt_…\)/],
     ['sf_rcs_', /control session token.*\(sf_rcs_…\)/],
     ['sf_rat_', /activation token.*\(sf_rat_…\)/],
-    ['sf_new_', /is no provisioner token/],
-    ['ghp_', /is no provisioner token/],
-    ['Bearer sf_pt_', /is no provisioner token/],
+    ['sf_new_', /is not a provisioner token/],
+    ['ghp_', /is not a provisioner token/],
+    ['Bearer sf_pt_', /is not a provisioner token/],
     ['sf_pt_-', /is a damaged provisioner token/],
   ])('S11: refuse a token that starts with %s by its kind, and never show it', (prefix, message) => {
     const error = configErrorOf(() =>
       parseSettings({ ...SHIPFOX, SHIPFOX_PROVISIONER_TOKEN: prefix + CHARACTERS }),
     )
-    expect(error.mistakes).toHaveLength(1)
+    expect(error.issues).toHaveLength(1)
     expect(error.message).toMatch(message)
     expect(inspect(error)).not.toContain(CHARACTERS.slice(0, 8))
   })
@@ -163,7 +163,7 @@ describe('settings', () => {
   it.each(['', 'x', CHARACTERS.slice(1), `${CHARACTERS}=`, `${CHARACTERS.slice(2)}+/`])(
     'refuse sf_pt_%s as damaged',
     (rest) => {
-      expect(mistakesIn({ ...SHIPFOX, SHIPFOX_PROVISIONER_TOKEN: `sf_pt_${rest}` })[0]?.message).toMatch(
+      expect(issuesIn({ ...SHIPFOX, SHIPFOX_PROVISIONER_TOKEN: `sf_pt_${rest}` })[0]?.message).toMatch(
         /damaged/,
       )
     },
@@ -194,7 +194,7 @@ describe('settings', () => {
     const error = configErrorOf(() =>
       parseSettings({ ...SHIPFOX, SHIPFOX_API_URL: url, SHIPFOX_RUNNER_API_URL: url }),
     )
-    expect(error.mistakes.map(({ path }) => path)).toEqual(['SHIPFOX_API_URL', 'SHIPFOX_RUNNER_API_URL'])
+    expect(error.issues.map(({ path }) => path)).toEqual(['SHIPFOX_API_URL', 'SHIPFOX_RUNNER_API_URL'])
     expect(inspect(error)).not.toContain('canary')
   })
 
@@ -244,25 +244,25 @@ describe('settings', () => {
       '1_000',
       '5000 ms',
     ]) {
-      const [mistake] = mistakesIn({ [name]: bad })
-      expect(mistake).toMatchObject({ file: 'environment', line: null, path: name })
-      expect(mistake?.message).toContain(bad)
+      const [issue] = issuesIn({ [name]: bad })
+      expect(issue).toMatchObject({ file: 'environment', line: null, path: name })
+      expect(issue?.message).toContain(bad)
     }
   })
 
   it('name the range of an integer', () => {
     const error = configErrorOf(() => parseSettings({ SHIPFOX_PROVISIONER_MAX_RESERVATIONS: '30s' }))
     expect(error.message).toBe(
-      'environment SHIPFOX_PROVISIONER_MAX_RESERVATIONS: "30s" is no whole number; expected a whole number from 0 to 1000',
+      'environment SHIPFOX_PROVISIONER_MAX_RESERVATIONS: "30s" is not a whole number; expected a whole number from 0 to 1000',
     )
   })
 
   it('need a ceiling that is not below the interval, also when only one of them is set', () => {
     const max = 'SHIPFOX_PROVISIONER_POLL_MAX_INTERVAL_MS'
     const interval = 'SHIPFOX_PROVISIONER_POLL_INTERVAL_MS'
-    expect(mistakesIn({ [interval]: '9000' })).toMatchObject([{ path: interval }])
-    expect(mistakesIn({ [max]: '999' })).toMatchObject([{ path: max }])
-    expect(mistakesIn({ [max]: '10', [interval]: '11' })).toMatchObject([{ path: max }])
+    expect(issuesIn({ [interval]: '9000' })).toMatchObject([{ path: interval }])
+    expect(issuesIn({ [max]: '999' })).toMatchObject([{ path: max }])
+    expect(issuesIn({ [max]: '10', [interval]: '11' })).toMatchObject([{ path: max }])
   })
 
   it('name the folder of certificates only where TLS is asked for', () => {
@@ -278,8 +278,8 @@ describe('settings', () => {
       'unix:///run/d.sock',
     )
     for (const bad of ['/var/run/docker.sock', 'unix://', 'tcp://', 'fd://', 'http//x', 'ssh://u:canary@h']) {
-      expect(mistakesIn({ [foreign]: bad })).toMatchObject([{ path: foreign }])
-      expect(JSON.stringify(mistakesIn({ [own]: bad }))).not.toContain('canary')
+      expect(issuesIn({ [foreign]: bad })).toMatchObject([{ path: foreign }])
+      expect(JSON.stringify(issuesIn({ [own]: bad }))).not.toContain('canary')
     }
   })
 
@@ -304,7 +304,7 @@ describe('settings', () => {
     'a b:1.2.3.4',
     'a:gggg::1',
   ])('refuse the extra hosts %s', (text) => {
-    expect(mistakesIn({ SHIPFOX_PROVISIONER_DOCKER_EXTRA_HOSTS: text })).toHaveLength(1)
+    expect(issuesIn({ SHIPFOX_PROVISIONER_DOCKER_EXTRA_HOSTS: text })).toHaveLength(1)
   })
 
   it('take log options only as an object of texts beside a driver, and never show their values', () => {
@@ -314,10 +314,10 @@ describe('settings', () => {
     ]
     for (const bad of ['{"a":1,"b":"canary"}', '["canary"]', '"canary"', '{"a":"canary"', 'canary', 'null']) {
       const error = configErrorOf(() => parseSettings({ [driver]: 'splunk', [options]: bad }))
-      expect(error.mistakes).toMatchObject([{ path: options }])
+      expect(error.issues).toMatchObject([{ path: options }])
       expect(inspect(error)).not.toContain('canary')
     }
-    expect(mistakesIn({ [options]: '{"a":"b"}' })).toMatchObject([
+    expect(issuesIn({ [options]: '{"a":"b"}' })).toMatchObject([
       { path: options, message: 'is set without a log driver' },
     ])
     const { settings } = parseSettings({ [driver]: 'splunk', [options]: '{"splunk-token":"canary"}' })
@@ -335,17 +335,17 @@ describe('settings', () => {
     ['SLIPWAY_HOST_MEMORY', ['4', '1m', 'lots', '-4GiB']],
     ['SLIPWAY_LOCAL_AGENT_TOKEN', ['short', 'with spaces in its middle', 'ünïcödé-ünïcödé-ünïcödé']],
   ])('refuse wrong values of %s', (name, values) => {
-    for (const value of values) expect(mistakesIn({ [name]: value })).toMatchObject([{ path: name }])
+    for (const value of values) expect(issuesIn({ [name]: value })).toMatchObject([{ path: name }])
   })
 
-  it('tell all mistakes at once', () => {
-    const mistakes = mistakesIn({
+  it('tell all issues at once', () => {
+    const issues = issuesIn({
       SHIPFOX_API_URL: 'nowhere',
       SHIPFOX_PROVISIONER_TOKEN: 'sf_mrt_x',
       SHIPFOX_PROVISIONER_POLL_WAIT_SECONDS: '30s',
       SLIPWAY_ENGINE: 'podman',
     })
-    expect(mistakes.map(({ path }) => path)).toEqual([
+    expect(issues.map(({ path }) => path)).toEqual([
       'SHIPFOX_API_URL',
       'SHIPFOX_PROVISIONER_TOKEN',
       'SHIPFOX_PROVISIONER_TEMPLATES_FILE',
@@ -423,8 +423,8 @@ describe('the settings of an agent', () => {
   })
 
   it('need the hub and the token', () => {
-    const { mistakes } = configErrorOf(() => parseAgentSettings({}))
-    expect(mistakes.map(({ path }) => path)).toEqual(['SLIPWAY_HUB_URL', 'SLIPWAY_AGENT_TOKEN'])
+    const { issues } = configErrorOf(() => parseAgentSettings({}))
+    expect(issues.map(({ path }) => path)).toEqual(['SLIPWAY_HUB_URL', 'SLIPWAY_AGENT_TOKEN'])
   })
 
   it.each([
@@ -437,7 +437,7 @@ describe('the settings of an agent', () => {
 
   it('refuse a token of Shipfox, unshown', () => {
     const error = configErrorOf(() => parseAgentSettings({ ...AGENT, SLIPWAY_AGENT_TOKEN: TOKEN }))
-    expect(error.mistakes).toMatchObject([{ path: 'SLIPWAY_AGENT_TOKEN', message: 'is a token of Shipfox' }])
+    expect(error.issues).toMatchObject([{ path: 'SLIPWAY_AGENT_TOKEN', message: 'is a token of Shipfox' }])
     expect(error.message).not.toContain(CHARACTERS)
   })
 })

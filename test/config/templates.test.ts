@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { checkTemplateCount, ConfigError, DEFAULT_RUNNER_IMAGE, parseTemplates } from '../../config/index.ts'
 import { LABEL_PATTERN } from '../../core/model/index.ts'
-import { configErrorOf, mistakeIn, mistakesOf, oneTemplate, templateYaml, thrownBy } from './yaml-text.ts'
+import { configErrorOf, issueIn, issuesOf, oneTemplate, templateYaml, thrownBy } from './yaml-text.ts'
 
 const TOKEN = `sf_pt_${'aB3_-'.repeat(8)}xyz`
 
@@ -97,14 +97,14 @@ describe('a template', () => {
     ['true', 'is true'],
     ['', 'is missing'],
   ])('with memory %s is refused', (memory, message) => {
-    expect(mistakeIn({ memory })).toMatchObject({ path: 'templates.one.memory' })
-    expect(mistakeIn({ memory }).message).toContain(message)
+    expect(issueIn({ memory })).toMatchObject({ path: 'templates.one.memory' })
+    expect(issueIn({ memory }).message).toContain(message)
   })
 
   it.each(['0', '-1', '0.001', '0.0001', '1.0005', '5000', '.nan', '.inf', '"2"', '[1]', 'many'])(
     'with cpu %s is refused',
     (cpu) => {
-      expect(mistakeIn({ cpu })).toMatchObject({ path: 'templates.one.cpu', line: 2 })
+      expect(issueIn({ cpu })).toMatchObject({ path: 'templates.one.cpu', line: 2 })
     },
   )
 
@@ -167,9 +167,9 @@ describe('a template', () => {
     ['env', '{ A: "\\0" }'],
     ['env', `{ A: ${TOKEN} }`],
   ])('with %s: %s is refused, once, at that key', (key, value) => {
-    const mistake = mistakeIn({ [key]: value })
-    expect(mistake.path).toMatch(new RegExp(`^templates\\.one\\.${key}`))
-    expect(mistake.expected ?? mistake.message).not.toBe('')
+    const issue = issueIn({ [key]: value })
+    expect(issue.path).toMatch(new RegExp(`^templates\\.one\\.${key}`))
+    expect(issue.expected ?? issue.message).not.toBe('')
   })
 
   it.each<[string, string, string]>([
@@ -178,9 +178,9 @@ describe('a template', () => {
     ['an image of 513 characters', 'image', 'a'.repeat(513)],
     ['an env that fits into no message', 'env', `{ A: ${'x'.repeat(16_384)} }`],
   ])('with %s is refused', (_, key, value) => {
-    const mistake = mistakeIn({ [key]: value })
-    expect(mistake.path).toMatch(new RegExp(`^templates\\.one\\.${key}`))
-    expect(mistake.message.length).toBeLessThan(120)
+    const issue = issueIn({ [key]: value })
+    expect(issue.path).toMatch(new RegExp(`^templates\\.one\\.${key}`))
+    expect(issue.message.length).toBeLessThan(120)
   })
 
   it('never shows a value of env', () => {
@@ -191,7 +191,7 @@ describe('a template', () => {
       `{ A: "${canary}\\0" }`,
       `{ A: ${canary + TOKEN} }`,
     ]) {
-      expect(JSON.stringify(mistakeIn({ env }))).not.toContain(canary)
+      expect(JSON.stringify(issueIn({ env }))).not.toContain(canary)
     }
   })
 
@@ -208,7 +208,7 @@ describe('a template', () => {
   it('has a key of 1 to 255 characters without control characters', () => {
     const at = (key: string) => `templates:\n  ${JSON.stringify(key)}: ${templateYaml()}\n`
     expect(parseTemplates(at('k'.repeat(255)), 'f').templates).toHaveLength(1)
-    for (const key of ['', 'k'.repeat(256), 'a\nb']) expect(mistakesOf(at(key))).toHaveLength(1)
+    for (const key of ['', 'k'.repeat(256), 'a\nb']) expect(issuesOf(at(key))).toHaveLength(1)
   })
 })
 
@@ -233,11 +233,11 @@ describe('defaults', () => {
     ])
   })
 
-  it('report a mistake once, where it stands, however many templates have it', () => {
-    const mistakes = mistakesOf(
+  it('report an issue once, where it stands, however many templates have it', () => {
+    const issues = issuesOf(
       `defaults: { isolation: sysbx }\ntemplates:\n  one: ${templateYaml()}\n  two: ${templateYaml()}\n`,
     )
-    expect(mistakes).toMatchObject([{ line: 1, column: 24, path: 'defaults.isolation', nearest: 'sysbox' }])
+    expect(issues).toMatchObject([{ line: 1, column: 24, path: 'defaults.isolation', nearest: 'sysbox' }])
   })
 
   it('are not evaluated where a template replaces them', () => {
@@ -251,9 +251,7 @@ describe('defaults', () => {
       'mine:1',
       'runner:a',
     ])
-    expect(mistakesOf(text(''))).toMatchObject([
-      { path: 'defaults.image', message: '"os" is not known here' },
-    ])
+    expect(issuesOf(text(''))).toMatchObject([{ path: 'defaults.image', message: '"os" is not known here' }])
   })
 
   it('merge maps that expressions make, and evaluate nothing twice', () => {
@@ -270,7 +268,7 @@ describe('defaults', () => {
 })
 
 describe('a templates file', () => {
-  it('with five different mistakes reports exactly these five, with their places', () => {
+  it('with five different issues reports exactly these five, with their places', () => {
     const text = [
       'templates:',
       '  small:',
@@ -291,8 +289,8 @@ describe('a templates file', () => {
       '      cpu: 1',
       '      max_concurrency: 1',
     ].join('\n')
-    const { mistakes, message, code } = configErrorOf(() => parseTemplates(text, 'ci/templates.yaml'))
-    expect(mistakes.map(({ line, column, path, nearest }) => [line, column, path, nearest])).toEqual([
+    const { issues, message, code } = configErrorOf(() => parseTemplates(text, 'ci/templates.yaml'))
+    expect(issues.map(({ line, column, path, nearest }) => [line, column, path, nearest])).toEqual([
       [6, 5, 'templates.small.max_concurency', 'max_concurrency'],
       [8, 22, 'templates.large.labels[1]', null],
       [10, 13, 'templates.large.memory', null],
@@ -313,13 +311,13 @@ describe('a templates file', () => {
     ['Matrix: {}', 'Matrix', 'matrix'],
   ])('is strict about its own keys: %s', (text, path, nearest) => {
     const more = text.includes('templates') ? '' : `\ntemplates:\n  one: ${templateYaml()}`
-    expect(mistakesOf(text + more)).toMatchObject([{ path, nearest }])
+    expect(issuesOf(text + more)).toMatchObject([{ path, nearest }])
   })
 
   it.each(['', '# nothing', 'templates:', 'vars: {}\nmatrix: {}'])(
     'that makes no template is refused: %j',
     (text) => {
-      expect(mistakesOf(text)).toMatchObject([{ line: 1, column: 1, message: 'the file makes no template' }])
+      expect(issuesOf(text)).toMatchObject([{ line: 1, column: 1, message: 'the file defines no template' }])
     },
   )
 
@@ -332,12 +330,12 @@ describe('a templates file', () => {
     'templates: { one: 7 }',
     'templates: { one: }',
   ])('with another shape is refused once: %s', (text) => {
-    expect(mistakesOf(text)).toHaveLength(1)
+    expect(issuesOf(text)).toHaveLength(1)
   })
 
   it('keeps vars plain: an expression in them is refused, for it would silently stay text', () => {
-    const mistakes = mistakesOf(`vars: { a: ["\${{ 1 }}"] }\ntemplates:\n  one: ${templateYaml()}`)
-    expect(mistakes).toMatchObject([{ path: 'vars.a[0]', line: 1, column: 13 }])
+    const issues = issuesOf(`vars: { a: ["\${{ 1 }}"] }\ntemplates:\n  one: ${templateYaml()}`)
+    expect(issues).toMatchObject([{ path: 'vars.a[0]', line: 1, column: 13 }])
   })
 
   it('lets hand-written templates use vars', () => {
@@ -346,7 +344,7 @@ describe('a templates file', () => {
     expect(parseTemplates(text, 'f').templates).toMatchObject([{ labels: ['x3'], size: { cpuMillis: 6000 } }])
   })
 
-  it('keeps each mistake on one line, whatever names the file has', () => {
+  it('keeps each issue on one line, whatever names the file has', () => {
     const files = [
       '"a\\nb": 1',
       `templates: { "a\\nb": {} }`,
@@ -354,8 +352,8 @@ describe('a templates file', () => {
       `vars: { "a\\nb": 1 }\ntemplates: { one: { cpu: "\${{ vars['c\\nd'] }}" } }`,
     ]
     for (const text of files) {
-      const { message, mistakes } = configErrorOf(() => parseTemplates(text, 'f'))
-      expect(message.split('\n')).toHaveLength(mistakes.length)
+      const { message, issues } = configErrorOf(() => parseTemplates(text, 'f'))
+      expect(message.split('\n')).toHaveLength(issues.length)
     }
   })
 
@@ -370,7 +368,7 @@ describe('a templates file', () => {
     ]
     for (const text of files) {
       const error = configErrorOf(() => parseTemplates(text, 'f'))
-      expect(error.message + JSON.stringify(error.mistakes)).not.toContain(TOKEN.slice(6))
+      expect(error.message + JSON.stringify(error.issues)).not.toContain(TOKEN.slice(6))
     }
   })
 
@@ -422,7 +420,7 @@ describe('a templates file', () => {
     fc.assert(
       fc.property(fc.string({ maxLength: 40 }), (inner) => {
         const image = JSON.stringify(`\${{ ${inner}`)
-        expect(mistakeIn({ image })).toMatchObject({ path: 'templates.one.image', line: 2 })
+        expect(issueIn({ image })).toMatchObject({ path: 'templates.one.image', line: 2 })
       }),
       { examples: [['cpu'], ['"'], ["'}}"]] },
     )

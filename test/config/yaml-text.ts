@@ -1,4 +1,4 @@
-import { ConfigError, type Mistake, parseTemplates } from '../../config/index.ts'
+import { ConfigError, type Issue, parseTemplates } from '../../config/index.ts'
 import type { Template } from '../../core/model/index.ts'
 
 /** A template that needs nothing else, as YAML on one line; `more` adds or replaces keys. */
@@ -16,16 +16,16 @@ export function oneTemplate(more: Readonly<Record<string, string>> = {}): Templa
   return template
 }
 
-/** The mistakes that a file ends in; fails when it has none, or when anything else is thrown. */
-export function mistakesOf(text: string): readonly Mistake[] {
-  return configErrorOf(() => parseTemplates(text, 'templates.yaml')).mistakes
+/** The issues that a file ends in; fails when it has none, or when anything else is thrown. */
+export function issuesOf(text: string): readonly Issue[] {
+  return configErrorOf(() => parseTemplates(text, 'templates.yaml')).issues
 }
 
-/** The only mistake of a file with one template that has `more`. */
-export function mistakeIn(more: Readonly<Record<string, string>>): Mistake {
-  const mistakes = mistakesOf(`templates:\n  one: ${templateYaml(more)}\n`)
-  const [only] = mistakes
-  if (only === undefined || mistakes.length !== 1) throw new Error(`found ${JSON.stringify(mistakes)}`)
+/** The only issue of a file with one template that has `more`. */
+export function issueIn(more: Readonly<Record<string, string>>): Issue {
+  const issues = issuesOf(`templates:\n  one: ${templateYaml(more)}\n`)
+  const [only] = issues
+  if (only === undefined || issues.length !== 1) throw new Error(`found ${JSON.stringify(issues)}`)
   return only
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { parseTemplates } from '../../config/index.ts'
-import { mistakesOf, templateYaml } from './yaml-text.ts'
+import { issuesOf, templateYaml } from './yaml-text.ts'
 
 describe('the YAML of a templates file', () => {
   it('may use anchors, aliases and merge keys', () => {
@@ -19,25 +19,25 @@ describe('the YAML of a templates file', () => {
     ])
   })
 
-  it('points at the anchored value when an alias brings a mistake', () => {
+  it('points at the anchored value when an alias brings an issue', () => {
     const text = `vars: { cpu: &cpu 0 }\ntemplates:\n  one: ${templateYaml({ cpu: '*cpu' })}`
-    expect(mistakesOf(text)).toMatchObject([{ line: 1, column: 19, path: 'templates.one.cpu' }])
+    expect(issuesOf(text)).toMatchObject([{ line: 1, column: 19, path: 'templates.one.cpu' }])
   })
 
   it.each<[string, number, number, RegExp]>([
-    ['templates: [1', 1, 14, /this is no YAML/],
+    ['templates: [1', 1, 14, /invalid YAML/],
     ['templates:\n\tone: 1', 2, 1, /Tabs/],
     ['templates: "\\q"', 1, 13, /escape/],
     ['templates: {}\n---\ntemplates: {}', 2, 1, /second document/],
     ['templates: *nowhere', 1, 12, /anchor "nowhere"/],
     ['templates: !secret x', 1, 12, /tag/i],
-    ['? [a]\n: 1', 1, 3, /key that is no plain text/],
+    ['? [a]\n: 1', 1, 3, /key that is not plain text/],
     ['<<: 3', 1, 5, /is 3/],
   ])('%j is refused at %i:%i', (text, line, column, message) => {
-    expect(mistakesOf(text)[0]).toMatchObject({ line, column, message: expect.stringMatching(message) })
+    expect(issuesOf(text)[0]).toMatchObject({ line, column, message: expect.stringMatching(message) })
   })
 
-  it('has each key once: a duplicate is reported where it stands, beside all other mistakes', () => {
+  it('has each key once: a duplicate is reported where it stands, beside all other issues', () => {
     const text = [
       'templates:',
       '  one:',
@@ -48,7 +48,7 @@ describe('the YAML of a templates file', () => {
       '    max_concurrency: -1',
       '  one: {}',
     ].join('\n')
-    expect(mistakesOf(text).map(({ line, column, path }) => [line, column, path])).toEqual([
+    expect(issuesOf(text).map(({ line, column, path }) => [line, column, path])).toEqual([
       [4, 5, 'templates.one.cpu'],
       [7, 22, 'templates.one.max_concurrency'],
       [8, 3, 'templates.one'],
@@ -60,23 +60,25 @@ describe('the YAML of a templates file', () => {
     for (let level = 1; level < 10; level += 1) {
       lines.push(`a${level}: &a${level} [${Array.from({ length: 10 }, () => `*a${level - 1}`).join(', ')}]`)
     }
-    expect(mistakesOf(lines.join('\n'))).toMatchObject([{ message: expect.stringContaining('too much') }])
+    expect(issuesOf(lines.join('\n'))).toMatchObject([
+      { message: expect.stringContaining('too large after its aliases are expanded') },
+    ])
   })
 
   it('cannot be nested without end, by an alias in itself or by brackets', () => {
-    expect(mistakesOf('vars: &vars { self: *vars }')[0]?.message).toMatch(/50 levels/)
-    expect(mistakesOf(`vars: { a: ${'['.repeat(100)}${']'.repeat(100)} }`)[0]?.message).toMatch(/50 levels/)
+    expect(issuesOf('vars: &vars { self: *vars }')[0]?.message).toMatch(/50 levels/)
+    expect(issuesOf(`vars: { a: ${'['.repeat(100)}${']'.repeat(100)} }`)[0]?.message).toMatch(/50 levels/)
     for (const text of ['['.repeat(100_000), '- '.repeat(100_000), '{a: '.repeat(50_000)]) {
-      expect(mistakesOf(text)).toMatchObject([{ message: 'the file is nested too deeply to be read' }])
+      expect(issuesOf(text)).toMatchObject([{ message: 'the file is nested too deeply' }])
     }
   })
 
   it('is bounded in size', () => {
-    expect(mistakesOf('#'.repeat(2 ** 20 + 1))).toMatchObject([{ message: 'the file is too large' }])
+    expect(issuesOf('#'.repeat(2 ** 20 + 1))).toMatchObject([{ message: 'the file is too large' }])
   })
 
   it('is read fast even as one map of 100,000 keys', () => {
     const keys = Array.from({ length: 100_000 }, (_, index) => `k${index}: 1`)
-    expect(mistakesOf(`vars: { ${keys.join(', ')} }`)).toHaveLength(1)
+    expect(issuesOf(`vars: { ${keys.join(', ')} }`)).toHaveLength(1)
   })
 })

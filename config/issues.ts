@@ -1,23 +1,23 @@
 import { SlipwayError } from '../core/model/index.ts'
 
-/** Where something stands in a file. `path` is the way of keys to it: `templates.docker-debug.memory`. */
+/** A position in a file. `path` holds the keys that lead to it: `templates.docker-debug.memory`. */
 export interface Place {
   readonly line: number
   readonly column: number
   readonly path: string
 }
 
-/** One thing that is wrong, and what would be right. `line` and `column` count from 1. */
-export interface Mistake {
+/** One problem in a file or the environment, and what was expected. `line` and `column` count from 1. */
+export interface Issue {
   readonly file: string
-  /** Null in the environment. */
+  /** Null for a variable of the environment. */
   readonly line: number | null
   readonly column: number | null
-  /** The way of keys to the value, or the name of the variable. */
+  /** The keys that lead to the value, or the name of the variable. */
   readonly path: string
   readonly message: string
   readonly expected: string | null
-  /** The valid name that was most likely meant. */
+  /** The valid name that is most like the one given; null = none is close. */
   readonly nearest: string | null
 }
 
@@ -26,19 +26,19 @@ export interface Hint {
   readonly nearest?: string | null
 }
 
-/** Every mistake of a file or an environment at once. */
+/** All issues of a file or an environment. */
 export class ConfigError extends SlipwayError {
-  readonly mistakes: readonly Mistake[]
+  readonly issues: readonly Issue[]
 
-  constructor(mistakes: readonly Mistake[], options?: { cause?: unknown }) {
-    super('config-invalid', mistakes.map(formatMistake).join('\n'), options)
+  constructor(issues: readonly Issue[], options?: { cause?: unknown }) {
+    super('config-invalid', issues.map(formatIssue).join('\n'), options)
     this.name = 'ConfigError'
-    this.mistakes = mistakes
+    this.issues = issues
   }
 }
 
-export function formatMistake(wrong: Mistake): string {
-  const { file, line, column, path, message, expected, nearest } = wrong
+export function formatIssue(issue: Issue): string {
+  const { file, line, column, path, message, expected, nearest } = issue
   const place = line === null ? file : `${file}:${line}:${column}`
   const wanted = expected === null ? '' : `; expected ${expected}`
   const meant = nearest === null ? '' : ` (did you mean "${nearest}"?)`
@@ -46,23 +46,23 @@ export function formatMistake(wrong: Mistake): string {
 }
 
 /**
- * Collects mistakes, so that one look at a file finds all of them. A place is reported once: what is wrong in
- * `defaults` or in a matrix would otherwise come back with every template made from it.
+ * Collects issues, so that one reading of a file finds all of them. Each place is reported once: otherwise one issue
+ * in `defaults` or in a matrix would be repeated for every template made from it.
  */
-export class MistakeList {
+export class IssueList {
   readonly #file: string
-  readonly #byPlace: Map<string, Mistake>
+  readonly #byPlace: Map<string, Issue>
   readonly #context: string
 
-  constructor(file: string, byPlace: Map<string, Mistake> = new Map(), context = '') {
+  constructor(file: string, byPlace: Map<string, Issue> = new Map(), context = '') {
     this.#file = file
     this.#byPlace = byPlace
     this.#context = context
   }
 
-  /** The same list, with words such as `os=ubuntu22` behind each message that is added through it. */
-  inContext(context: string): MistakeList {
-    return new MistakeList(this.#file, this.#byPlace, ` (${context})`)
+  /** A view of the same list that appends a context such as `os=ubuntu22` to each message added through it. */
+  inContext(context: string): IssueList {
+    return new IssueList(this.#file, this.#byPlace, ` (${context})`)
   }
 
   add(place: Place, message: string, hint: Hint = {}): void {
@@ -70,11 +70,11 @@ export class MistakeList {
     const key = JSON.stringify([line, column, path])
     if (this.#byPlace.has(key)) return
     const text = message + this.#context
-    this.#byPlace.set(key, mistake({ file: this.#file, line, column, path }, text, hint))
+    this.#byPlace.set(key, issueAt({ file: this.#file, line, column, path }, text, hint))
   }
 
-  /** In the order of the file. */
-  all(): readonly Mistake[] {
+  /** In file order. */
+  all(): readonly Issue[] {
     return [...this.#byPlace.values()].toSorted(
       (left, right) => (left.line ?? 0) - (right.line ?? 0) || (left.column ?? 0) - (right.column ?? 0),
     )
@@ -85,11 +85,11 @@ export class MistakeList {
   }
 }
 
-export function mistake(
-  where: Pick<Mistake, 'file' | 'line' | 'column' | 'path'>,
+export function issueAt(
+  where: Pick<Issue, 'file' | 'line' | 'column' | 'path'>,
   message: string,
   hint: Hint = {},
-): Mistake {
+): Issue {
   const { expected, nearest } = hint
   return {
     ...where,
@@ -102,22 +102,22 @@ export function mistake(
 
 const CONTROLS = /\p{Cc}+/gu
 
-/** Names of the file stand in messages: they may neither break the line nor hold a token. */
+/** Messages repeat names from the file: such a name must not break the line or reveal a token. */
 function printable(text: string): string {
   return withoutTokens(text).replaceAll(CONTROLS, ' ')
 }
 
 const TOKEN = /sf_[a-z]+_[\w-]+/gi
 
-/** A token that was pasted into the wrong place must not reach a log by way of the message about it. */
+/** A token pasted into the wrong place must not reach a log through the message about it. */
 function withoutTokens(text: string): string {
   return text.replaceAll(TOKEN, '[secret]')
 }
 
-/** Long enough to recognise a value by. */
+/** Enough to recognise a value. */
 const QUOTED_CHARACTERS = 40
 
-/** A value as messages show it: short, on one line, without any token. */
+/** A value as messages show it: short, on one line, without tokens. */
 export function quote(value: unknown): string {
   return shorten(withoutTokens(JSON.stringify(value) ?? String(value)))
 }
