@@ -10,7 +10,7 @@ export function wholeNumber(min: number, max: number): (text: string) => number 
 }
 
 export function protocolOption(): Option {
-  return new Option('--protocol <generation>', "generation of the sandbox's wire protocol")
+  return new Option('--protocol <generation>', "generation of the sandbox's API")
     .choices(['v1', 'v2'])
     .default('v2')
 }

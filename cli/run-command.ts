@@ -2,11 +2,11 @@ import { type CommandIo, describeFailure } from './commands/io.ts'
 import { askOnTerminal } from './setup/ask.ts'
 import { endLike } from '../platform/bootstrap/child.mjs'
 import { BootstrapError } from '../platform/bootstrap/errors.mjs'
-import { hearShutdown } from './shutdown-signals.ts'
+import { handleShutdown } from './shutdown-signals.ts'
 
-/** Runs a command to its exit code. The first shutdown signal aborts `shutdown`, a second one ends the process. */
+/** Runs a command and sets the exit code. The first shutdown signal aborts `shutdown`, a second one exits at once. */
 export async function runCommand(command: (io: CommandIo) => Promise<number>): Promise<void> {
-  await hearShutdown(async (shutdown) => {
+  await handleShutdown(async (shutdown) => {
     try {
       process.exitCode = await command(ioOf(shutdown))
     } catch (thrown) {

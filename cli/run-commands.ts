@@ -8,18 +8,18 @@ const DEMO_JOBS_MAX = 10_000
 const SANDBOX_PORT = 7410
 
 /**
- * The commands that serve until they are shut down. What a command imports is loaded when it runs: each is a process
- * of its own, and most need little of it.
+ * The commands that run until they are shut down. Each command's modules are imported when it runs, so that a command
+ * starts fast and loads only what it needs.
  */
-export async function addServingCommands(program: Command, args: readonly string[]): Promise<void> {
+export async function addRunCommands(program: Command, args: readonly string[]): Promise<void> {
   const helpOn = await openSettingsHelp(args)
 
   program
     .command('start')
     .description('run everything on this machine: source, hub, agent and containers')
     .option('--demo-jobs <count>', 'queue this many jobs in the sandbox', wholeNumber(0, DEMO_JOBS_MAX))
-    .option('--until-idle', 'exit once every job has ended; 0 only if each one finished', false)
-    .option('--json', 'print a summary as JSON in the last line; progress goes to stderr', false)
+    .option('--until-idle', 'exit once every job has ended; exit code 0 only if all finished', false)
+    .option('--json', 'print a JSON summary to stdout at the end; progress goes to stderr', false)
     .option('-y, --yes', 'install and start Docker Engine without asking', false)
     .addOption(protocolOption())
     .addHelpText('after', helpOn(['SHIPFOX_', 'SLIPWAY_']))
@@ -29,13 +29,13 @@ export async function addServingCommands(program: Command, args: readonly string
 
   program
     .command('hub')
-    .description('run the hub alone; agents dial in, SHIPFOX_API_URL names the source')
+    .description('run only the hub; agents connect to it, SHIPFOX_API_URL is the source')
     .addHelpText('after', helpOn(['SHIPFOX_', 'SLIPWAY_']))
     .action(() => runCommand(async (io) => (await import('./commands/hub.ts')).hubCommand(io)))
 
   program
     .command('agent')
-    .description('run the agent alone: it dials the hub and drives this machine')
+    .description('run only the agent: it connects to the hub and runs containers on this machine')
     .option('-y, --yes', 'install and start Docker Engine without asking', false)
     .addHelpText('after', helpOn(['SLIPWAY_', 'SHIPFOX_PROVISIONER_DOCKER']))
     .action((flags: { yes: boolean }) =>
@@ -44,8 +44,8 @@ export async function addServingCommands(program: Command, args: readonly string
 
   program
     .command('sandbox')
-    .description('run the sandbox source alone, and print how to reach it')
-    .option('--port <port>', 'port to listen on; 0 = any', wholeNumber(0, 65_535), SANDBOX_PORT)
+    .description('run only the sandbox source, and print the variables to connect to it')
+    .option('--port <port>', 'port to listen on; 0 = any free port', wholeNumber(0, 65_535), SANDBOX_PORT)
     .option('--demo-jobs <count>', 'queue this many jobs', wholeNumber(0, DEMO_JOBS_MAX), 0)
     .addOption(protocolOption())
     .action((flags: SandboxFlags) =>
@@ -53,7 +53,7 @@ export async function addServingCommands(program: Command, args: readonly string
     )
 }
 
-/** The table of all settings is loaded only where help was asked for. */
+/** The table of all settings is loaded only when help is requested. */
 async function openSettingsHelp(args: readonly string[]): Promise<(prefixes: readonly string[]) => string> {
   if (!args.some((arg) => arg === '--help' || arg === '-h' || arg === 'help')) return () => ''
   return (await import('./commands/help.ts')).settingsHelp

@@ -1,14 +1,14 @@
-/** Conventional: 128 and the number of the signal. */
+/** By convention 128 plus the signal number. */
 const SIGNAL_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
 type Signal = keyof typeof SIGNAL_CODES
 const SIGNALS: readonly Signal[] = ['SIGINT', 'SIGTERM', 'SIGHUP']
-/** One request may reach us twice, from a terminal or a service manager and from npm: two that are this close are one. */
+/** The same signal may arrive twice, for example from the terminal and from npm: within this time it counts once. */
 const SAME_REQUEST_MS = 500
-/** Whatever was given up on may still hold the process when the work is over: it may do so for this long. */
+/** Abandoned work may keep the process alive after `work` has ended: the process exits after this time. */
 const LINGER_MAX_MS = 1_000
 
-/** Runs `work` while shutdown signals are heard: the first one aborts `shutdown`, a second one ends the process. */
-export async function hearShutdown<T>(work: (shutdown: AbortSignal) => Promise<T>): Promise<T> {
+/** Runs `work` with shutdown signals handled: the first aborts `shutdown`, a second one exits the process. */
+export async function handleShutdown<T>(work: (shutdown: AbortSignal) => Promise<T>): Promise<T> {
   const shutdown = new AbortController()
   let first: { readonly signal: Signal; readonly atMs: number } | null = null
   const take = (signal: Signal): void => {

@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util'
 import { hostAgentCommand } from '../../cli/commands/host-agent.ts'
 import { settingsHelp } from '../../cli/commands/help.ts'
 import { describeFailure } from '../../cli/commands/io.ts'
-import { hearShutdown } from '../../cli/shutdown-signals.ts'
+import { handleShutdown } from '../../cli/shutdown-signals.ts'
 import { runSmall } from './run-small.ts'
 
 /** Put in by the bundler. */
@@ -35,7 +35,7 @@ async function main(): Promise<number> {
   }
   runSmall(process)
   const { env, stdout } = process
-  return hearShutdown((shutdown) => hostAgentCommand(SLIPWAY_VERSION, { env, stdout, shutdown })).catch(
+  return handleShutdown((shutdown) => hostAgentCommand(SLIPWAY_VERSION, { env, stdout, shutdown })).catch(
     (thrown: unknown) => {
       console.error(`slipway-agent: ${describeFailure(thrown)}`)
       return 1

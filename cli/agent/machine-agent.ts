@@ -5,10 +5,10 @@ import { demoRunnerProgram } from '../../demo/program.ts'
 import { type DockerChoice, dockerSettings, hostSettings, type MachineSettings } from './settings.ts'
 import { readVersion } from '../../platform/version.ts'
 
-/** What runs the containers of this machine, as it was found or asked for. */
+/** The engine that runs this machine's runners, as found or configured. */
 export type EngineChoice = DockerChoice | { readonly kind: 'process' }
 
-/** The settings of this machine as its agent takes them, without the hub; runners may be plain processes. */
+/** This machine's settings in the form that its agent takes, without the hub; the engine may be plain processes. */
 export function agentSettings(
   settings: MachineSettings,
   engine: EngineChoice,

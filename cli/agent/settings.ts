@@ -4,7 +4,7 @@ import type { AgentSettings as AgentMainSettings, EngineSettings } from '../../a
 import type { AgentSettings, HostSettings, Settings } from '../../config/index.ts'
 import { type HostId, messageOf, SlipwayError } from '../../core/model/index.ts'
 
-/** A Docker Engine, as it was found or asked for. */
+/** A Docker Engine, as found or configured. */
 export interface DockerChoice {
   readonly kind: 'docker'
   readonly dockerHost: string | null
@@ -13,7 +13,7 @@ export interface DockerChoice {
 
 export type MachineSettings = Pick<Settings | AgentSettings, 'stateDir' | 'docker' | 'host'>
 
-/** The settings of this machine as its agent takes them, without the hub. */
+/** This machine's settings in the form that its agent takes, without the hub. */
 export function hostSettings(
   settings: MachineSettings,
   engine: EngineSettings,
@@ -30,7 +30,7 @@ export function hostSettings(
   }
 }
 
-/** Throws `docker-certificates` when those of a TLS engine can't be read. */
+/** Throws `docker-certificates` when the certificates of a TLS engine can't be read. */
 export function dockerSettings({ docker }: MachineSettings, choice: DockerChoice): EngineSettings {
   const { network, extraHosts, logDriver, logOptions, tlsFolder } = docker
   return {
@@ -58,7 +58,7 @@ function readTls(folder: string): { ca: string; cert: string; key: string } {
   return { ca: read('ca.pem'), cert: read('cert.pem'), key: read('key.pem') }
 }
 
-/** What the owner lets this machine give, as the agent takes it. */
+/** The caps that the owner set for this machine; a cap that is null is left out. */
 function hostCaps({ cpuMillis, memoryMib, maxRunners }: HostSettings) {
   return {
     ...(cpuMillis === null ? {} : { cpuMillis }),

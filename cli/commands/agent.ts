@@ -6,7 +6,7 @@ import { chooseEngine } from './engine.ts'
 import type { CommandIo } from './io.ts'
 import { openLog } from './logging.ts'
 
-/** `slipway agent`: serves its host until it is shut down; running jobs go on without it. */
+/** `slipway agent`: runs until it is shut down; running jobs continue after it exits. */
 export async function agentCommand(flags: { yes: boolean }, io: CommandIo): Promise<number> {
   const { settings, warnings } = parseAgentSettings(io.env)
   const log = openLog(settings, io)

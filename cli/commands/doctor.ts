@@ -7,7 +7,7 @@ import type { HubFlags } from './hub-flags.ts'
 import type { CommandIo } from './io.ts'
 import { asJson, printable } from './print.ts'
 
-/** `slipway doctor`: looks at everything that a job needs, and says what to do. Exit code 1 where something fails. */
+/** `slipway doctor`: checks everything that a job needs, and says how to fix it. Exit code 1 if a check fails. */
 export async function doctorCommand(flags: HubFlags, io: CommandIo): Promise<number> {
   const findings = await examine(flags, io)
   const isWell = findings.every(({ verdict }) => verdict !== 'FAIL')

@@ -4,8 +4,8 @@ import type { EngineChoice } from '../agent/machine-agent.ts'
 import type { CommandIo } from './io.ts'
 
 /**
- * The engine that was asked for; otherwise Docker, started if need be. Only the sandbox demo falls back to plain
- * processes: they isolate nothing, so a real source gets them by an explicit choice alone.
+ * The configured engine; otherwise Docker, started if necessary. Only the sandbox demo falls back to plain processes:
+ * they isolate nothing, so with a real source they must be configured explicitly.
  */
 export async function chooseEngine(
   { findDocker }: Pick<CommandIo, 'findDocker'>,
@@ -18,6 +18,6 @@ export async function chooseEngine(
   const missing = `No Docker Engine can be used: ${docker.reason} ${docker.howTo}`
   if (!options.isDemo || chosen === 'docker') throw new SlipwayError('docker-unavailable', missing)
   options.say(missing)
-  options.say('The demo runs its jobs as plain processes instead, with no isolation at all.')
+  options.say('The demo runs its jobs as plain processes instead, without any isolation.')
   return { kind: 'process' }
 }

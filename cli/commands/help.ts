@@ -1,6 +1,6 @@
 import { SETTINGS_HELP } from '../../config/index.ts'
 
-/** The variables whose names begin so, for the end of a command's help. */
+/** The variables with these prefixes, as the last section of a command's help. */
 export function settingsHelp(prefixes: readonly string[]): string {
   const rows = SETTINGS_HELP.filter(({ name }) => prefixes.some((prefix) => name.startsWith(prefix)))
   const width = Math.max(...rows.map(({ name }) => name.length))

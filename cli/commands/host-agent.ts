@@ -7,11 +7,11 @@ import type { CommandIo } from './io.ts'
 import { openLog } from './logging.ts'
 
 const NO_PROCESSES =
-  'SLIPWAY_ENGINE is process, but this agent drives Docker alone. Unset it, or run `slipway agent` from the sources.'
+  'SLIPWAY_ENGINE is "process", but this build of the agent supports only Docker. Unset SLIPWAY_ENGINE, or run `slipway agent` from the sources.'
 
 /**
- * The agent as it is shipped to hosts: it drives the Docker Engine that the settings name, and waits for one that
- * doesn't answer, as a service has to; it installs and starts none. Throws `agent-engine-left-out`.
+ * The agent as shipped to hosts: it uses the Docker Engine named in the settings, and waits while that engine does not
+ * answer. It never installs or starts an engine. Throws `agent-engine-left-out`.
  */
 export async function hostAgentCommand(
   agentVersion: string,

@@ -11,9 +11,9 @@ import type { CommandIo } from './io.ts'
 import { openLog } from './logging.ts'
 
 const NEEDS =
-  'The hub alone needs SHIPFOX_API_URL and SHIPFOX_PROVISIONER_TOKEN; its templates come from SHIPFOX_PROVISIONER_TEMPLATES_FILE, or from `slipway templates apply`. `slipway sandbox` gives a source to try it with.'
+  '`slipway hub` requires SHIPFOX_API_URL and SHIPFOX_PROVISIONER_TOKEN. Its templates come from SHIPFOX_PROVISIONER_TEMPLATES_FILE or `slipway templates apply`. To try it without Shipfox, run `slipway sandbox`, which starts a source.'
 
-/** `slipway hub`: serves until it is shut down; running jobs go on without it. */
+/** `slipway hub`: runs until it is shut down; running jobs continue after it exits. */
 export async function hubCommand(io: CommandIo): Promise<number> {
   const { settings, warnings } = parseSettings(io.env, { mayStoreTemplates: true })
   const log = openLog(settings, io)
@@ -43,7 +43,7 @@ export async function hubCommand(io: CommandIo): Promise<number> {
   }
 }
 
-/** The templates of the file that the environment names; without one, the hub runs by what is stored. */
+/** The templates of the file that the environment names; null = the hub uses the stored templates. */
 async function loadOwnTemplates(
   settings: Settings,
   log: Log,
@@ -52,6 +52,6 @@ async function loadOwnTemplates(
   if (file === null) return { templates: null }
   const { templates, warnings } = await loadTemplates(file, settings)
   for (const message of warnings) log.warn('templates.warning', { message })
-  const templatesFrom = `${file} (SHIPFOX_PROVISIONER_TEMPLATES_FILE), as it was at its start: change the file and start the hub again; or start it without that variable, and apply files to it`
+  const templatesFrom = `${file} (SHIPFOX_PROVISIONER_TEMPLATES_FILE), read at start: change the file and restart the hub, or restart it without that variable and use \`slipway templates apply\``
   return { templates, templatesFrom }
 }

@@ -3,7 +3,7 @@ import type { Log } from '../../core/ports/index.ts'
 import { createLog, jsonLine, textLine } from '../../adapters/log/index.ts'
 import type { CommandIo } from './io.ts'
 
-/** The log of a part that runs alone: a line per event on stdout. */
+/** The log of `slipway hub` and `slipway agent`: one line per event on stdout. */
 export function openLog({ log }: Pick<Settings, 'log'>, { stdout }: Pick<CommandIo, 'stdout'>): Log {
   const line = log === 'json' ? jsonLine : textLine
   return createLog((entry) => stdout.write(`${line(entry)}\n`))

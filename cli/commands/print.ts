@@ -1,14 +1,14 @@
-/** Texts of jobs and hosts may hold control characters; escaped, they can't steer the terminal that shows them (X9). */
+/** Removes control characters: texts of jobs and hosts must not control the terminal (X9). */
 export function printable(text: string): string {
   return text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ').trim()
 }
 
-/** As `printable`, line by line. */
+/** Like `printable`, for each line. */
 export function printableLines(text: string): readonly string[] {
   return text.split(/\r?\n/).map(printable)
 }
 
-/** Rows below a line of titles, columns aligned, a newline after each. */
+/** A line of titles and the rows, with aligned columns; each line ends with a newline. */
 export function table(titles: readonly string[], rows: readonly (readonly string[])[]): string {
   const lines = [
     titles,
@@ -23,7 +23,7 @@ export function table(titles: readonly string[], rows: readonly (readonly string
     .join('')
 }
 
-/** For machines: one document, and no byte that steers a terminal. The version of the wire is the hub's matter. */
+/** One indented JSON document without terminal control characters. Drops `v`, the version of the hub's API. */
 export function asJson(value: Readonly<Record<string, unknown>>): string {
   const { v: _, ...rest } = value
   const text = JSON.stringify(rest, null, 2)

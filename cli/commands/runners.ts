@@ -13,7 +13,7 @@ export interface ListFlags extends HubFlags {
   readonly after?: string
 }
 
-/** `slipway runners list`: newest first, a page at a time. */
+/** `slipway runners list`: newest first, one page. */
 export async function listRunnersCommand(flags: ListFlags, io: CommandIo): Promise<number> {
   const query = new URLSearchParams()
   for (const name of ['state', 'host', 'template', 'limit', 'after'] as const) {
@@ -27,14 +27,14 @@ export async function listRunnersCommand(flags: ListFlags, io: CommandIo): Promi
   }
   if (page.total === 0)
     io.stderr.write(
-      'There is no such runner; those that finished are kept for half an hour, other ends for a day.\n',
+      'No such runner. Finished runners are kept for half an hour, failed and lost ones for a day.\n',
     )
   else
     io.stdout.write(
       table(['RUNNER', 'STATE', 'TEMPLATE', 'HOST', 'SOURCE', 'RESERVED', 'END'], page.runners.map(row)),
     )
   if (page.next !== null)
-    io.stderr.write(`${page.runners.length} of ${page.total}. The next page: --after ${page.next}\n`)
+    io.stderr.write(`${page.runners.length} of ${page.total}. Next page: --after ${page.next}\n`)
   return 0
 }
 
@@ -44,17 +44,18 @@ function row(runner: RunnerJson): readonly string[] {
   return [runner.runner, state, template, host, source, ago(reservedAt), end]
 }
 
-/** The parts of an agent's record that people read; all else is shown as it is. */
-const BlackBox = z.object({ logTail: z.string().optional() }).catchall(z.json())
+/** The part of a crash report that is shown as text; all other fields are shown as JSON. */
+const CrashReport = z.object({ logTail: z.string().optional() }).catchall(z.json())
 
-/** `slipway runners show ID`: everything that the hub knows of one. */
+/** `slipway runners show ID`: everything that the hub knows about one runner. */
 export async function showRunnerCommand(id: string, flags: HubFlags, io: CommandIo): Promise<number> {
-  const { runner, timeline, blackBox } = await openHubClient(flags, io).get(
-    `/api/runners/${encodeURIComponent(id)}`,
-    RunnerAnswer,
-  )
+  const {
+    runner,
+    timeline,
+    blackBox: crashReport,
+  } = await openHubClient(flags, io).get(`/api/runners/${encodeURIComponent(id)}`, RunnerAnswer)
   if (flags.json) {
-    io.stdout.write(asJson({ runner, timeline, blackBox }))
+    io.stdout.write(asJson({ runner, timeline, blackBox: crashReport }))
     return 0
   }
   const facts: readonly (readonly [string, string])[] = [
@@ -72,19 +73,19 @@ export async function showRunnerCommand(id: string, flags: HubFlags, io: Command
     ...facts.map(([name, value]) => `${name.padEnd(10)}  ${printable(value)}`),
     '',
     ...timeline.map(({ at, what }) => `${clockTime(at)}  ${printable(what)}`),
-    ...boxLines(blackBox),
+    ...crashReportLines(crashReport),
   ]
   io.stdout.write(`${lines.join('\n')}\n`)
   return 0
 }
 
-function boxLines(blackBox: unknown): readonly string[] {
-  if (blackBox === null) return []
-  const parsed = BlackBox.safeParse(blackBox)
-  const { logTail = '', ...rest } = parsed.success ? parsed.data : { logTail: '', record: blackBox }
+function crashReportLines(crashReport: unknown): readonly string[] {
+  if (crashReport === null) return []
+  const parsed = CrashReport.safeParse(crashReport)
+  const { logTail = '', ...rest } = parsed.success ? parsed.data : { logTail: '', record: crashReport }
   const last =
-    logTail === '' ? [] : ['', 'Its last lines:', ...printableLines(logTail.trimEnd()).map(indented)]
-  return [...last, '', 'What its agent recorded:', ...asJson(rest).trimEnd().split('\n').map(indented)]
+    logTail === '' ? [] : ['', 'Last lines of its log:', ...printableLines(logTail.trimEnd()).map(indented)]
+  return [...last, '', 'Crash report of its agent:', ...asJson(rest).trimEnd().split('\n').map(indented)]
 }
 
 function indented(line: string): string {

@@ -11,7 +11,7 @@ export interface SandboxFlags {
   readonly protocol: 'v1' | 'v2'
 }
 
-/** `slipway sandbox`: prints how to reach it, and serves until it is shut down. */
+/** `slipway sandbox`: prints the variables to connect to it, and runs until it is shut down. */
 export async function sandboxCommand(flags: SandboxFlags, io: CommandIo): Promise<number> {
   const { settings } = parseSettings({ ...io.env, SHIPFOX_API_URL: '', SHIPFOX_PROVISIONER_TOKEN: '' })
   const display = createDisplay(settings.log === 'json' ? 'json' : 'plain', io.stderr)
@@ -20,7 +20,7 @@ export async function sandboxCommand(flags: SandboxFlags, io: CommandIo): Promis
   const { address, sandbox } = source
   try {
     if (flags.demoJobs > 0) sandbox?.enqueue(demoJobs(flags.demoJobs))
-    // The token guards demo jobs on this machine, and whoever started the sandbox needs it.
+    // Printing the token is safe: it only guards demo jobs, and the user needs it to connect.
     const lines = [
       `export SHIPFOX_API_URL=${address.apiUrl}`,
       `export SHIPFOX_RUNNER_API_URL=${address.runnerApiUrl}`,

@@ -15,8 +15,8 @@ import { asJson } from './print.ts'
 const CALL_MAX_MS = 10_000
 
 /**
- * `slipway secret set NAME`: stores a source's token where the hub's stack looks for it. The value comes from stdin
- * or a prompt that shows nothing, never from the command line, which every user of the machine can read.
+ * `slipway secret set NAME`: stores a source's token in the parameter that the hub's stack reads. The value comes from
+ * stdin or a prompt without echo, never from the command line, which every user of the machine can read.
  */
 export async function setSecretCommand(name: string, flags: HubFlags, io: CommandIo): Promise<number> {
   const hub = openHubClient(flags, io)
@@ -28,14 +28,14 @@ export async function setSecretCommand(name: string, flags: HubFlags, io: Comman
   if (flags.json) io.stdout.write(asJson({ parameter, version }))
   else
     io.stdout.write(
-      `Stored as version ${version} of ${parameter}. The hub takes it up within five minutes; see it with: slipway doctor\n`,
+      `Stored as version ${version} of ${parameter}. The hub uses it within five minutes. Check with: slipway doctor\n`,
     )
   return 0
 }
 
 const ELSEWHERE =
-  'A hub on one machine takes its token from its environment: set SHIPFOX_PROVISIONER_TOKEN and start it again. ' +
-  'For a deployed hub, name it with --hub or SLIPWAY_API_URL.'
+  'A hub on one machine reads its token from its environment: set SHIPFOX_PROVISIONER_TOKEN and restart it. ' +
+  'For a deployed hub, set --hub or SLIPWAY_API_URL.'
 
 function findParameter(name: string, secrets: SecretsAnswer['secrets']): string {
   const found = secrets.find(({ source, parameter }) => source === name || parameter === name)
@@ -45,7 +45,7 @@ function findParameter(name: string, secrets: SecretsAnswer['secrets']): string 
     )
     throw new SlipwayError(
       'secret-unknown',
-      `The hub has no secret "${name}". It has: ${known.join(', ') || 'none; name a source in its settings first'}.`,
+      `The hub has no secret "${name}". It has: ${known.join(', ') || 'none. Configure a source in its settings first'}.`,
     )
   }
   if (found.parameter === null) throw new SlipwayError('secret-elsewhere', ELSEWHERE)
@@ -54,7 +54,7 @@ function findParameter(name: string, secrets: SecretsAnswer['secrets']): string 
 
 async function readValue(parameter: string, { stdin, stderr }: CommandIo): Promise<string> {
   if (!stdin.isTTY) return (await readAll(stdin)).trim()
-  stderr.write(`Value of ${parameter} (it is not shown): `)
+  stderr.write(`Value of ${parameter} (input is not shown): `)
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() })
   const terminal = createInterface({ input: stdin, output: silent, terminal: true })
   try {
@@ -68,9 +68,9 @@ async function readValue(parameter: string, { stdin, stderr }: CommandIo): Promi
   }
 }
 
-/** A wrong kind of token is told now, and not by a hub that stands still. */
+/** Rejects a wrong kind of token here, before the hub fails with it. */
 function checked(text: string): Secret {
-  if (text === '') throw new SlipwayError('secret-empty', 'No value was given, so nothing was stored.')
+  if (text === '') throw new SlipwayError('secret-empty', 'The value is empty. Nothing was stored.')
   const token = provisionerToken(text)
   if (token.ok) return token.value
   throw new SlipwayError(
@@ -80,7 +80,7 @@ function checked(text: string): Secret {
 }
 
 const Stored = z.object({ Version: z.int() })
-/** An error's type may have a prefix with a `#`. */
+/** `__type` may have a prefix that ends with `#`. */
 const Refused = z.looseObject({ message: z.string().optional(), __type: z.string() })
 
 async function store(parameter: string, value: Secret, region: string, { env }: CommandIo): Promise<number> {
@@ -101,7 +101,7 @@ async function store(parameter: string, value: Secret, region: string, { env }: 
     throw refusalOf(parameter, Refused.parse(answer))
   } catch (cause) {
     if (cause instanceof SlipwayError) throw cause
-    const what = `Parameter Store didn't answer as it should at ${url} (${messageOf(cause)}): whether the value was stored is unknown. Try again.`
+    const what = `Parameter Store at ${url} gave no valid answer (${messageOf(cause)}), so it is unknown whether the value was stored. Try again.`
     throw new SlipwayError('secret-not-stored', what, { cause })
   }
 }
@@ -110,6 +110,6 @@ function refusalOf(parameter: string, refused: z.infer<typeof Refused>): Slipway
   const why = `${refused['__type'].split('#').at(-1)} ${refused.message ?? ''}`.trim()
   return new SlipwayError(
     'secret-not-stored',
-    `Parameter Store refused to store ${parameter}: ${why}. Your AWS identity needs ssm:PutParameter on it.`,
+    `Parameter Store refused to store ${parameter}: ${why}. Your AWS identity needs ssm:PutParameter on this parameter.`,
   )
 }

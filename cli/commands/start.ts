@@ -14,16 +14,16 @@ export interface StartFlags {
   readonly protocol: 'v1' | 'v2'
 }
 
-/** Jobs that a first look shows when none were asked for. */
+/** Default number of demo jobs with the sandbox: enough to see something run. */
 const DEMO_JOBS_USUAL = 4
 
-/** `slipway start`. Resolves with its exit code: with `untilIdle`, 0 only if every job finished. */
+/** `slipway start`. Resolves with the exit code: with `untilIdle`, 0 only if every job finished. */
 export async function startCommand(flags: StartFlags, io: CommandIo): Promise<number> {
   const { settings, warnings } = parseSettings(io.env)
   const isDemo = settings.source.kind === 'sandbox'
   if (!isDemo && flags.demoJobs !== undefined) {
     const what =
-      '--demo-jobs fills the sandbox, but SHIPFOX_API_URL names a real source. Unset one of the two.'
+      '--demo-jobs queues jobs in the sandbox, but SHIPFOX_API_URL is set, so the source is not the sandbox. Remove one of the two.'
     throw new SlipwayError('demo-jobs-elsewhere', what)
   }
   const stream = flags.json ? io.stderr : io.stdout

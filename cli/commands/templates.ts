@@ -13,7 +13,7 @@ import { type ChangeFlags, confirmed, type HubFlags } from './hub-flags.ts'
 import type { CommandIo } from './io.ts'
 import { asJson, clockTime, printable, table } from './print.ts'
 
-/** `slipway templates validate FILE`: what the file expands to; throws every mistake in it at once. */
+/** `slipway templates validate FILE`: prints the expanded templates. Throws ConfigError with all issues of the file. */
 export async function validateCommand(
   file: string,
   flags: { json: boolean },
@@ -32,7 +32,7 @@ export async function applyCommand(file: string, flags: ChangeFlags, io: Command
   return change({ path: '/api/templates/apply', request, question: `Put ${file} into force?` }, flags, io)
 }
 
-/** `slipway templates undo`: puts an earlier version back into force, as a new one. */
+/** `slipway templates undo`: puts an earlier version back into force, stored as a new version. */
 export async function undoCommand(
   flags: ChangeFlags & { readonly to?: number },
   io: CommandIo,
@@ -78,11 +78,11 @@ function conclude(answer: ChangeAnswer, { json }: ChangeFlags, { stdout }: Comma
     stdout.write(
       `Version ${version} is in force: ${templates} ${templates === 1 ? 'template' : 'templates'}.\n`,
     )
-  else stdout.write(`Nothing changes: version ${version} stays in force.\n`)
+  else stdout.write(`Nothing changed: version ${version} stays in force.\n`)
   return 0
 }
 
-/** `slipway templates list`: what is in force, and the versions before it. */
+/** `slipway templates list`: the templates in force, and all stored versions. */
 export async function listVersionsCommand(flags: HubFlags, io: CommandIo): Promise<number> {
   const hub = openHubClient(flags, io)
   const { versions, current } = await readVersions(hub)
@@ -92,9 +92,9 @@ export async function listVersionsCommand(flags: HubFlags, io: CommandIo): Promi
     return 0
   }
   if (current.fixedBy !== null)
-    io.stderr.write(`This hub takes its templates from ${printable(current.fixedBy)}.\n`)
+    io.stderr.write(`The templates of this hub come from ${printable(current.fixedBy)}.\n`)
   else if (versions.length === 0)
-    io.stderr.write('No templates are stored yet. Put some into force: slipway templates apply FILE\n')
+    io.stderr.write('No templates are stored yet. Store some: slipway templates apply FILE\n')
   const rows = versions.map(({ version, storedAt, storedBy }) => {
     return [String(version), clockTime(storedAt), storedBy, version === current.version ? 'in force' : '']
   })

@@ -1,10 +1,10 @@
-/** What one look found. */
+/** The result of one check. */
 export interface Finding {
-  /** One word of what was looked at; several findings may share it. */
+  /** What was checked, in one word; several findings may share it. */
   readonly check: string
   readonly verdict: 'ok' | 'warn' | 'FAIL'
   readonly text: string
-  /** What a person can do; null = nothing has to be done. */
+  /** How to fix it; null = nothing to do. */
   readonly todo: string | null
 }
 

@@ -3,14 +3,14 @@ import { HealthAnswer, HostsAnswer, SecretsAnswer, TemplatesAnswer } from '../..
 import { type HubClient, readAnswer } from '../hub-client/client.ts'
 import { fail, type Finding, ok, warn } from './finding.ts'
 
-/** Beyond this a person is confused by times; a signature of AWS is refused beyond five minutes. */
+/** Above the first, times shown are misleading; AWS refuses signatures that are more than five minutes off. */
 const SKEW_WARN_MS = 30_000
 const SKEW_MAX_MS = 4 * 60_000
 
-/** How an API says that it knows the caller, or doesn't, and will not serve him. */
+/** Codes of an API that rejects the caller's credentials. */
 const REFUSALS: ReadonlySet<string> = new Set(['hub-refused', 'unauthorized'])
 
-/** What the hub told of itself; null = it could not be asked. */
+/** What the hub reports about itself. `skewMs`: the hub's clock minus this machine's; null = unknown. */
 export interface HubFacts {
   readonly health: HealthAnswer
   readonly skewMs: number | null
@@ -40,13 +40,16 @@ export async function examineHub(
     } catch (thrown) {
       const isRefused = thrown instanceof SlipwayError && REFUSALS.has(thrown.code)
       const advice = isRefused
-        ? 'Health answers, but the API does not let you in: see above.'
-        : 'Health answers, but the API fails: try again, and look at the log of the hub (http-api on AWS).'
+        ? 'The hub is up, but its API refused you: the message above says why.'
+        : 'The hub is up, but its API fails: try again, and check the log of the hub (http-api on AWS).'
       const refused = fail('hub', messageOf(thrown), advice)
       return { facts: null, findings: [examineLoop(health, where), refused, ...clock] }
     }
   } catch (thrown) {
-    return { facts: null, findings: [fail('hub', messageOf(thrown), 'Start the hub, or name another one.')] }
+    return {
+      facts: null,
+      findings: [fail('hub', messageOf(thrown), 'Start the hub, or select another one with --hub.')],
+    }
   }
 }
 
@@ -54,35 +57,37 @@ function examineLoop({ loop, build }: HealthAnswer, where: string): Finding {
   const name = `${where} (build ${build})`
   switch (loop.state) {
     case 'working':
-      return ok('hub', `${name} works`)
+      return ok('hub', `${name} is working`)
     case 'idle':
-      return ok('hub', `${name} is idle, and looks for work every minute`)
+      return ok('hub', `${name} is idle and checks for jobs every minute`)
     case 'never-started':
       return warn(
         'hub',
         `${name}: its control loop has not run yet`,
-        'A new hub starts within two minutes; then look at the log of control-loop.',
+        'A new hub starts within two minutes. If it does not, check the log of control-loop.',
       )
     case 'stopped':
       return fail(
         'hub',
         `${name}: its control loop has stopped`,
-        'See docs/runbook.md, "loop-silent"; on one machine start the hub again.',
+        'See docs/runbook.md, "loop-silent"; on one machine, restart the hub.',
       )
   }
 }
 
 function examineClock(skewMs: number | null): readonly Finding[] {
   if (skewMs === null)
-    return [
-      warn('clock', 'the hub told no time', 'Something between here and the hub removes its Date header.'),
-    ]
-  // A Date header counts whole seconds.
+    return [warn('clock', 'the hub sent no Date header', 'A proxy between here and the hub may remove it.')]
+  // A Date header has a resolution of one second.
   const seconds = Math.round(Math.abs(skewMs) / 1000)
   const text = `this machine's clock and the hub's differ by ${seconds} s`
   if (Math.abs(skewMs) > SKEW_MAX_MS)
     return [
-      fail('clock', text, 'Set the clock (timedatectl set-ntp true): AWS refuses what is signed so far off.'),
+      fail(
+        'clock',
+        text,
+        'Set the clock (timedatectl set-ntp true): AWS refuses requests signed with such a clock.',
+      ),
     ]
   if (Math.abs(skewMs) > SKEW_WARN_MS)
     return [warn('clock', text, 'Set the clock: timedatectl set-ntp true.')]
@@ -95,8 +100,8 @@ export function examineTokens({ health, secrets }: HubFacts): readonly Finding[]
     return [
       fail(
         'token',
-        'the hub serves no source',
-        'Name one in the settings of the hub, and deploy or start it again.',
+        'the hub has no source',
+        'Configure a source in the settings of the hub, then deploy or restart it.',
       ),
     ]
   return health.sources.map(({ source, state, parameter, code }): Finding => {
@@ -106,21 +111,21 @@ export function examineTokens({ health, secrets }: HubFacts): readonly Finding[]
       case 'secret-missing':
         return fail(
           'token',
-          `no token of source ${source} is stored (${parameter})`,
+          `no token for source ${source} is stored (${parameter})`,
           `slipway secret set ${source}`,
         )
       case 'unknown':
         return warn(
           'token',
-          `the hub has not heard of source ${source} yet`,
-          'Wait a minute, and look again.',
+          `the hub has not contacted source ${source} yet`,
+          'Wait a minute and run doctor again.',
         )
       case 'failing': {
-        // Nobody has tried the token yet: the line about images says what to do.
+        // The token was not used yet; the finding about images says what to do.
         if (code?.startsWith('templates-') === true)
           return warn(
             'token',
-            `source ${source} is not asked: no templates can be planned with`,
+            `source ${source} is not polled: there are no usable templates`,
             'Put templates into force first.',
           )
         const problem = secrets.find((secret) => secret.source === source)?.problem ?? code
@@ -134,7 +139,7 @@ export function examineTokens({ health, secrets }: HubFacts): readonly Finding[]
   })
 }
 
-/** What the fleet could take now. */
+/** Whether the fleet accepts runners, and how many resources they use. */
 export function examineQuota({ hosts }: HubFacts): Finding {
   if (hosts.length === 0) return fail('quota', 'the hub has no host', 'Add one: slipway hosts add NAME')
   const open = hosts.filter(({ state, accepting }) => state === 'online' && accepting)
@@ -143,15 +148,15 @@ export function examineQuota({ hosts }: HubFacts): Finding {
     const why = shut === undefined ? '' : `; ${shut.host}: ${shut.notAcceptingReason}`
     return fail(
       'quota',
-      `none of ${hosts.length} hosts takes runners${why}`,
-      'Start their agents: slipway hosts list says which.',
+      `none of ${hosts.length} hosts accepts runners${why}`,
+      'Start their agents: slipway hosts list shows which hosts are offline.',
     )
   }
   const sum = (of: (host: (typeof open)[number]) => number): number =>
     open.reduce((total, host) => total + of(host), 0)
   const cpus = `${sum(({ used }) => used.cpuMillis) / 1000} of ${sum(({ capacity }) => capacity.cpuMillis) / 1000} vCPU`
   const memory = `${sum(({ used }) => used.memoryMib)} of ${sum(({ capacity }) => capacity.memoryMib)} MiB`
-  const text = `${open.length} of ${hosts.length} hosts take runners: ${sum(({ used }) => used.runners)} runners use ${cpus} and ${memory}`
+  const text = `${open.length} of ${hosts.length} hosts accept runners: ${sum(({ used }) => used.runners)} runners use ${cpus} and ${memory}`
   const isFull = open.every(
     ({ used, capacity }) => used.cpuMillis >= capacity.cpuMillis || used.runners >= capacity.runners,
   )

@@ -9,15 +9,15 @@ import type { Log } from '../../core/ports/index.ts'
 import { agentSettings } from '../agent/machine-agent.ts'
 import { fail, type Finding, ok, warn } from './finding.ts'
 
-/** An engine of this machine that answered. */
+/** The engine of this machine; it answered. */
 export interface FoundEngine {
   readonly facts: EngineFacts
   has(image: string): Promise<boolean>
-  /** Null: it could be pulled. */
+  /** Null = the image can be pulled. */
   whyNotPullable(image: string): Promise<string | null>
 }
 
-/** The settings of this machine, as far as they can be read. */
+/** The settings of this machine; the defaults if they are invalid. */
 export function examineSettings(env: Env): { settings: Settings; findings: readonly Finding[] } {
   try {
     const { settings, warnings } = parseSettings(env, { mayStoreTemplates: true })
@@ -34,7 +34,7 @@ export function examineSettings(env: Env): { settings: Settings; findings: reado
   }
 }
 
-/** `needed`: whether this machine has to run containers itself. */
+/** `needed`: whether this machine must run containers itself. */
 export async function examineDocker(
   settings: Settings,
   needed: boolean,
@@ -47,7 +47,7 @@ export async function examineDocker(
         warn(
           'docker',
           'jobs run as plain processes (SLIPWAY_ENGINE=process)',
-          'Unset it outside of tests: processes isolate nothing.',
+          'Unset it outside of tests: processes are not isolated.',
         ),
       ],
     }
@@ -57,19 +57,19 @@ export async function examineDocker(
     const size = `${capacity.cpuMillis / 1000} vCPU, ${capacity.memoryMib} MiB`
     return {
       engine,
-      findings: [ok('docker', `Docker ${version} answers: ${size}, ${isolations.join(' and ')}`)],
+      findings: [ok('docker', `Docker ${version} is running: ${size}, ${isolations.join(' and ')}`)],
     }
   } catch (thrown) {
     const text = `no Docker Engine answers on ${docker.host}: ${messageOf(thrown)}`
-    const todo = 'Start Docker, let this user use it, or set SHIPFOX_PROVISIONER_DOCKER_HOST.'
+    const todo = 'Start Docker, give this user access to it, or set SHIPFOX_PROVISIONER_DOCKER_HOST.'
     const finding = needed
       ? fail('docker', text, todo)
-      : warn('docker', text, `Fine here, unless this machine is to be a host. Then: ${todo}`)
+      : warn('docker', text, `Only needed if this machine is a host. Then: ${todo}`)
     return { engine: null, findings: [finding] }
   }
 }
 
-/** Nothing is created or changed through it. */
+/** Used read-only: doctor creates and changes nothing. */
 async function openEngine(settings: Settings): Promise<FoundEngine> {
   const { host, docker } = settings
   const choice = { kind: 'docker', dockerHost: docker.host, extraHosts: [] } as const
@@ -87,13 +87,13 @@ async function openEngine(settings: Settings): Promise<FoundEngine> {
 
 const SILENT: Log = { info() {}, warn() {}, error() {} }
 
-/** The disk that containers fill, where it is on this machine; else that of the hub's own state. */
+/** The disk of the engine's containers if it is on this machine; else the disk of the hub's state. */
 export async function examineDisk(settings: Settings, engine: FoundEngine | null): Promise<Finding> {
   const storage = engine?.facts.storage ?? null
   const folder = storage ?? '.'
   const room = await measureDisk(folder)
   if (room === null)
-    return warn('disk', `the disk of ${folder} can't be measured`, 'Look at it by hand: df -h.')
+    return warn('disk', `the free space of ${folder} can't be measured`, 'Check it with df -h.')
   const shortage = shortageOf(room)
   if (shortage === null) {
     return ok('disk', `${gib(room.freeBytes)} of ${gib(room.bytes)} GiB are free on the disk of ${folder}`)
@@ -102,8 +102,8 @@ export async function examineDisk(settings: Settings, engine: FoundEngine | null
     'disk',
     `the disk of ${folder} ${shortage}`,
     storage === null
-      ? `Free some space; ${settings.stateDir} grows there.`
-      : 'Free some space: docker system df shows what fills it.',
+      ? `Free some space: ${settings.stateDir} is on this disk.`
+      : 'Free some space: docker system df shows what uses it.',
   )
 }
 

@@ -6,7 +6,7 @@ import { chooseHub, type HubTarget } from './target.ts'
 import { type HubRequest, type HubResponse, openTransport, type Transport } from './transport.ts'
 
 /**
- * A hub's JSON API. Its calls throw what the transport throws, the hub's own refusals under their codes, and
+ * Client of a hub's JSON API. Calls throw the errors of the transport, the errors of the hub with their codes, and
  * `hub-answer-invalid`.
  */
 export class HubClient {
@@ -30,7 +30,7 @@ export class HubClient {
     return this.#ask({ method: 'POST', path, body: JSON.stringify({ v: HUB_API_VERSION, ...body }) }, shape)
   }
 
-  /** The answer as it came, whatever it says. */
+  /** The response as received, with any status. */
   raw(request: HubRequest): Promise<HubResponse> {
     return this.#send(request)
   }
@@ -53,11 +53,11 @@ export function readAnswer<T>({ text }: HubResponse, shape: z.ZodType<T>): T {
   const [issue] = parsed.error.issues
   throw new SlipwayError(
     'hub-answer-invalid',
-    `The hub's answer can't be read (${issue?.path.join('.') || 'it'}: ${issue?.message}). Is this the URL of a hub's API, and are hub and command of about the same release?`,
+    `The answer of the hub is invalid (${issue?.path.join('.') || 'answer'}: ${issue?.message}). Check that this is the URL of a hub's API, and that hub and command are at most one release apart.`,
   )
 }
 
-/** API Gateway's own refusals have a message alone. */
+/** Errors of API Gateway itself have only a message. */
 const GatewayAnswer = z.object({ message: z.string() })
 
 function refusalOf({ method, path }: HubRequest, { status, text }: HubResponse): SlipwayError {
@@ -68,11 +68,11 @@ function refusalOf({ method, path }: HubRequest, { status, text }: HubResponse):
   if (status === 401 || status === 403)
     return new SlipwayError(
       'hub-refused',
-      `The hub's API refused the caller (${status}: ${said}). The AWS identity needs execute-api:Invoke on the API's ARN; and a clock that is minutes off makes every signature wrong.`,
+      `The hub's API refused the caller (${status}: ${said}). Your AWS identity needs execute-api:Invoke on the API's ARN. Check the clock as well: if it is minutes off, every signature is invalid.`,
     )
   return new SlipwayError(
     'hub-failed',
-    `The hub answered ${status} to ${method} ${path.replace(/\?.*$/, '')}: ${said}. Its log says more (event api.*, or the function's error).`,
+    `The hub answered ${status} to ${method} ${path.replace(/\?.*$/, '')}: ${said}. Check its log (event api.*, or the error of the function).`,
   )
 }
 

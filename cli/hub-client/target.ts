@@ -3,14 +3,14 @@ import type { Env } from '../../config/index.ts'
 import { SlipwayError } from '../../core/model/index.ts'
 import { apiSocketPath } from '../../local/gateway/http-api.ts'
 
-/** Which hub a command asks: a deployed one by its API's URL, or the one on this machine by its socket. */
+/** The hub that a command talks to: a deployed hub by its API's URL, or the hub on this machine by its socket. */
 export type HubTarget =
   | { readonly kind: 'url'; readonly url: string }
   | { readonly kind: 'socket'; readonly path: string }
 
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]'])
 
-/** What `--hub` says, else SLIPWAY_API_URL, else the hub of SLIPWAY_STATE_DIR. Throws `hub-url-invalid`. */
+/** The hub of `--hub`, else of SLIPWAY_API_URL, else of SLIPWAY_STATE_DIR. Throws `hub-url-invalid`. */
 export function chooseHub(flag: string | undefined, env: Env): HubTarget {
   const url = flag?.trim() || env['SLIPWAY_API_URL']?.trim() || null
   if (url !== null)
@@ -19,7 +19,7 @@ export function chooseHub(flag: string | undefined, env: Env): HubTarget {
   return { kind: 'socket', path: apiSocketPath(join(stateDir, 'hub')) }
 }
 
-/** Without a slash at its end. */
+/** Returned without a trailing slash. */
 function checkedUrl(text: string, name: string): string {
   const url = URL.parse(text)
   const isPlain = url !== null && url.username === '' && url.search === '' && url.hash === ''
@@ -27,6 +27,6 @@ function checkedUrl(text: string, name: string): string {
   if (isPlain && isSafe) return text.replace(/\/+$/, '')
   throw new SlipwayError(
     'hub-url-invalid',
-    `${name} is not the URL of a hub's API: expected https://… as the stack's output ApiUrl says, without user name and query.`,
+    `${name} is not the URL of a hub's API: expected the https://… URL of the stack output ApiUrl, without user name and query.`,
   )
 }

@@ -5,7 +5,7 @@ import type { HubTarget } from './target.ts'
 
 export interface HubRequest {
   readonly method: 'GET' | 'POST' | 'DELETE'
-  /** From the root of the API, with its query. */
+  /** Path from the root of the API, with the query. */
   readonly path: string
   readonly body?: string
 }
@@ -13,14 +13,14 @@ export interface HubRequest {
 export interface HubResponse {
   readonly status: number
   readonly text: string
-  /** The hub's clock, from its Date header; null = it told none. */
+  /** The hub's clock from its Date header, epoch ms; null = no valid header. */
   readonly date: number | null
 }
 
 /** Sends one request; throws `hub-unreachable`, `region-unknown` or `credentials-missing`. */
 export type Transport = (request: HubRequest) => Promise<HubResponse>
 
-/** Longer than API Gateway itself waits for an answer. */
+/** Longer than API Gateway's own timeout. */
 const CALL_MAX_MS = 35_000
 
 export function openTransport(target: HubTarget, env: Env): Transport {
@@ -54,10 +54,10 @@ function noLocalHub(path: string, cause: Error): SlipwayError {
   const code = 'code' in cause ? cause.code : null
   const what =
     code === 'ENOENT' || code === 'ECONNREFUSED'
-      ? `No hub runs on this machine with this state folder (nothing listens on ${path}). Start one with \`slipway hub\` or \`slipway start\`, set SLIPWAY_STATE_DIR to its folder, or name a deployed hub with --hub or SLIPWAY_API_URL.`
+      ? `No hub with this state folder runs on this machine (nothing listens on ${path}). Start one with \`slipway hub\` or \`slipway start\`, set SLIPWAY_STATE_DIR to its folder, or select a deployed hub with --hub or SLIPWAY_API_URL.`
       : code === 'EACCES'
         ? `The hub on this machine belongs to another user: ${path} can't be opened. Run the command as that user.`
-        : `The hub on this machine doesn't answer on ${path}: ${cause.message}. Look at its log.`
+        : `The hub on this machine doesn't answer on ${path}: ${cause.message}. Check its log.`
   return new SlipwayError('hub-unreachable', what, { cause })
 }
 
@@ -95,7 +95,7 @@ async function openSigned(base: string, env: Env) {
   return createSignedFetch({ service: 'execute-api', region, credentials: credentialsOf() })
 }
 
-/** What `fetch` itself says is only that it failed. */
+/** The cause has the reason: the message of a `fetch` error is always "fetch failed". */
 function reasonOf(thrown: unknown): string {
   const cause = thrown instanceof Error ? thrown.cause : undefined
   return messageOf(cause ?? thrown)

@@ -5,7 +5,7 @@ import type { DockerChoice, DockerFacts } from './docker-plan.ts'
 
 export type Env = Readonly<Record<string, string | undefined>>
 
-/** Where this machine keeps what the bootstrap looks at or writes. Tests put all of it into a folder of theirs. */
+/** The paths that the setup reads or writes. Tests put all of them into a temporary folder. */
 export type DockerPlaces = {
   socket: string
   pidFile: string
@@ -13,7 +13,7 @@ export type DockerPlaces = {
   systemdFolder: string
   engineLog: string
   lockFolder: string
-  /** Where system programs are although PATH may not say so, as after `su` without a login. */
+  /** Folders of system programs that PATH may lack, as after `su` without a login. */
   systemFolders: readonly string[]
 }
 
@@ -26,7 +26,7 @@ export const MACHINE_PLACES: DockerPlaces = {
   systemFolders: ['/usr/local/sbin', '/usr/sbin', '/sbin'],
 }
 
-/** The engine's address: the Docker provisioner's own variable first, then Docker's, then this machine's sockets. */
+/** The engine's address: the Docker provisioner's variable, else DOCKER_HOST, else the usual sockets. */
 export function chooseDocker(env: Env, places: DockerPlaces): DockerChoice {
   for (const from of ['SHIPFOX_PROVISIONER_DOCKER_HOST', 'DOCKER_HOST'] as const) {
     const host = env[from]
@@ -39,7 +39,7 @@ export function chooseDocker(env: Env, places: DockerPlaces): DockerChoice {
   return { from: 'default', hosts: [places.socket, ...ofThisUser].map((path) => `unix://${path}`) }
 }
 
-/** PATH and what else a system program may need. Nothing more, for the engine lives long and tokens are in `env`. */
+/** PATH and the few variables that a system program needs: `env` has tokens, which a long-lived engine must not get. */
 export function systemEnv(env: Env, places: DockerPlaces): Env {
   const kept = Object.entries(env).filter(([name]) =>
     /^(HOME|LANG|TMPDIR|(http|https|no)_proxy)$/i.test(name),
@@ -84,7 +84,7 @@ async function readLivingPid(pidFile: string): Promise<number | undefined> {
   return Number.isInteger(pid) && (await isEngine(pid)) ? pid : undefined
 }
 
-/** A pid file outlives a killed engine, and its number may belong to another program by now. */
+/** The pid file of a killed engine may remain, and another program may have its pid now. */
 async function isEngine(pid: number): Promise<boolean> {
   const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
   return command.includes('dockerd')

@@ -4,13 +4,13 @@ import * as https from 'node:https'
 import { join } from 'node:path'
 import type { DockerAnswer } from './docker-plan.ts'
 
-/** A healthy engine answers a ping in milliseconds; a loaded one has been seen to take a second. */
+/** A healthy engine answers a ping in milliseconds; a loaded engine took up to a second. */
 const PING_TIMEOUT_MS = 5_000
 
 export type DockerPing = { answer: DockerAnswer; detail: string }
 type Env = Readonly<Record<string, string | undefined>>
 
-/** Asks the engine at `host` (`unix://`, `tcp://`, `http(s)://` or `ssh://`) whether it is there. Never throws. */
+/** Pings the engine at `host` (`unix://`, `tcp://`, `http(s)://` or `ssh://`, which is not checked). Never throws. */
 export async function pingDocker(host: string, env: Env, timeoutMs = PING_TIMEOUT_MS): Promise<DockerPing> {
   if (host.startsWith('ssh://')) return { answer: 'unchecked', detail: 'reached over SSH' }
   try {

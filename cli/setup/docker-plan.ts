@@ -1,12 +1,12 @@
-/** Where the engine's address comes from: a variable that the user set, or the usual sockets of this machine. */
+/** Where the engine's address comes from: a variable that the user set, or the usual sockets. */
 export type DockerChoice = {
   from: 'SHIPFOX_PROVISIONER_DOCKER_HOST' | 'DOCKER_HOST' | 'default'
   hosts: string[]
 }
 
 /**
- * What an address said to `GET /_ping`. `absent`: no socket file; `refused`: nobody listens; `denied`: this user may
- * not connect; `silent`: somebody listens and doesn't answer in time; `unchecked`: an SSH address.
+ * The result of `GET /_ping`. `absent`: no socket file; `refused`: nothing listens; `denied`: this user may not
+ * connect; `silent`: no answer in time; `unusable`: another error or status; `unchecked`: an SSH address.
  */
 export type DockerAnswer = 'ok' | 'absent' | 'refused' | 'denied' | 'silent' | 'unusable' | 'unchecked'
 
@@ -15,11 +15,11 @@ export type DockerFacts = {
   answers: { host: string; answer: DockerAnswer; detail: string }[]
   platform: NodeJS.Platform
   isRoot: boolean
-  /** systemd is this machine's init system, so engines are its business. */
+  /** systemd is the init system, so it starts the engine. */
   hasSystemd: boolean
   hasApt: boolean
   hasEngine: boolean
-  /** The engine's process, when its pid file names a living one. */
+  /** Pid of the engine from its pid file, if that process is alive. */
   enginePid: number | undefined
 }
 
@@ -30,7 +30,7 @@ export type DockerAction =
   | StartAction
   | { do: 'refuse'; reason: string; howTo: string }
 
-/** Decides how to get to a working Docker Engine. Pure: every fact about the machine is an input. */
+/** Decides how to get a working Docker Engine. Pure: every fact about the machine is an input. */
 export function planDocker(facts: DockerFacts): DockerAction {
   const usable = facts.answers.find(({ answer }) => answer === 'ok' || answer === 'unchecked')
   if (usable) return { do: 'use', host: usable.host }
@@ -47,13 +47,13 @@ function planStart(facts: DockerFacts): DockerAction {
   const by = facts.hasSystemd ? 'systemctl' : 'dockerd'
   if (facts.isRoot && facts.hasEngine) return { do: 'start', installs: false, by }
   if (facts.isRoot && facts.hasApt) return { do: 'start', installs: true, by }
-  return refuse(whatIsWrong(facts), `${commandsFor(facts)} Then run this again.`)
+  return refuse(whatIsWrong(facts), `${commandsFor(facts)} Then run this command again.`)
 }
 
 function refuseChosenHost({ choice, answers }: DockerFacts): DockerAction {
   const { host, detail } = answers[0] ?? { host: choice.hosts.join(', '), detail: 'no answer' }
   return refuse(
-    `${choice.from} is ${host}, and no Docker Engine answers there (${detail}).`,
+    `${choice.from} is ${host}, but no Docker Engine answers there (${detail}).`,
     `Start that engine, or correct or unset ${choice.from}. Nothing is installed while it is set.`,
   )
 }
@@ -61,14 +61,14 @@ function refuseChosenHost({ choice, answers }: DockerFacts): DockerAction {
 function refuseUser(host: string): DockerAction {
   return refuse(
     `A Docker Engine runs at ${host}, but this user may not use it.`,
-    'Run `sudo usermod -aG docker "$USER"` and log in again, or run this as root.',
+    'Run `sudo usermod -aG docker "$USER"` and log in again, or run this command as root.',
   )
 }
 
 function refuseBroken({ host, detail }: { host: string; detail: string }): DockerAction {
   return refuse(
     `Something listens at ${host} but doesn't answer as a Docker Engine (${detail}).`,
-    'Look at its log (`journalctl -u docker`), restart it, then run this again. No second engine is started beside it.',
+    'Check its log (`journalctl -u docker`) and restart it, then run this command again. Slipway does not start a second engine.',
   )
 }
 
@@ -85,7 +85,7 @@ function refuse(reason: string, howTo: string): DockerAction {
 }
 
 function whatIsWrong({ hasEngine }: DockerFacts): string {
-  return hasEngine ? "Docker Engine is installed but doesn't run." : 'Docker Engine is not installed.'
+  return hasEngine ? 'Docker Engine is installed but not running.' : 'Docker Engine is not installed.'
 }
 
 function commandsFor({ hasEngine, hasApt, hasSystemd, isRoot }: DockerFacts): string {
@@ -95,13 +95,13 @@ function commandsFor({ hasEngine, hasApt, hasSystemd, isRoot }: DockerFacts): st
   if (hasApt) {
     return `Install and start it with \`${sudo}apt-get install docker.io iptables\` and \`${start}\`.`
   }
-  return 'Install it as https://docs.docker.com/engine/install/ describes for this system, and start it.'
+  return 'Install it for this system (see https://docs.docker.com/engine/install/) and start it.'
 }
 
-/** The sentence that says, or asks for leave to do, what a start will do. */
+/** What a start will do, as a statement; with a "?" it is the question to the user. */
 export function describeStart({ installs, by }: StartAction): string {
   const start = by === 'systemctl' ? 'start its service' : 'start dockerd, which keeps running afterwards'
   return installs
     ? `Docker Engine is not installed: install the package docker.io with apt-get and ${start}`
-    : `Docker Engine doesn't run: ${start}`
+    : `Docker Engine is not running: ${start}`
 }

@@ -18,19 +18,19 @@ export type StartSettings = {
 export type StartTimeouts = { engineMs: number; aptLockMs: number }
 
 export const START_TIMEOUTS: StartTimeouts = {
-  /** A cold dockerd answers in about 2 s; with thousands of containers to restore it has been seen to take 40 s. */
+  /** A cold dockerd answers in about 2 s; with thousands of containers to restore it took 40 s. */
   engineMs: 90_000,
-  /** Unattended upgrades hold apt's lock for minutes on a machine that has just booted. */
+  /** Unattended upgrades hold apt's lock for minutes after boot. */
   aptLockMs: 5 * 60_000,
 }
 
 const POLL_MS = 250
 const APT_RETRY_MS = 2_000
-/** How often a wait says that it still waits. */
+/** Interval of "still waiting" lines. */
 const PROGRESS_MS = 10_000
 const LOG_TAIL_LINES = 15
 
-/** Starts an installed engine and resolves once it answers, with its pid when it is a process of ours. */
+/** Starts an installed engine and resolves once it answers, with its pid if we started the process. */
 export async function startDocker(
   by: StartAction['by'],
   settings: StartSettings,
@@ -42,7 +42,7 @@ export async function startDocker(
   return undefined
 }
 
-/** Waits until the engine answers. `findFailure` is asked meanwhile whether waiting has become pointless. */
+/** Waits until the engine answers. `findFailure` is called while waiting: a text that it returns ends the wait. */
 export async function awaitEngine(
   host: string,
   { env, print, timeouts }: StartSettings,
@@ -73,18 +73,18 @@ async function startEngineProcess(host: string, settings: StartSettings): Promis
   const log = await open(engineLog, 'a')
   const startOfLog = (await log.stat()).size
   const engine = spawn('dockerd', [], {
-    detached: true, // a session of its own: Ctrl+C here doesn't reach it
+    detached: true, // its own session, so that Ctrl+C doesn't reach it
     stdio: ['ignore', log.fd, log.fd],
     env: systemEnv(settings.env, settings.places),
   })
   engine.unref()
   let ended: string | undefined
   engine.once('error', (error) => (ended = `could not be started (${error.message})`))
-  engine.once('exit', (code, signal) => (ended = `ended at once (${signal ?? `exit code ${code}`})`))
+  engine.once('exit', (code, signal) => (ended = `exited (${signal ?? `exit code ${code}`})`))
   await log.close()
   await awaitEngine(host, settings, async () => {
     if (ended === undefined) return undefined
-    return `dockerd ${ended}. The end of its log, ${engineLog}:\n${await readTail(engineLog, startOfLog)}`
+    return `dockerd ${ended}. Last lines of its log ${engineLog}:\n${await readTail(engineLog, startOfLog)}`
   })
   return engine.pid
 }
@@ -94,7 +94,7 @@ async function readTail(path: string, from: number): Promise<string> {
   return text.trimEnd().split('\n').slice(-LOG_TAIL_LINES).join('\n')
 }
 
-/** Installs Debian's engine; its package may start it as well. */
+/** Installs Debian's package docker.io, which may also start the engine. */
 export async function installEngine(settings: StartSettings): Promise<void> {
   const install = ['install', '-y', '--no-install-recommends', 'docker.io', 'iptables']
   const first = await runApt(install, settings)
@@ -108,19 +108,19 @@ export async function installEngine(settings: StartSettings): Promise<void> {
 
 function aptFailure(what: string, output: string): BootstrapError {
   const tail = output.trimEnd().split('\n').slice(-LOG_TAIL_LINES).join('\n')
-  return new BootstrapError(`\`apt-get ${what}\` failed. It said:\n${tail}`)
+  return new BootstrapError(`\`apt-get ${what}\` failed. Its output:\n${tail}`)
 }
 
 type Outcome = { code: number | null; output: string }
 
-/** Runs apt-get, and waits (bounded) while another process holds apt's or dpkg's lock. */
+/** Runs apt-get; while another process holds the lock of apt or dpkg, retries until `aptLockMs` has passed. */
 async function runApt(args: readonly string[], settings: StartSettings): Promise<Outcome> {
   const deadlineMs = Date.now() + settings.timeouts.aptLockMs
   for (let tries = 0; ; tries++) {
     const outcome = await runProgram('apt-get', args, settings)
     const isHeld = outcome.code !== 0 && /Could not get lock|Unable to (acquire|lock)/.test(outcome.output)
     if (!isHeld || Date.now() > deadlineMs) return outcome
-    if (tries === 0) settings.print('waiting for another process that installs packages right now')
+    if (tries === 0) settings.print('waiting for another process that is installing packages')
     await sleep(APT_RETRY_MS)
   }
 }
@@ -128,7 +128,7 @@ async function runApt(args: readonly string[], settings: StartSettings): Promise
 async function run(program: string, args: readonly string[], settings: StartSettings): Promise<void> {
   const { code, output } = await runProgram(program, args, settings)
   if (code === 0) return
-  throw new BootstrapError(`\`${program} ${args.join(' ')}\` failed. It said:\n${output.trimEnd()}`)
+  throw new BootstrapError(`\`${program} ${args.join(' ')}\` failed. Its output:\n${output.trimEnd()}`)
 }
 
 async function runProgram(

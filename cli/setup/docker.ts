@@ -23,19 +23,19 @@ export type DockerState =
   | { state: 'unavailable'; reason: string; howTo: string }
 
 /**
- * Finds a Docker Engine that answers, and where none is installed or running starts one: as root on a Debian-like
- * Linux by itself, elsewhere by saying what to do. Never throws for what the machine lacks, only when a signal
- * cut an installation short (BootstrapError with that `signal`).
+ * Finds a Docker Engine that answers. If none runs, installs and starts one when this is root on a Debian-like Linux;
+ * elsewhere it returns what the user has to do. Throws only when a signal interrupted an installation (BootstrapError
+ * with that `signal`).
  */
 export async function ensureDocker(input: EnsureDockerInput): Promise<DockerState> {
   const { env, print, places = MACHINE_PLACES, timeouts = START_TIMEOUTS } = input
   const settings: StartSettings = { env, places, print, timeouts }
   const action = planDocker(await gatherDockerFacts(env, places))
   if (action.do === 'start' && !(await mayStart(action, input))) {
-    return { state: 'unavailable', reason: 'Docker Engine was not started.', howTo: insteadOf(action) }
+    return { state: 'unavailable', reason: 'Docker Engine was not started.', howTo: manualStart(action) }
   }
   try {
-    return action.do === 'start' ? await startAlone(settings) : await settle(action, settings)
+    return action.do === 'start' ? await startUnderLock(settings) : await carryOut(action, settings)
   } catch (error) {
     return asUnavailable(error)
   }
@@ -51,15 +51,15 @@ async function mayStart(
   return true
 }
 
-/** Plans once more under the lock: a process that held it before may have started the engine meanwhile. */
-async function startAlone(settings: StartSettings): Promise<DockerState> {
+/** Plans again under the lock: another process that held the lock may have started the engine. */
+async function startUnderLock(settings: StartSettings): Promise<DockerState> {
   const { env, places, print } = settings
-  const onWait = (pid: number) => print(`waiting for process ${pid}, which starts the Docker Engine`)
-  const work = async () => settle(planDocker(await gatherDockerFacts(env, places)), settings)
+  const onWait = (pid: number) => print(`waiting for process ${pid}, which is starting the Docker Engine`)
+  const work = async () => carryOut(planDocker(await gatherDockerFacts(env, places)), settings)
   return withLock(places.lockFolder, work, { onWait })
 }
 
-async function settle(action: DockerAction, settings: StartSettings): Promise<DockerState> {
+async function carryOut(action: DockerAction, settings: StartSettings): Promise<DockerState> {
   const host = `unix://${settings.places.socket}`
   switch (action.do) {
     case 'use':
@@ -71,31 +71,31 @@ async function settle(action: DockerAction, settings: StartSettings): Promise<Do
       await awaitEngine(host, settings, async () => undefined)
       return { state: 'ready', host }
     case 'start': {
-      if (action.installs) return settleAfterInstall(settings)
+      if (action.installs) return startAfterInstall(settings)
       const startedPid = await startDocker(action.by, settings)
       if (startedPid === undefined) return { state: 'ready', host }
       settings.print(
-        `dockerd runs as process ${startedPid} and stays; its log is ${settings.places.engineLog}`,
+        `dockerd runs as process ${startedPid} and keeps running; its log is ${settings.places.engineLog}`,
       )
       return { state: 'ready', host, startedPid }
     }
   }
 }
 
-/** The package starts the engine itself where it finds a way to, so what is left to do is planned afresh. */
-async function settleAfterInstall(settings: StartSettings): Promise<DockerState> {
+/** The package may have started the engine already, so the rest is planned again. */
+async function startAfterInstall(settings: StartSettings): Promise<DockerState> {
   await installEngine(settings)
   const action = planDocker(await gatherDockerFacts(settings.env, settings.places))
   if (action.do === 'start' && action.installs) {
-    throw new BootstrapError('apt-get installed docker.io, but there is still no program `dockerd`.')
+    throw new BootstrapError('apt-get installed docker.io, but the program `dockerd` is still missing.')
   }
-  return settle(action, settings)
+  return carryOut(action, settings)
 }
 
-function insteadOf({ installs, by }: StartAction): string {
+function manualStart({ installs, by }: StartAction): string {
   const start = by === 'systemctl' ? '`systemctl start docker`' : '`dockerd`'
   const install = installs ? 'Install it with `apt-get install docker.io iptables` and start' : 'Start'
-  return `${install} it with ${start}, or set DOCKER_HOST to another engine. Then run this again.`
+  return `${install} it with ${start}, or set DOCKER_HOST to another engine. Then run this command again.`
 }
 
 function asUnavailable(error: unknown): DockerState {
@@ -103,6 +103,6 @@ function asUnavailable(error: unknown): DockerState {
   return {
     state: 'unavailable',
     reason: error.message,
-    howTo: 'Correct that, or set DOCKER_HOST to an engine that runs, and run this again.',
+    howTo: 'Fix this, or set DOCKER_HOST to a running engine, then run this command again.',
   }
 }

@@ -1,12 +1,12 @@
 import { readFile } from 'node:fs/promises'
 
-/** The engine's own bridge, which every network-less container joins. */
+/** The engine's default bridge, which containers without a configured network join. */
 const BRIDGE = 'docker0'
 const OCTETS_AS_WRITTEN = /../g
 
 /**
- * This machine's address on the engine's bridge; null where there is none, as on a machine whose engine runs in a
- * virtual one. Asks the kernel's routes, since `networkInterfaces()` leaves a bridge out while no container runs.
+ * This machine's address on the engine's bridge; null if there is no bridge, for example when the engine runs in a
+ * virtual machine. Reads the kernel's routes, because `networkInterfaces()` omits a bridge while no container runs.
  */
 export async function bridgeAddress(): Promise<string | null> {
   try {
@@ -20,7 +20,7 @@ export async function bridgeAddress(): Promise<string | null> {
   }
 }
 
-/** The first address of this machine that lies in the bridge's own subnet. Pure: what the two files hold is an input. */
+/** The first address of this machine in the bridge's subnet. Pure: the contents of the two files are inputs. */
 export function findBridgeAddress(routes: string, addresses: string): string | null {
   const [, subnet, , , , , , mask] =
     routes
@@ -34,7 +34,7 @@ export function findBridgeAddress(routes: string, addresses: string): string | n
   return own.find((address) => isIn(address, littleEndian(subnet), littleEndian(mask))) ?? null
 }
 
-/** `000011AC` is 172.17.0.0: the kernel writes the bytes in the order in which today's machines hold them. */
+/** `000011AC` is 172.17.0.0: the kernel prints the bytes in host order, which is little-endian. */
 function littleEndian(hex: string): readonly number[] {
   return (hex.match(OCTETS_AS_WRITTEN) ?? []).toReversed().map((octet) => Number.parseInt(octet, 16))
 }

@@ -1,12 +1,12 @@
 import type { Engine } from '../../agent/engines/engine.ts'
 import { messageOf, SlipwayError, type Template } from '../../core/model/index.ts'
 
-/** A first pull of a runner image of some GB over a slow line; longer means that it is stuck. */
+/** Enough to pull a runner image of several GB over a slow network; a longer pull is stuck. */
 const PULL_MAX_MS = 30 * 60_000
 
 /**
- * Makes sure that the images of these templates are on this machine, before the first job is claimed. Throws
- * `image-unavailable` for the first one that can't be had.
+ * Pulls the missing images of these templates, before the first job is claimed. Throws `image-unavailable` for the
+ * first image that can't be pulled.
  */
 export async function requireImages(
   engine: Engine,
@@ -21,7 +21,7 @@ export async function requireImages(
     try {
       await engine.pull(image, AbortSignal.any([signal, AbortSignal.timeout(PULL_MAX_MS)]))
     } catch (cause) {
-      const what = `Image "${image}" of template ${template.key} is not on this machine and can't be pulled: ${messageOf(cause)}. Build or pull it by hand, or correct the template's image.`
+      const what = `Image "${image}" of template ${template.key} is not on this machine and cannot be pulled: ${messageOf(cause)}. Build or pull it, or correct the image in the template.`
       throw new SlipwayError('image-unavailable', what, { cause })
     }
   }

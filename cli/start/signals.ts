@@ -1,4 +1,4 @@
-/** Stages of a run: it serves, it drains (claims nothing new), it stops. A part that fails stops the others. */
+/** The stages of a run: serving, draining (claims no new jobs), stopped. If one part fails, the others are stopped. */
 export class Signals {
   readonly #drain = new AbortController()
   readonly #stop = new AbortController()
@@ -21,7 +21,7 @@ export class Signals {
     this.#stop.abort()
   }
 
-  /** Waits for a part; its failure is kept, and stops the run. */
+  /** Waits for a part. If it fails, the run is stopped, and `throwIfFailed` throws its error. */
   async guard(part: Promise<void>): Promise<void> {
     try {
       await part

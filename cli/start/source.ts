@@ -14,9 +14,9 @@ import { bridgeAddress } from './bridge.ts'
 
 export interface OpenedSource {
   readonly address: SourceAddress
-  /** Ours to feed and to close; null = somebody else's server. */
+  /** The sandbox that this process started; null = the source is an external server. */
   readonly sandbox: Sandbox | null
-  /** What containers need in their hosts file to reach it. */
+  /** Entries that containers need in their hosts file to reach the source, `name:address`. */
   readonly extraHosts: readonly string[]
   close(): Promise<void>
 }
@@ -28,7 +28,7 @@ export interface SandboxPlan {
   readonly onEvent: NonNullable<SandboxOptions['onEvent']>
 }
 
-/** The Shipfox API of the settings, or a sandbox of our own that runners can reach. */
+/** The Shipfox API of the settings, or a new sandbox that runners can reach. */
 export async function openSource(settings: Settings, plan: SandboxPlan): Promise<OpenedSource> {
   const { source } = settings
   if (source.kind === 'sandbox') return openSandbox(settings.stateDir, plan)
@@ -41,7 +41,7 @@ async function openSandbox(stateDir: string, plan: SandboxPlan): Promise<OpenedS
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
   const lock = await lockDataDir(dataDir, 'sandbox')
   const options = { protocol: plan.protocol, dataDir, host: reach.listenOn, onEvent: plan.onEvent }
-  const sandbox = await startWhereItWas(dataDir, plan.port, options).catch(async (thrown: unknown) => {
+  const sandbox = await startOnLastPort(dataDir, plan.port, options).catch(async (thrown: unknown) => {
     await lock.release()
     throw thrown
   })
@@ -65,8 +65,8 @@ async function openSandbox(stateDir: string, plan: SandboxPlan): Promise<OpenedS
   }
 }
 
-/** On the port of its last run, if that is free: runners of that run still call there. */
-async function startWhereItWas(
+/** Starts on the port of the last run if it is free, because runners of that run still call it. */
+async function startOnLastPort(
   dataDir: string,
   port: number | undefined,
   options: SandboxOptions,
@@ -88,7 +88,7 @@ async function startWhereItWas(
   return sandbox
 }
 
-/** 0 (any port) when there was no run before, or its note can't be used. */
+/** 0 (any port) when there was no earlier run or its file is invalid. */
 async function readPort(note: string): Promise<number> {
   try {
     const port = Number(await readFile(note, 'utf8'))
@@ -102,8 +102,8 @@ async function readPort(note: string): Promise<number> {
 const HOST_NAME = 'host.docker.internal'
 
 /**
- * Where to listen so that containers of this machine's engine reach us: the engine's own bridge where there is one,
- * which no other machine can reach; otherwise every address, under the name that the engine gives to its host.
+ * The address to listen on so that containers of this machine's engine can connect: the engine's bridge if there is
+ * one, because other machines cannot reach it; otherwise all addresses, with the engine's name for its host.
  */
 async function containerReach(): Promise<{ listenOn: string; name: string | null }> {
   const bridge = await bridgeAddress()

@@ -36,7 +36,7 @@ export interface StartOptions {
   readonly shutdown: AbortSignal
 }
 
-/** The parts of one run, opened in this order and closed in the opposite one. */
+/** The parts of one run, opened in this order and closed in reverse order. */
 interface Parts {
   readonly log: Log
   readonly tally: Tally
@@ -47,8 +47,8 @@ interface Parts {
 }
 
 /**
- * Everything on one machine: a source (our own sandbox unless the settings name one), the hub, an agent, and its
- * engine. Resolves with what the run came to once it has been shut down or, with `untilIdle`, has nothing left to do.
+ * Runs everything on one machine: a source (the sandbox unless the settings name one), the hub, an agent and its
+ * engine. Resolves with the summary of the run once it is shut down or, with `untilIdle`, once nothing is left to do.
  */
 export async function start(options: StartOptions): Promise<Summary> {
   const closers = new Closers()
@@ -82,7 +82,7 @@ async function open(options: StartOptions, closers: Closers): Promise<Parts> {
   checkTemplateCount(templates, limits.templatesMax)
   const machine = agentSettings(settings, withHosts(options.engine, opened), LOCAL_HOST)
   const host = await openHost(machine, { clock: systemClock, random: systemRandom, log })
-  await requireImages(host.engine, templates.filter(isOurs), display.say, shutdown)
+  await requireImages(host.engine, templates.filter(runsHere), display.say, shutdown)
   const token = settings.localAgentToken ?? newAgentToken(LOCAL_HOST)
   const hub = await openLocalHub({
     stateDir: join(stateDir, 'hub'),
@@ -91,7 +91,7 @@ async function open(options: StartOptions, closers: Closers): Promise<Parts> {
     templatesFrom:
       ownTemplates === null
         ? 'its built-in demo'
-        : `${settings.templatesFile} (SHIPFOX_PROVISIONER_TEMPLATES_FILE), as it was at its start: change the file and start again`,
+        : `${settings.templatesFile} (SHIPFOX_PROVISIONER_TEMPLATES_FILE), read at start: change the file and restart`,
     sources: [source],
     hosts: [{ id: LOCAL_HOST, tags: [], token }],
     build: readVersion(),
@@ -104,7 +104,7 @@ async function open(options: StartOptions, closers: Closers): Promise<Parts> {
   return { log, tally, opened, engine: host.engine, agent, hub }
 }
 
-function isOurs(template: Template): boolean {
+function runsHere(template: Template): boolean {
   return isAssigned(template, { id: LOCAL_HOST, tags: [] })
 }
 
@@ -112,7 +112,7 @@ function withHosts(engine: EngineChoice, { extraHosts }: OpenedSource): EngineCh
   return engine.kind === 'docker' ? { ...engine, extraHosts } : engine
 }
 
-/** Null = none were named, which only the sandbox does without. */
+/** Null = the settings name no file, which only the sandbox allows. */
 async function loadOwnTemplates({ settings, display }: StartOptions): Promise<readonly Template[] | null> {
   if (settings.templatesFile === null) return null
   const { templates, warnings } = await loadTemplates(settings.templatesFile, settings)
@@ -147,7 +147,7 @@ async function serve(options: StartOptions, parts: Parts): Promise<Summary> {
   return tally.summary(sandboxJobs, left.length)
 }
 
-/** Queued once the host can take them, so that their times tell of Slipway and not of its own start. */
+/** Queues the jobs once the host is online, so that the startup time is not part of their waiting times. */
 async function queueDemoJobs(
   { demoJobs: count, display }: StartOptions,
   { hub, opened }: Parts,

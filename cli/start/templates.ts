@@ -7,7 +7,7 @@ export interface LoadedTemplates {
   readonly warnings: readonly string[]
 }
 
-/** Reads and checks a templates file. Throws `templates-unreadable`, or every mistake at once. */
+/** Reads and parses a templates file. Throws `templates-unreadable`, or ConfigError with all issues. */
 export async function loadTemplates(file: string, settings?: Settings): Promise<LoadedTemplates> {
   const advice = settings === undefined ? '' : ' Check SHIPFOX_PROVISIONER_TEMPLATES_FILE.'
   const text = await readTemplatesFile(file, advice)
@@ -17,7 +17,7 @@ export async function loadTemplates(file: string, settings?: Settings): Promise<
   return { templates, warnings: warnings.map((warning) => formatIssue(warning)) }
 }
 
-/** Throws `templates-unreadable`, with advice for where the name came from. */
+/** Throws `templates-unreadable`; its message ends with `advice`. */
 export async function readTemplatesFile(file: string, advice = ''): Promise<string> {
   try {
     return await readFile(file, 'utf8')

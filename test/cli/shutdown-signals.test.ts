@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { expect, it } from 'vitest'
 
 const PROGRAM = `
-import { hearShutdown } from '${new URL('../../cli/shutdown-signals.ts', import.meta.url).href}'
-process.exitCode = await hearShutdown(async (shutdown) => {
+import { handleShutdown } from '${new URL('../../cli/shutdown-signals.ts', import.meta.url).href}'
+process.exitCode = await handleShutdown(async (shutdown) => {
   // A call that hangs and that nobody waits for any more.
   setInterval(() => {}, 1_000)
   const asked = new Promise((resolve) => shutdown.addEventListener('abort', resolve))

@@ -191,7 +191,7 @@ describe('a mistake that shows only when things are opened', () => {
     await start({ SHIPFOX_PROVISIONER_TEMPLATES_FILE: 'nowhere.yaml' }, [
       /nowhere\.yaml.*SHIPFOX_PROVISIONER_TEMPLATES_FILE/,
     ])
-    await start({}, [/Image "slipway-no-such-image:none" of template x .*can't be pulled/])
+    await start({}, [/Image "slipway-no-such-image:none" of template x .*cannot be pulled/])
     await start({ SHIPFOX_PROVISIONER_DOCKER_HOST: 'unix:///nowhere/docker.sock' }, [/Docker Engine/])
 
     const run = place.slipway(['start', '--demo-jobs', '2', '--until-idle', '--json'], {

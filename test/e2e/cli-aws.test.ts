@@ -121,7 +121,7 @@ describe('the command line with a hub on AWS', () => {
   it('refuses a secret that nothing looks for, an empty one, and a token of another kind', async () => {
     const refused = async (name: string, value: string) => (await say(['secret', 'set', name], {}, value)).err
     expect(await refused('shipfix', SECRET)).toMatch(/has no secret "shipfix".*shipfox \(\/slipway/)
-    expect(await refused('shipfox', '\n')).toMatch(/No value was given/)
+    expect(await refused('shipfox', '\n')).toMatch(/The value is empty/)
     expect(await refused('shipfox', SECRET.replace('sf_pt_', 'sf_mrt_'))).toMatch(
       /sf_mrt_….*sf_pt_.*Nothing was stored/,
     )

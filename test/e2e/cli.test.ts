@@ -124,7 +124,7 @@ describe('the command line with a hub on one machine', () => {
     expect(bad.err).toMatch(/bad\.yaml:2:\d+ templates\.small\.cpu/)
     const done = await say('templates', 'apply', 't.yaml', '--yes')
     expect(done.out).toMatch(/^\+ small: is new[\s\S]*Version 1 is in force: 1 template\.\n$/)
-    expect((await say('templates', 'apply', 't.yaml')).out).toMatch(/^Nothing changes: version 1/)
+    expect((await say('templates', 'apply', 't.yaml')).out).toMatch(/^Nothing changed: version 1/)
     const narrow = await json('templates', 'apply', 'narrow.yaml', '--yes')
     expect(narrow).toMatchObject({ version: 2, difference: ['~ small: max_concurrency 10 → 2'] })
     expect(await json('templates', 'undo', '--yes')).toMatchObject({ version: 3, stored: true })
@@ -163,7 +163,7 @@ describe('the command line with a hub on one machine', () => {
     expect(out).toMatch(/^host +second$/m)
     expect(out).toMatch(/a slot was claimed on host second\n.*its container ran\n.*it was gone, finished/)
     expect((await say('runners', 'show', 'x')).err).toMatch(/not a runner id/)
-    expect((await say('doctor')).out).toMatch(/^ok +quota .*1 of 1 hosts take runners/m)
+    expect((await say('doctor')).out).toMatch(/^ok +quota .*1 of 1 hosts accept runners/m)
   })
 
   it('X2: removes a host, whose agent is shut out', async () => {

@@ -53,7 +53,7 @@ describe('a Docker Engine', () => {
       startedPid: expect.any(Number),
     })
     expect(machine.calls()).toEqual([INSTALL, 'apt-get update', INSTALL, 'dockerd'])
-    expect(said.join('\n')).toMatch(/install the package docker\.io[\s\S]*and stays; its log is/)
+    expect(said.join('\n')).toMatch(/install the package docker\.io[\s\S]*and keeps running; its log is/)
 
     expect(await ensure()).toEqual({ state: 'ready', host: `unix://${machine.places.socket}` })
     expect(machine.calls()).toHaveLength(4)
@@ -63,7 +63,7 @@ describe('a Docker Engine', () => {
     await machine.holdAptLock(1)
     expect((await ensure()).state).toBe('ready')
     expect(machine.calls()).toEqual([INSTALL, INSTALL, 'apt-get update', INSTALL, 'dockerd'])
-    expect(said).toContain('waiting for another process that installs packages right now')
+    expect(said).toContain('waiting for another process that is installing packages')
   })
 
   it('is given up when the apt lock stays held, with what apt said', async () => {
@@ -86,7 +86,9 @@ describe('a Docker Engine', () => {
 
   it('is given up when its package brings no engine', async () => {
     writeFileSync(join(machine.binFolder, 'apt-get'), '#!/bin/sh\n', { mode: 0o755 })
-    expect(await ensure()).toMatchObject({ reason: expect.stringContaining('still no program `dockerd`') })
+    expect(await ensure()).toMatchObject({
+      reason: expect.stringContaining('the program `dockerd` is still missing'),
+    })
   })
 
   it('that is installed is started without apt', async () => {
