@@ -8,12 +8,12 @@ export type SignedFetch = (request: {
   readonly signal: AbortSignal
 }) => Promise<Response>
 
-/** One small call; whoever waits for it has other things to do. */
+/** One small call: a caller should not wait longer for it. */
 const CLOSE_MAX_MS = 5_000
 
 /**
- * Ends agents' connections through API Gateway's connection management API, and nothing more: for a function that
- * posts no message, the SDK's client for it would be a twentieth of its bundle.
+ * Closes agents' connections through API Gateway's connection management API. Without the SDK's client, which would be
+ * a twentieth of the bundle of a function that only closes connections.
  */
 export function createConnectionCloser(endpoint: string, send: SignedFetch): Pick<AgentGateway, 'close'> {
   return {
@@ -21,11 +21,11 @@ export function createConnectionCloser(endpoint: string, send: SignedFetch): Pic
       const url = `${endpoint.replace(/\/$/, '')}/@connections/${encodeURIComponent(connection)}`
       const answer = await send({ method: 'DELETE', url, signal: AbortSignal.timeout(CLOSE_MAX_MS) })
       await answer.body?.cancel()
-      // 410: it is gone already.
+      // 410: the connection is closed already.
       if (answer.ok || answer.status === 410) return
       throw new SlipwayError(
         'close-failed',
-        `API Gateway answered ${answer.status} to closing connection ${connection}: check execute-api:ManageConnections.`,
+        `API Gateway answered ${answer.status} when closing connection ${connection}. Check the permission execute-api:ManageConnections.`,
       )
     },
   }

@@ -8,14 +8,14 @@ import { type ConnectionId, SlipwayError } from '../../core/model/index.ts'
 import type { AgentGateway } from '../../core/ports/index.ts'
 import { encodeHubMessage, splitHubMessage } from '../../protocol/agent.ts'
 
-/** Reaches agents through API Gateway's connection management API, or a local gateway that speaks the same. */
+/** Sends to agents through API Gateway's connection management API, or a local gateway with the same API. */
 export function createAgentGateway(client: ApiGatewayManagementApiClient): AgentGateway {
   return {
     async post(connection, message) {
       for (const [index, part] of splitHubMessage(message).entries()) {
         if (await deliver(client, connection, encodeHubMessage(part))) continue
         if (index === 0) return 'gone'
-        const what = `The connection ended after ${index} parts of a message: some of it may be obeyed.`
+        const what = `The connection closed after ${index} parts of a message. The agent may act on those parts.`
         throw new SlipwayError('delivery-unknown', what)
       }
       return 'posted'
@@ -26,7 +26,7 @@ export function createAgentGateway(client: ApiGatewayManagementApiClient): Agent
   }
 }
 
-/** False: the connection is gone, and the text surely didn't arrive. */
+/** False if the connection is gone and the text was certainly not delivered. */
 async function deliver(
   client: ApiGatewayManagementApiClient,
   connection: ConnectionId,
@@ -38,9 +38,9 @@ async function deliver(
     return true
   } catch (thrown) {
     if (!(thrown instanceof GoneException)) throw thrown
-    // The client tried again: the answer that it missed may have said that the text was delivered.
+    // The client has retried: an earlier attempt, whose answer was lost, may have delivered the text.
     if ((thrown.$metadata.attempts ?? 1) === 1) return false
-    const what = 'The connection is gone, but an earlier attempt to send may have got through.'
+    const what = 'The connection is gone, but an earlier attempt may have delivered the message.'
     throw new SlipwayError('delivery-unknown', what, { cause: thrown })
   }
 }

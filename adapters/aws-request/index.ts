@@ -1,7 +1,7 @@
 import { createHash, createHmac } from 'node:crypto'
 import { SignatureV4 } from '@smithy/signature-v4'
 
-/** In whose name requests are signed, for one service of one region. */
+/** The credentials, service and region that requests are signed for. */
 export interface Signing {
   readonly service: string
   readonly region: string
@@ -20,7 +20,7 @@ export interface AwsRequest {
   readonly signal?: AbortSignal
 }
 
-/** `fetch` with a signature (SigV4), for calls that are too few to bring a client of the SDK along. Follows nothing. */
+/** `fetch` with a SigV4 signature, for the few calls that don't justify an SDK client. Follows no redirects. */
 export function createSignedFetch(signing: Signing): (request: AwsRequest) => Promise<Response> {
   const signer = new SignatureV4({ ...signing, sha256: Sha256 })
   return async ({ method, url, headers = {}, body, signal }) => {
@@ -47,7 +47,7 @@ export function createSignedFetch(signing: Signing): (request: AwsRequest) => Pr
 
 type Bytes = string | ArrayBuffer | ArrayBufferView
 
-/** SHA-256 as the signer wants it: with a key it is HMAC. */
+/** SHA-256 with the interface that the signer expects; with a key it computes HMAC. */
 class Sha256 {
   readonly #key: Bytes | undefined
   #parts: Buffer[] = []

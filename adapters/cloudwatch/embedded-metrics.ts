@@ -1,8 +1,8 @@
 import type { EndCode } from '../../core/model/index.ts'
 
 /*
- * Metrics in CloudWatch's embedded format: fields of log lines. Each costs money for every hour in which it is sent,
- * so an idle fleet sends one. Templates, hosts and runners are never dimensions.
+ * Metrics in CloudWatch's embedded metric format: fields of log lines. Each metric costs money for every hour in which
+ * it is sent, so an idle fleet sends only one. Templates, hosts and runners are never dimensions.
  */
 
 const NAMESPACE = 'Slipway'
@@ -10,7 +10,7 @@ const NAMESPACE = 'Slipway'
 export type Unit = 'Count' | 'Milliseconds'
 export type Metric = readonly [name: string, unit: Unit, value: number | readonly number[]]
 
-/** The fields that make a log line carry metrics. `at`: milliseconds since 1970. */
+/** The fields that add metrics to a log line. `at`: epoch ms. */
 export function embedded(
   hub: string,
   at: number,
@@ -32,7 +32,7 @@ export function embedded(
   }
 }
 
-/** Whose failure an end is; null = it is none. */
+/** What caused a failure. */
 export type Fault = 'Host' | 'Image' | 'Source' | 'Job'
 
 const FAULTS: Readonly<Record<EndCode, Fault | null>> = {

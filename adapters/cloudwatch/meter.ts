@@ -1,7 +1,7 @@
 import type { LogEntry } from '../../core/ports/index.ts'
 import { embedded, type Fault, faultOf, isEndCode, type Metric } from './embedded-metrics.ts'
 
-/** CloudWatch takes at most this many values of one metric in one line. */
+/** CloudWatch accepts at most this many values of a metric in one line. */
 const VALUES_MAX = 100
 
 interface Minute {
@@ -17,21 +17,21 @@ function newMinute(): Minute {
 }
 
 /**
- * Adds metrics to the events that they follow from. What happened since the last line that carried metrics is summed up
- * and sent with the next one; what a killed function had summed up is lost, as its log lines are not.
+ * Adds metrics to log events. Counts are accumulated and sent with the next line that carries metrics. If a function is
+ * killed, its accumulated counts are lost, but its log lines are not.
  */
 export class Meter {
   readonly #hub: string
   readonly #facts: Readonly<Record<string, unknown>>
   #minute = newMinute()
 
-  /** `facts`: what every line with metrics tells besides. */
+  /** `facts`: fields that are added to every line with metrics. */
   constructor(hub: string, facts: Readonly<Record<string, unknown>> = {}) {
     this.#hub = hub
     this.#facts = facts
   }
 
-  /** Passes a request to AWS on, counted. */
+  /** Counts a request to AWS and returns it. */
   counting<T>(request: T): T {
     this.#minute.calls += 1
     return request
@@ -80,7 +80,7 @@ export class Meter {
     return [...metrics, ['Launches', 'Count', launches], ...failing]
   }
 
-  /** What has been summed up, which then counts from zero. */
+  /** The accumulated metrics; resets them. */
   #sums(): readonly Metric[] {
     const { launches, calls, queuedMs, reservedMs, faults } = this.#minute
     this.#minute = newMinute()
@@ -101,7 +101,7 @@ export class Meter {
 
 type Gauge = readonly [field: string, name: string, unit: 'Count' | 'Milliseconds']
 
-/** Sent together, zeros included, while work lives. */
+/** Sent together, zeros included, while there is work. */
 const WORK_GAUGES: readonly Gauge[] = [
   ['waiting', 'Waiting', 'Count'],
   ['waitingNoRoom', 'WaitingNoRoom', 'Count'],
@@ -130,7 +130,7 @@ function values(name: string, all: readonly number[]): readonly Metric[] {
   return all.length === 0 ? [] : [[name, 'Milliseconds', sampled(all)]]
 }
 
-/** As many as one line may hold, spread evenly over the sorted values: percentiles stay what they are. */
+/** Evenly spaced samples of the sorted values, as many as one line may have, so that percentiles stay correct. */
 function sampled(all: readonly number[]): readonly number[] {
   if (all.length <= VALUES_MAX) return all
   const sorted = all.toSorted((left, right) => left - right)

@@ -1,34 +1,34 @@
 import { randomBytes } from 'node:crypto'
 import type { EpochMs } from '../../core/model/index.ts'
 
-/** Partition of the changes index that `readChanges` tells. */
+/** Partition of the change index that `readChanges` reads. */
 export const FLEET_PARTITION = 'FLEET'
-/** Partition of the changes index for records that only retention looks for. */
+/** Partition of the change index for records that only retention reads. */
 export const RECORD_PARTITION = 'RECORD'
 
-/** What enters an item into the changes index, or moves it to the end of it. */
-export interface Told {
+/** The attributes that put an item into the change index, or move it to its end. */
+export interface ChangeMark {
   readonly changed: string
   readonly changedAt: string
 }
 
-/** For update expressions, beside the values of `toldValues`. */
-export const SET_TOLD = '#changed = :changed, #changedAt = :changedAt'
+/** For update expressions; its values are `changeMarkValues`. */
+export const SET_CHANGE_MARK = '#changed = :changed, #changedAt = :changedAt'
 
 /**
- * The time of a write, and a mark of that write alone: two writes of one item in one millisecond differ, so a reader
- * that has seen a `changedAt` has seen that version of the item.
+ * The time of a write, with a random suffix: two writes of an item in the same millisecond have different marks, so a
+ * `changedAt` identifies one version of the item.
  */
-export function told(now: EpochMs, changed = FLEET_PARTITION): Told {
+export function changeMark(now: EpochMs, changed = FLEET_PARTITION): ChangeMark {
   return { changed, changedAt: `${sortableTime(now)}-${randomBytes(4).toString('hex')}` }
 }
 
-export function toldValues(now: EpochMs): Readonly<Record<string, string>> {
-  const { changed, changedAt } = told(now)
+export function changeMarkValues(now: EpochMs): Readonly<Record<string, string>> {
+  const { changed, changedAt } = changeMark(now)
   return { ':changed': changed, ':changedAt': changedAt }
 }
 
-/** Sorts as text the way the times sort as numbers, up to the year 33658. */
+/** A text that sorts in the order of time, up to the year 33658. */
 export function sortableTime(time: EpochMs): string {
   return String(Math.max(0, Math.trunc(time))).padStart(15, '0')
 }

@@ -11,21 +11,21 @@ import {
 import type { FleetStore } from '../../core/ports/index.ts'
 import { HostItem, ImagesItem, LivenessItem, parseItem, RunnerItem } from './items.ts'
 import { idsOf, kindOf } from './keys.ts'
-import type { Row, Rows } from './table-client.ts'
+import type { Row, TableClient } from './table-client.ts'
 
-export function fleetMethods(rows: Rows): Pick<FleetStore, 'readFleet'> {
+export function fleetMethods(table: TableClient): Pick<FleetStore, 'readFleet'> {
   return {
     async readFleet() {
       const found: Row[] = []
-      for await (const page of rows.scan()) found.push(...page)
+      for await (const page of table.scan()) found.push(...page)
       return fleetOf(found)
     },
   }
 }
 
 /**
- * Sorts items into a fleet. One that can't be read is neither dropped nor lets the whole reading fail: it is named in
- * `unreadable`, because to a reader who takes what is missing for absent, it would seem absent.
+ * Sorts items into a fleet. An item that can't be parsed is listed in `unreadable`: dropping it would make the runner
+ * or host look absent, and throwing would make the whole read fail.
  */
 export function fleetOf(rows: Iterable<Row>): Fleet {
   const hosts: Host[] = []

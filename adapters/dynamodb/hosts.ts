@@ -1,9 +1,9 @@
 import type { FleetStore } from '../../core/ports/index.ts'
 import { changeHost, hostOf, readHost } from './update-host.ts'
 import { hostKey, imagesKey, livenessKey } from './keys.ts'
-import type { Rows } from './table-client.ts'
+import type { TableClient } from './table-client.ts'
 import { assertFits } from './sizes.ts'
-import { told } from './change-index.ts'
+import { changeMark } from './change-index.ts'
 
 type HostMethods = Pick<
   FleetStore,
@@ -12,39 +12,39 @@ type HostMethods = Pick<
 
 const NOTHING = { runners: 0, cpuMillis: 0, memoryMib: 0 }
 
-export function hostMethods(rows: Rows): HostMethods {
+export function hostMethods(table: TableClient): HostMethods {
   return {
     async addHost(request) {
       const key = hostKey(request.id)
       const item = newHostItem(request)
       assertFits('host', key, item)
-      const added = await rows.put(
-        { ...key, ...item, ...told(request.now) },
+      const added = await table.put(
+        { ...key, ...item, ...changeMark(request.now) },
         { condition: 'attribute_not_exists(#pk)' },
       )
       if (added) return true
-      // A token is made once, so its hash tells a repeat of this call from another host of the name.
-      return (await readHost(rows, request.id))?.tokenHash === request.tokenHash
+      // Each token is unique, so an equal hash means that this call is a repeat, not another host with that name.
+      return (await readHost(table, request.id))?.tokenHash === request.tokenHash
     },
 
-    getHost: (id) => readHost(rows, id),
+    getHost: (id) => readHost(table, id),
 
     async replaceToken(request) {
-      return changeHost(rows, request, {
+      return changeHost(table, request, {
         set: '#tokenHash = :tokenHash',
         condition: 'attribute_exists(#pk)',
         values: { ':tokenHash': request.tokenHash },
       })
     },
 
-    /** Not told to readers of changes: the caller is the one who plans, and has the answer. */
+    /** Does not touch the change index: the planner is the caller and gets the new host as the answer. */
     async raiseFence(id, fence) {
-      const row = await rows.update(hostKey(id), {
+      const row = await table.update(hostKey(id), {
         update: 'SET #fence = :fence ADD #revision :one',
         condition: '#fence < :fence',
         values: { ':fence': fence, ':one': 1 },
       })
-      return row === null ? readHost(rows, id) : hostOf(row)
+      return row === null ? readHost(table, id) : hostOf(row)
     },
 
     async setBackoff(request) {
@@ -57,33 +57,33 @@ export function hostMethods(rows: Rows): HostMethods {
               condition: 'attribute_exists(#pk)',
               values: { ':backoff': { failures: backoff.failures, until: backoff.until } },
             }
-      await changeHost(rows, request, { ...change, names: { '#template': template } })
+      await changeHost(table, request, { ...change, names: { '#template': template } })
     },
 
     async declareDead(request) {
       const { host, revision, now } = request
-      const declared = await changeHost(rows, request, {
+      const declared = await changeHost(table, request, {
         set: '#state = :dead, #stateSince = :now',
         condition: '#state = :offline AND #revision = :revision',
         values: { ':dead': 'dead', ':offline': 'offline', ':now': now, ':revision': revision },
       })
       if (declared) return true
-      const found = await readHost(rows, host)
+      const found = await readHost(table, host)
       return found?.state === 'dead' && found.revision === revision + 1
     },
 
-    /** The host goes last: while a part of it is left, its owner still sees it, and can repeat. */
+    /** Removes the host item last: if a removal fails, the host is still listed, and the call can be repeated. */
     async removeHost(id) {
-      await rows.remove(livenessKey(id))
-      await rows.remove(imagesKey(id))
-      await rows.remove(hostKey(id))
+      await table.remove(livenessKey(id))
+      await table.remove(imagesKey(id))
+      await table.remove(hostKey(id))
     },
   }
 }
 
 /**
- * A host that nobody may claim yet. Revision and epoch start at the time of its adding, not at zero: a host of the same
- * name that was removed before has left readers, and perhaps an agent, that know its last ones, and these must be older.
+ * A host without capacity, which cannot be claimed yet. Revision and epoch start at the current time, not at zero: if a
+ * host of this name was removed, readers or an agent may still know its last values, which must be lower.
  */
 function newHostItem(request: Parameters<FleetStore['addHost']>[0]) {
   return {

@@ -7,7 +7,7 @@ import { imageMethods } from './images.ts'
 import { leaseMethods } from './lease.ts'
 import { livenessMethods } from './liveness.ts'
 import { recordMethods } from './records.ts'
-import { Rows } from './table-client.ts'
+import { TableClient } from './table-client.ts'
 import { runnerMethods } from './runners.ts'
 import { sessionMethods } from './sessions.ts'
 import { slotMethods } from './slots.ts'
@@ -17,28 +17,28 @@ import { templateMethods } from './templates.ts'
 export { ensureTable, tableDefinition } from './table.ts'
 
 /**
- * The hub's state in one DynamoDB table (or in the embedded database that speaks the same protocol).
+ * The hub's state in one DynamoDB table (or in an embedded database with the same protocol).
  *
- * Every write is one conditional write of one item and reads nothing before it. Where a condition fails, the item is
- * read, strongly consistent, and decides: a repeat of a write that was done answers as the write itself did. So the
- * client may retry as it likes, and a caller may repeat any call whose answer it never got.
+ * Every write is one conditional write of one item, without a read before it. If the condition fails, a strongly
+ * consistent read of the item decides: repeating a write that succeeded returns the same answer as the first time. So
+ * the client may retry, and a caller may repeat any call whose answer was lost.
  *
  * Throws `SlipwayError`s: `store-unavailable`, `store-item-corrupt`, `store-item-too-large`, `claims-invalid`.
  */
 export function createDynamoStore({ client, table }: { client: DynamoDBClient; table: string }): FleetStore {
-  const rows = new Rows(client, table)
+  const tableClient = new TableClient(client, table)
   return {
-    ...leaseMethods(rows),
-    ...hostMethods(rows),
-    ...sessionMethods(rows),
-    ...slotMethods(rows),
-    ...livenessMethods(rows),
-    ...imageMethods(rows),
-    ...runnerMethods(rows),
-    ...fleetMethods(rows),
-    ...changeMethods(rows),
-    ...recordMethods(rows),
-    ...statusMethods(rows),
-    ...templateMethods(rows),
+    ...leaseMethods(tableClient),
+    ...hostMethods(tableClient),
+    ...sessionMethods(tableClient),
+    ...slotMethods(tableClient),
+    ...livenessMethods(tableClient),
+    ...imageMethods(tableClient),
+    ...runnerMethods(tableClient),
+    ...fleetMethods(tableClient),
+    ...changeMethods(tableClient),
+    ...recordMethods(tableClient),
+    ...statusMethods(tableClient),
+    ...templateMethods(tableClient),
   }
 }

@@ -26,15 +26,15 @@ import type { Key } from './keys.ts'
 import type { Row } from './table-client.ts'
 
 /*
- * The shape of each item. Everything that is read passes through here, and so does every item that is written as a
- * whole: what this build could not read again is never written, and a field that is not named here is never stored.
+ * The schema of each item. Every item read, and every item written as a whole, is parsed here: so this build never
+ * writes an item that it could not read, and never stores a field that is not listed here.
  */
 
 const count = z.int().nonnegative()
-/** By the hub's clock. */
+/** Epoch ms by the hub's clock. */
 const time = z.number()
 
-/** A text, or number, that one of the core's checkers makes an id of. */
+/** A text or number that one of the core's id functions must accept. */
 function checked<I, O>(raw: z.ZodType<I>, check: (value: I) => O) {
   return raw.transform((value, context): O => {
     try {
@@ -52,7 +52,7 @@ const TemplateKeyText = checked(z.string(), templateKey)
 const EpochNumber = checked(z.number(), epoch)
 const FenceNumber = checked(z.number(), fence)
 
-/** The words of a union of the core: leaving one out, or making one up, doesn't compile. */
+/** The members of a union type of the core. A missing or unknown member is a compile error. */
 function words<W extends string>(all: Readonly<Record<W, true>>) {
   const isWord = (value: unknown): value is W => typeof value === 'string' && Object.hasOwn(all, value)
   return z.custom<W>(isWord, `expected one of ${Object.keys(all).join(', ')}`)
@@ -94,7 +94,7 @@ const HOST_STATES = words<Host['state']>({
 
 const SlotItem = z.object({ template: TemplateKeyText, cpuMillis: count, memoryMib: count })
 const BackoffItem = z.object({ failures: count, until: time })
-/** The state of one image, among those of `ImagesItem`. */
+/** The state of one image in `ImagesItem`. */
 export const ImageItem = z.discriminatedUnion('state', [
   z.object({ state: z.literal('present') }),
   z.object({ state: z.literal('pulling') }),
@@ -172,7 +172,7 @@ export const RunnerItem = z.discriminatedUnion('state', [
 export const NotesItem = z.object({
   mintWindows: z.record(z.string(), z.object({ startedAt: time, calls: count })),
   reportedUpTo: z.record(z.string(), time),
-  // Builds before these two wrote notes without them.
+  // Older builds wrote notes without these two fields.
   lastWorkAt: time.default(NO_NOTES.lastWorkAt),
   workLeft: z.boolean().default(NO_NOTES.workLeft),
 }) satisfies z.ZodType<LeaseNotes>
@@ -185,7 +185,7 @@ export const LeaseItem = z.object({
   expiresAt: time,
   handOverAt: time.nullable().default(null),
   yieldTo: z.string().nullable(),
-  // Damaged notes don't block the lease (L14): they only save work, and a holder without them reads more.
+  // L14: notes are only an optimisation, so damaged notes are replaced by empty ones.
   notes: NotesItem.catch({ ...NO_NOTES }),
 }) satisfies z.ZodType<Lease>
 
@@ -208,10 +208,10 @@ export const StatusItem = z.object({
   refusals: z.array(z.object({ labels: z.array(z.string()), count, text: z.string() })),
 }) satisfies z.ZodType<SourceStatus>
 
-export const BoxItem = z.object({
+export const CrashReportItem = z.object({
   part: count,
   parts: count,
-  /** Deflated: logs shrink to a fifth, and a full read of the fleet passes over them. */
+  /** Deflated: logs shrink to a fifth, and a scan of the table reads these items as well. */
   packed: z.instanceof(Uint8Array),
 })
 
@@ -221,15 +221,15 @@ export function parseItem<T>(shape: z.ZodType<T>, row: Row): T {
   if (parsed.success) return parsed.data
   throw new SlipwayError(
     'store-item-corrupt',
-    `Item ${nameOf(row)} can't be read: ${problemsOf(parsed.error)}. It is damaged or was written by another version; ` +
-      'repair it, or remove it once nothing of it runs any more.',
+    `Item ${nameOf(row)} is invalid: ${problemsOf(parsed.error)}. It is damaged or was written by another version. ` +
+      'Repair it, or remove it once its containers are gone.',
     { cause: parsed.error },
   )
 }
 
-/** Where and what, without the values: an item may hold texts of a job. */
+/** Path and problem without the values: an item may contain texts of a job. */
 function problemsOf(error: z.ZodError): string {
-  return error.issues.map(({ path, message }) => `${path.join('.') || 'it'}: ${message}`).join('; ')
+  return error.issues.map(({ path, message }) => `${path.join('.') || 'item'}: ${message}`).join('; ')
 }
 
 function nameOf({ pk, sk }: Key): string {

@@ -1,16 +1,16 @@
 import { type HostId, hostId, type RunnerId, runnerId } from '../../core/model/index.ts'
 
-/** The name of one item. */
+/** The key of one item. */
 export interface Key {
   readonly pk: string
   readonly sk: string
 }
 
 export const LEASE_KEY: Key = { pk: 'FLEET', sk: 'LEASE' }
-/** One item per source in it, named by the source. */
+/** Partition with one item per source; its sort key is the source's id. */
 export const SOURCES_PARTITION = 'SOURCES'
 export const RUNNER_PREFIX = 'RUNNER#'
-/** The current version of the templates, whole; earlier ones have keys of their own in its partition. */
+/** The current version of the templates; earlier versions are separate items in the same partition. */
 export const TEMPLATES_KEY: Key = { pk: 'TEMPLATES', sk: 'CURRENT' }
 export const TEMPLATE_VERSION_PREFIX = 'VERSION#'
 
@@ -30,11 +30,11 @@ export function runnerKey(host: HostId, id: RunnerId): Key {
   return { pk: hostPartition(host), sk: `${RUNNER_PREFIX}${id}` }
 }
 
-export function boxKey(host: HostId, runner: RunnerId, part: number): Key {
-  return { pk: hostPartition(host), sk: `${boxPrefix(runner)}${String(part).padStart(4, '0')}` }
+export function crashReportKey(host: HostId, runner: RunnerId, part: number): Key {
+  return { pk: hostPartition(host), sk: `${crashReportPrefix(runner)}${String(part).padStart(4, '0')}` }
 }
 
-export function boxPrefix(runner: RunnerId): string {
+export function crashReportPrefix(runner: RunnerId): string {
   return `BOX#${runner}#`
 }
 
@@ -46,7 +46,7 @@ export function hostPartition(id: HostId): string {
   return `HOST#${id}`
 }
 
-/** What an item is, told by its key alone. `other`: not part of the fleet (the lease, black boxes, later additions). */
+/** The kind of an item, from its key. `other`: not part of the fleet (the lease, crash reports, later additions). */
 export type ItemKind = 'host' | 'liveness' | 'images' | 'runner' | 'other'
 
 export function kindOf({ pk, sk }: Key): ItemKind {
@@ -57,7 +57,7 @@ export function kindOf({ pk, sk }: Key): ItemKind {
   return sk.startsWith(RUNNER_PREFIX) ? 'runner' : 'other'
 }
 
-/** The ids that a key names; null where the key itself is damaged, or names none. */
+/** The ids in a key; null if the key has none or is damaged. */
 export function idsOf({ pk, sk }: Key): { host: HostId | null; runner: RunnerId | null } {
   return {
     host: pk.startsWith('HOST#') ? orNull(() => hostId(pk.slice('HOST#'.length))) : null,

@@ -2,7 +2,7 @@ import { type Lease, type LeaseNotes, NO_NOTES, RELEASED_AT, firstFence } from '
 import type { FleetStore } from '../../core/ports/index.ts'
 import { LeaseItem, NotesItem, parseItem } from './items.ts'
 import { LEASE_KEY } from './keys.ts'
-import type { Row, Rows } from './table-client.ts'
+import type { Row, TableClient } from './table-client.ts'
 import { assertFits } from './sizes.ts'
 
 type LeaseMethods = Pick<
@@ -12,16 +12,16 @@ type LeaseMethods = Pick<
 
 const IS_MINE = '#holder = :holder AND #fence = :fence AND #expiresAt <> :released'
 
-export function leaseMethods(rows: Rows): LeaseMethods {
+export function leaseMethods(table: TableClient): LeaseMethods {
   return {
     async readLease() {
-      const row = await rows.get(LEASE_KEY)
+      const row = await table.get(LEASE_KEY)
       return row === null ? null : leaseOf(row)
     },
 
-    /** A repeat takes the lease once more: the holder is the same, and only the fence has risen further. */
+    /** A repeated call takes the lease again: the holder stays the same, and the fence rises again. */
     async takeLease({ holder, build, now, ttlMs, handOverAt }) {
-      const row = await rows.update(LEASE_KEY, {
+      const row = await table.update(LEASE_KEY, {
         update:
           'SET #holder = :holder, #build = :build, #takenAt = :now, #expiresAt = :expiresAt, ' +
           '#handOverAt = :handOverAt, #yieldTo = :null, ' +
@@ -43,7 +43,7 @@ export function leaseMethods(rows: Rows): LeaseMethods {
     },
 
     async renewLease({ holder, fence, now, ttlMs, notes }) {
-      const row = await rows.update(LEASE_KEY, {
+      const row = await table.update(LEASE_KEY, {
         update: 'SET #expiresAt = :expiresAt, #notes = :notes',
         condition: IS_MINE,
         values: {
@@ -58,7 +58,7 @@ export function leaseMethods(rows: Rows): LeaseMethods {
     },
 
     async releaseLease({ holder, fence, notes }) {
-      await rows.write(LEASE_KEY, {
+      await table.write(LEASE_KEY, {
         update: 'SET #expiresAt = :released, #notes = :notes',
         condition: IS_MINE,
         values: {
@@ -71,7 +71,7 @@ export function leaseMethods(rows: Rows): LeaseMethods {
     },
 
     async requestYield({ holder, build }) {
-      await rows.write(LEASE_KEY, {
+      await table.write(LEASE_KEY, {
         update: 'SET #yieldTo = :build',
         condition: '#holder = :holder AND #expiresAt <> :released',
         values: { ':holder': holder, ':build': build, ':released': RELEASED_AT },

@@ -1,22 +1,22 @@
 import type { FleetStore } from '../../core/ports/index.ts'
 import { LivenessItem, parseItem } from './items.ts'
 import { livenessKey } from './keys.ts'
-import type { Rows } from './table-client.ts'
+import type { TableClient } from './table-client.ts'
 import { assertFits } from './sizes.ts'
-import { told } from './change-index.ts'
+import { changeMark } from './change-index.ts'
 
 type LivenessMethods = Pick<FleetStore, 'putLiveness' | 'getLiveness'>
 
-export function livenessMethods(rows: Rows): LivenessMethods {
+export function livenessMethods(table: TableClient): LivenessMethods {
   return {
     async putLiveness(liveness) {
       const key = livenessKey(liveness.host)
       const item = LivenessItem.parse(liveness)
       assertFits('liveness', key, item)
-      // Most signs of life are expected. The index need not hear of them, and would be two thirds of their cost: so this
-      // is the one item that may be newer than what its `changedAt` stands for.
+      // Most heartbeats arrive in time. They don't update the change index, which would be two thirds of their cost: so
+      // this is the only item that may be newer than its `changedAt`.
       const { epoch, lastSeenAt, expectedBy, startsPerMinute } = item
-      const wasExpected = await rows.write(key, {
+      const wasExpected = await table.write(key, {
         update:
           'SET #lastSeenAt = :lastSeenAt, #expectedBy = :expectedBy, #startsPerMinute = :startsPerMinute',
         condition: '#epoch = :epoch AND #lastSeenAt < :lastSeenAt AND #expectedBy >= :lastSeenAt',
@@ -28,8 +28,8 @@ export function livenessMethods(rows: Rows): LivenessMethods {
         },
       })
       if (wasExpected) return
-      await rows.put(
-        { ...key, ...item, ...told(liveness.lastSeenAt) },
+      await table.put(
+        { ...key, ...item, ...changeMark(liveness.lastSeenAt) },
         {
           condition:
             'attribute_not_exists(#pk) OR #epoch < :epoch OR (#epoch = :epoch AND #lastSeenAt < :lastSeenAt)',
@@ -39,7 +39,7 @@ export function livenessMethods(rows: Rows): LivenessMethods {
     },
 
     async getLiveness(host) {
-      const row = await rows.get(livenessKey(host))
+      const row = await table.get(livenessKey(host))
       return row === null ? null : parseItem(LivenessItem, row)
     },
   }

@@ -1,14 +1,14 @@
 import type { LiveRunner, Runner, RunnerState } from '../../core/model/index.ts'
 import type { FleetStore } from '../../core/ports/index.ts'
 
-/** A write that a runner takes only while it stands in one of the states of `from`. */
-export interface Move {
+/** A write that is applied only if the runner is in one of the states `from`. */
+export interface Transition {
   readonly from: readonly RunnerState[]
   readonly andIf?: string
   readonly set: string
   readonly remove?: string
   readonly values: Readonly<Record<string, unknown>>
-  /** Whether the runner, found elsewhere, is there because this very write was done before. */
+  /** Whether the runner, found in another state, is in that state because this same write was applied before. */
   readonly isRepeat: (found: Runner) => boolean
 }
 
@@ -16,17 +16,17 @@ type Request<Method extends keyof FleetStore> = Parameters<FleetStore[Method]>[0
 
 const LIVE_STATES: readonly LiveRunner['state'][] = ['reserved', 'dispatched', 'running']
 
-export function dispatching({ epoch, now }: Request<'dispatchRunner'>): Move {
+export function dispatching({ epoch, now }: Request<'dispatchRunner'>): Transition {
   return {
     from: ['reserved'],
     set: '#state = :dispatched, #epoch = :epoch, #dispatchedAt = :now',
     values: { ':dispatched': 'dispatched', ':epoch': epoch, ':now': now },
-    // Exactly this call: a launch follows it, so nobody else's dispatch may count as it.
+    // Only exactly this call counts as a repeat: a launch follows, so another planner's dispatch must not count.
     isRepeat: (found) => found.state === 'dispatched' && found.epoch === epoch && found.dispatchedAt === now,
   }
 }
 
-export function starting({ startedAt }: Request<'startRunner'>): Move {
+export function starting({ startedAt }: Request<'startRunner'>): Transition {
   return {
     from: ['reserved', 'dispatched'],
     set: '#state = :running, #startedAt = :startedAt',
@@ -36,7 +36,7 @@ export function starting({ startedAt }: Request<'startRunner'>): Move {
   }
 }
 
-export function ending({ ending: given, only, startedAt, now }: Request<'endRunner'>): Move {
+export function ending({ ending: given, only, startedAt, now }: Request<'endRunner'>): Transition {
   const { outcome, code, reason, exitCode } = given
   return {
     from: only ?? LIVE_STATES,
@@ -63,7 +63,7 @@ export function ending({ ending: given, only, startedAt, now }: Request<'endRunn
   }
 }
 
-export function confirming({ epoch }: Request<'confirmRunner'>): Move {
+export function confirming({ epoch }: Request<'confirmRunner'>): Transition {
   return {
     from: ['dispatched'],
     andIf: '#epoch < :epoch',
@@ -73,7 +73,7 @@ export function confirming({ epoch }: Request<'confirmRunner'>): Move {
   }
 }
 
-export function stopping({ stop }: Request<'orderStop'>): Move {
+export function stopping({ stop }: Request<'orderStop'>): Transition {
   return {
     from: LIVE_STATES,
     andIf: '#stop = :null',

@@ -2,8 +2,8 @@ import { SlipwayError } from '../../core/model/index.ts'
 import type { Key } from './keys.ts'
 
 /**
- * Bounds of what one write may add to an item. Together they keep every item under DynamoDB's 400 KB, and the items
- * that change often small, since a write is billed by the size of the whole item.
+ * Limits on what one write may add to an item. Together they keep every item under DynamoDB's limit of 400 KB, and
+ * keep frequently written items small, because a write is billed by the size of the whole item.
  */
 export const BYTES_MAX = {
   /** Rewritten every few seconds. */
@@ -11,30 +11,30 @@ export const BYTES_MAX = {
   /** A host without its slots and backoffs. */
   host: 2_000,
   liveness: 1_000,
-  /** States of images, with the reasons of failures, that came in one frame of 30 KB. */
+  /** Image states with the reasons of failures, received in one frame of 30 KB. */
   images: 64_000,
   /** Labels, and a reason that may fill one frame of 30 KB. */
   runner: 48_000,
-  /** Labels, and reasons in words, of a bounded number of waiting label sets. */
+  /** Labels and explanations of a bounded number of waiting label sets. */
   status: 128_000,
-  /** Text of one part, packed: it came in one frame of 30 KB. */
-  box: 64_000,
-  /** One version of the templates, text and expansion, packed: a hundred templates take about 10 KB. */
+  /** Compressed text of one part, received in one frame of 30 KB. */
+  'crash-report': 64_000,
+  /** One version of the templates, text and expansion, compressed: a hundred templates take about 10 KB. */
   templates: 380_000,
 } as const
 
-/** Throws `store-item-too-large` (nothing was written) where `value` is larger than its kind may be. */
+/** Throws `store-item-too-large` if `value` exceeds the limit of its kind; nothing was written then. */
 export function assertFits(kind: keyof typeof BYTES_MAX, key: Key, value: unknown): void {
   const bytes = encodedBytes(value)
   if (bytes <= BYTES_MAX[kind]) return
   throw new SlipwayError(
     'store-item-too-large',
-    `Refused to write ${bytes} bytes to the ${kind} item ${key.pk}/${key.sk}: at most ${BYTES_MAX[kind]} are ` +
-      'allowed. Something that should be short (a reason, a tag, a label) is not; shorten it where it is made.',
+    `Refused to write ${bytes} bytes to the ${kind} item ${key.pk}/${key.sk}: the limit is ${BYTES_MAX[kind]}. ` +
+      'A text in it (a reason, a tag or a label) is too long: shorten it at its origin.',
   )
 }
 
-/** Size as DynamoDB counts it: names and texts in UTF-8, numbers and overheads rounded up. */
+/** Upper bound of the size that DynamoDB counts: names and texts in UTF-8, numbers and overhead rounded up. */
 export function encodedBytes(value: unknown): number {
   if (typeof value === 'string') return Buffer.byteLength(value)
   if (value instanceof Uint8Array) return value.byteLength

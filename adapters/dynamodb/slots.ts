@@ -9,43 +9,43 @@ import {
 } from '../../core/model/index.ts'
 import { type FleetStore } from '../../core/ports/index.ts'
 import { changedHost, changeHost, type HostChange, readHost } from './update-host.ts'
-import type { Rows } from './table-client.ts'
+import type { TableClient } from './table-client.ts'
 
 type SlotMethods = Pick<FleetStore, 'claimSlots' | 'adoptSlot' | 'freeSlot'>
 
 /*
- * A host item holds its slots as a map by runner, and two sums beside it: `used` (of the slots) and `free` (capacity
- * less used). They let one conditional write claim or free without reading: a condition can compare, but not add.
+ * A host item holds its slots as a map by runner, and two sums: `used` (of all slots) and `free` (capacity minus used).
+ * With them one conditional write can claim or free without reading: a condition can compare, but not add.
  */
 
-/** Claims respect the host's capacity; adoptions don't, and stop here, well before the item's 400 KB. */
+/** Claims are limited by the host's capacity, adoptions only by this, so that the item stays far below 400 KB. */
 const SLOTS_MAX = 2 * HOST_RUNNERS_MAX
 
-export function slotMethods(rows: Rows): SlotMethods {
+export function slotMethods(table: TableClient): SlotMethods {
   return {
     async claimSlots(request) {
       const { host, fence, claims } = request
       assertClaims(claims)
-      const claimed = await changedHost(rows, request, claiming(request))
+      const claimed = await changedHost(table, request, claiming(request))
       if (claimed !== null) return claimed
-      const found = await readHost(rows, host)
+      const found = await readHost(table, host)
       return found !== null && found.fence === fence && holdsAll(found, claims) ? found : null
     },
 
     async adoptSlot(request) {
       const { host, runner, slot } = request
-      const adopted = await changeHost(rows, request, {
+      const adopted = await changeHost(table, request, {
         set: `${MOVE_FROM_FREE_TO_USED}, #slots.#runner = :slot`,
         condition: 'attribute_not_exists(#slots.#runner) AND #used.#runners < :max',
         values: { ...sumOf([request]), ':slot': slotItem(slot), ':max': SLOTS_MAX },
         names: { '#runner': runner },
       })
-      if (!adopted) await assertRoomToAdopt(rows, host)
+      if (!adopted) await assertRoomToAdopt(table, host)
     },
 
     async freeSlot(request) {
       const { runner, only } = request
-      await changeHost(rows, request, {
+      await changeHost(table, request, {
         set:
           '#used.#runners = #used.#runners - :one, #free.#runners = #free.#runners + :one, ' +
           '#used.#cpuMillis = #used.#cpuMillis - #slots.#runner.#cpuMillis, ' +
@@ -61,7 +61,7 @@ export function slotMethods(rows: Rows): SlotMethods {
   }
 }
 
-/** The names in it are short because DynamoDB takes at most 4 KB of expression. */
+/** Names are short because DynamoDB limits an expression to 4 KB. */
 export function claiming({ fence, epoch, claims }: Parameters<FleetStore['claimSlots']>[0]): HostChange {
   return {
     set: `${MOVE_FROM_FREE_TO_USED}, ${claims.map((_, at) => `#s.#r${at} = :s${at}`).join(', ')}`,
@@ -115,18 +115,18 @@ function assertClaims(claims: readonly SlotClaim[]): void {
   if (runners === claims.length && runners > 0 && runners <= CLAIMS_MAX) return
   throw new SlipwayError(
     'claims-invalid',
-    `A batch claims slots for 1 to ${CLAIMS_MAX} different runners; this one has ${claims.length} claims ` +
-      `for ${runners}. Split it where it is made.`,
+    `A batch must claim slots for 1 to ${CLAIMS_MAX} different runners, but this one has ${claims.length} claims ` +
+      `for ${runners} runners. The caller must split it.`,
   )
 }
 
-async function assertRoomToAdopt(rows: Rows, host: HostId): Promise<void> {
-  const found = await readHost(rows, host)
-  // A slot that is there already, or a host that is not: nothing is left to record.
+async function assertRoomToAdopt(table: TableClient, host: HostId): Promise<void> {
+  const found = await readHost(table, host)
+  // The slot exists already or the host does not exist: there is nothing to record.
   if (found === null || found.slots.size < SLOTS_MAX) return
   throw new SlipwayError(
     'store-item-too-large',
-    `Host "${host}" already holds ${found.slots.size} slots, and its item has room for ${SLOTS_MAX}. ` +
-      'Its engine runs far more containers of ours than it may: look at that host.',
+    `Host "${host}" already holds ${found.slots.size} slots, and its item can hold at most ${SLOTS_MAX}. ` +
+      'Its engine runs far more Slipway containers than allowed: check that host.',
   )
 }

@@ -2,28 +2,30 @@ import { isItemCorrupt, type SourceStatus } from '../../core/model/index.ts'
 import type { FleetStore } from '../../core/ports/index.ts'
 import { parseItem, StatusItem } from './items.ts'
 import { SOURCES_PARTITION } from './keys.ts'
-import type { Row, Rows } from './table-client.ts'
+import type { Row, TableClient } from './table-client.ts'
 import { assertFits } from './sizes.ts'
 
-export function statusMethods(rows: Rows): Pick<FleetStore, 'putSourceStatus' | 'readSourceStatuses'> {
+export function statusMethods(
+  table: TableClient,
+): Pick<FleetStore, 'putSourceStatus' | 'readSourceStatuses'> {
   return {
     async putSourceStatus(status) {
       const key = { pk: SOURCES_PARTITION, sk: status.source }
       const item = StatusItem.parse(status)
       assertFits('status', key, item)
-      await rows.put({ ...key, ...item })
+      await table.put({ ...key, ...item })
     },
 
     async readSourceStatuses() {
       const statuses: SourceStatus[] = []
-      const pages = rows.query({ condition: '#pk = :pk', values: { ':pk': SOURCES_PARTITION } })
+      const pages = table.query({ condition: '#pk = :pk', values: { ':pk': SOURCES_PARTITION } })
       for await (const page of pages) statuses.push(...page.flatMap(statusOf))
       return statuses
     },
   }
 }
 
-/** A damaged status is left out and blocks nothing (L14): nothing is decided by it, and the next one replaces it. */
+/** L14: a damaged status is skipped: it is only displayed, and the next status replaces it. */
 function statusOf(row: Row): readonly SourceStatus[] {
   try {
     return [parseItem(StatusItem, row)]

@@ -12,12 +12,12 @@ import {
 import { messageOf, SlipwayError } from '../../core/model/index.ts'
 import type { Key } from './keys.ts'
 
-/** One item as it is stored: parsed by `items.ts` before anything else may look into it. */
+/** One stored item. Only `items.ts` may read its attributes, by parsing it. */
 export type Row = Key & Readonly<Record<string, unknown>>
 
 /**
- * A part of a request. In its expressions every `#word` stands for the attribute of that name, so that none of
- * DynamoDB's several hundred reserved words matters; `names` holds the words that stand for something else.
+ * A condition of a request. Every `#word` in an expression is replaced by the attribute `word`, so that DynamoDB's
+ * several hundred reserved words can be used; `names` maps the words that stand for another attribute.
  */
 interface Expressed {
   readonly condition: string
@@ -33,17 +33,17 @@ interface Question extends Expressed {
   readonly index?: string
 }
 
-/** DynamoDB's own bound of one batch. */
+/** DynamoDB's limit for one batch. */
 const BATCH_GET_MAX = 100
-/** Rounds for what a batch left unprocessed, each after a longer pause: about 2 s, then the caller tries again. */
+/** Attempts for the items that a batch left unprocessed, with growing pauses: about 2 s in total. */
 const BATCH_ROUNDS_MAX = 6
 const BATCH_PAUSE_MS = 50
 
 type Page = { Items?: Record<string, unknown>[] | undefined; LastEvaluatedKey?: StartKey | undefined }
 type StartKey = Record<string, unknown>
 
-/** The table, with strongly consistent reads (but of an index) and conditional writes of one item, and nothing more. */
-export class Rows {
+/** Strongly consistent reads (except from an index) and conditional writes of single items of one table. */
+export class TableClient {
   readonly #client: DynamoDBDocumentClient
   readonly #table: string
 
@@ -58,24 +58,24 @@ export class Rows {
     return Item === undefined ? null : rowOf(Item)
   }
 
-  /** False: the condition doesn't hold. */
+  /** False if the condition failed. */
   async put(row: Row, expressed?: Expressed): Promise<boolean> {
     const command = new PutCommand({ TableName: this.#table, Item: row, ...conditionOf(expressed) })
     return (await this.#ifHolds('PutItem', this.#client.send(command))) !== null
   }
 
-  /** The item after the update; null: the condition doesn't hold. */
+  /** The item after the update; null if the condition failed. */
   async update(key: Key, change: Change): Promise<Row | null> {
     const done = await this.#update(key, change, 'ALL_NEW')
     return done === null ? null : rowOf(done.Attributes)
   }
 
-  /** As `update`, without carrying the item back. */
+  /** Like `update`, but returns only whether the condition held. */
   async write(key: Key, change: Change): Promise<boolean> {
     return (await this.#update(key, change, 'NONE')) !== null
   }
 
-  /** False: the condition doesn't hold. */
+  /** False if the condition failed. */
   async remove(key: Key, expressed?: Expressed): Promise<boolean> {
     const command = new DeleteCommand({ TableName: this.#table, Key: key, ...conditionOf(expressed) })
     return (await this.#ifHolds('DeleteItem', this.#client.send(command))) !== null
@@ -89,7 +89,7 @@ export class Rows {
     )
   }
 
-  /** Every answer, page by page, in the order of the sort key; ends only after the last page, or throws. */
+  /** Every matching item, page by page, in the order of the sort key; ends only after the last page, or throws. */
   query({ condition, index, values, names }: Question): AsyncGenerator<readonly Row[]> {
     const request = {
       TableName: this.#table,
@@ -104,7 +104,7 @@ export class Rows {
     )
   }
 
-  /** The items of these keys (each named once) that exist, in any order: all of them, or it throws. */
+  /** All existing items of these keys, in any order. Throws rather than omit one. Keys must be unique. */
   async getMany(keys: readonly Key[]): Promise<readonly Row[]> {
     const rows: Row[] = []
     for (let from = 0; from < keys.length; from += BATCH_GET_MAX) {
@@ -129,8 +129,8 @@ export class Rows {
     }
     throw new SlipwayError(
       'store-unavailable',
-      `DynamoDB left ${rest.length} of ${keys.length} items of table "${this.#table}" unread ` +
-        `in ${BATCH_ROUNDS_MAX} rounds: the table is throttled. It is safe to try again.`,
+      `DynamoDB did not return ${rest.length} of ${keys.length} items of table "${this.#table}" ` +
+        `in ${BATCH_ROUNDS_MAX} attempts: the table is throttled. It is safe to try again.`,
     )
   }
 
@@ -154,9 +154,9 @@ export class Rows {
     let start: StartKey | undefined
     do {
       const page = await this.#attempt(operation, ask(start))
-      // An answer without the list is not an empty list.
+      // A missing list must not be read as an empty list.
       if (page.Items === undefined)
-        throw this.#failure(operation, new Error('the answer holds no list of items'))
+        throw this.#failure(operation, new Error('the answer has no list of items'))
       yield page.Items.map(rowOf)
       start = page.LastEvaluatedKey
     } while (start !== undefined)
@@ -182,8 +182,8 @@ export class Rows {
   #failure(operation: string, thrown: unknown): SlipwayError {
     return new SlipwayError(
       'store-unavailable',
-      `${operation} on DynamoDB table "${this.#table}" failed: ${messageOf(thrown)}. Nothing is known of its ` +
-        'effect; every call of the store may be repeated.',
+      `${operation} on DynamoDB table "${this.#table}" failed: ${messageOf(thrown)}. It is unknown whether it ` +
+        'had an effect. It is safe to try again.',
       { cause: thrown },
     )
   }
@@ -199,10 +199,7 @@ function pauseBefore(round: number): Promise<void> {
 function rowOf(item: Readonly<Record<string, unknown>> | undefined): Row {
   const { pk, sk } = item ?? {}
   if (typeof pk === 'string' && typeof sk === 'string') return { ...item, pk, sk }
-  throw new SlipwayError(
-    'store-unavailable',
-    'DynamoDB answered with an item that has no key: look at what serves it.',
-  )
+  throw new SlipwayError('store-unavailable', 'DynamoDB returned an item without a key: check the endpoint.')
 }
 
 function conditionOf(expressed: Expressed | undefined) {

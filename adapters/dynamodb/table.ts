@@ -7,20 +7,20 @@ import {
 } from '@aws-sdk/client-dynamodb'
 import { messageOf, SlipwayError } from '../../core/model/index.ts'
 
-/** The sparse index of items by the time of their last change: keys only, since an index may lag behind the items. */
+/** Sparse index of items by the time of their last change. Keys only, because an index may lag behind the items. */
 export const CHANGES_INDEX = 'changes'
 
-/** A table that is being created is ready within seconds; one that takes this long has a problem. */
+/** A new table is ready within seconds; if it takes this long, something is wrong. */
 const READY_WITHIN_MS = 60_000
 const READY_POLL_MS = 250
 
 /**
- * The one table of a fleet. Billed per request, so that an idle fleet costs nothing.
+ * The table of a fleet. Billed per request, so that an idle fleet costs nothing.
  *
- * The index projects keys only: every write of an item costs the index at most two units whatever the item's size,
- * and what `readChanges` tells is read from the items themselves. All changes share one partition of the index,
- * which takes about 500 changes a second, that is about 80 jobs a second end to end; DynamoDB slows writers down
- * beyond. Sharding it would multiply the cost of every look at an idle fleet.
+ * The index projects keys only: a write costs the index at most two units whatever the size of the item, and
+ * `readChanges` reads the items themselves. All changes share one partition of the index, which takes about 500
+ * changes a second (about 80 jobs a second); above that, DynamoDB throttles writers. Sharding the index would multiply
+ * the cost of every read of an idle fleet.
  */
 export function tableDefinition(name: string) {
   return {
@@ -50,8 +50,8 @@ export function tableDefinition(name: string) {
 }
 
 /**
- * Creates the table where it is missing and waits until it can be used: for the embedded database of one machine
- * (on AWS the stack creates it). Throws `store-table-unusable` for a table of that name that is not ours.
+ * Creates the table if it is missing, and waits until it is active. For the embedded database of one machine (on AWS
+ * the stack creates the table). Throws `store-table-unusable` if a table of that name is not a table of Slipway.
  */
 export async function ensureTable(client: DynamoDBClient, name: string): Promise<void> {
   const deadline = performance.now() + READY_WITHIN_MS
@@ -79,7 +79,7 @@ async function create(client: DynamoDBClient, name: string): Promise<void> {
   try {
     await client.send(new CreateTableCommand(tableDefinition(name)))
   } catch (thrown) {
-    // Another process was faster: the next look finds its table.
+    // Another process has created it: the next call of `describe` finds it.
     if (!isNamed(thrown, 'ResourceInUseException')) throw failed('created', name, thrown)
   }
 }

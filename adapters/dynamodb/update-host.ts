@@ -1,10 +1,10 @@
 import type { EpochMs, Host, HostId } from '../../core/model/index.ts'
 import { HostItem, parseItem } from './items.ts'
 import { hostKey } from './keys.ts'
-import type { Change, Row, Rows } from './table-client.ts'
-import { SET_TOLD, toldValues } from './change-index.ts'
+import type { Change, Row, TableClient } from './table-client.ts'
+import { SET_CHANGE_MARK, changeMarkValues } from './change-index.ts'
 
-/** One change of a host, in words of DynamoDB; what every such change has in common is added by `changeHost`. */
+/** One change of a host as DynamoDB expressions; `changeHost` adds the parts that every change has. */
 export interface HostChange {
   readonly set?: string
   readonly remove?: string
@@ -19,23 +19,23 @@ interface Target {
   readonly now: EpochMs
 }
 
-/** False: the condition doesn't hold. */
-export function changeHost(rows: Rows, { host, now }: Target, change: HostChange): Promise<boolean> {
-  return rows.write(hostKey(host), whole(change, now))
+/** False if the condition failed. */
+export function changeHost(table: TableClient, { host, now }: Target, change: HostChange): Promise<boolean> {
+  return table.write(hostKey(host), whole(change, now))
 }
 
-/** As `changeHost`, and answers with the changed host; null: the condition doesn't hold. */
+/** Like `changeHost`, but returns the changed host; null if the condition failed. */
 export async function changedHost(
-  rows: Rows,
+  table: TableClient,
   { host, now }: Target,
   change: HostChange,
 ): Promise<Host | null> {
-  const row = await rows.update(hostKey(host), whole(change, now))
+  const row = await table.update(hostKey(host), whole(change, now))
   return row === null ? null : hostOf(row)
 }
 
-export async function readHost(rows: Rows, id: HostId): Promise<Host | null> {
-  const row = await rows.get(hostKey(id))
+export async function readHost(table: TableClient, id: HostId): Promise<Host | null> {
+  const row = await table.get(hostKey(id))
   return row === null ? null : hostOf(row)
 }
 
@@ -43,14 +43,14 @@ export function hostOf(row: Row): Host {
   return parseItem(HostItem, row)
 }
 
-/** Every change of a host raises its revision and tells the readers of changes. */
+/** Every change of a host raises its revision and updates the change index. */
 function whole({ set, remove, add, condition, values, names }: HostChange, now: EpochMs): Change {
-  const sets = set === undefined ? SET_TOLD : `${set}, ${SET_TOLD}`
+  const sets = set === undefined ? SET_CHANGE_MARK : `${set}, ${SET_CHANGE_MARK}`
   const adds = add === undefined ? '#revision :one' : `${add}, #revision :one`
   return {
     update: `SET ${sets} ADD ${adds}${remove === undefined ? '' : ` REMOVE ${remove}`}`,
     condition,
-    values: { ...values, ...toldValues(now), ':one': 1 },
+    values: { ...values, ...changeMarkValues(now), ':one': 1 },
     ...(names && { names }),
   }
 }

@@ -11,12 +11,12 @@ export function createLog(sink: LogSink): Log {
   return { info: write('info'), warn: write('warn'), error: write('error') }
 }
 
-/** One JSON object a line; errors as their message, secrets as `[secret]`. */
+/** One JSON object per line; an error is its message, a secret is `[secret]`. */
 export function jsonLine(entry: LogEntry): string {
   return jsonWith('at', entry)
 }
 
-/** The same for a function's log: Lambda takes any line without a `timestamp` for one of level INFO. */
+/** The same for Lambda, which treats every line without a `timestamp` as level INFO. */
 export function lambdaLine(entry: LogEntry): string {
   return jsonWith('timestamp', entry)
 }

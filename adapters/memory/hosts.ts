@@ -74,7 +74,7 @@ export function writeHost(state: State, host: Host, change: Partial<Host>, now: 
   return value
 }
 
-/** Revision and epoch start at the time of adding, above those of a host of that name that was removed before. */
+/** Revision and epoch start at the current time, above those of a removed host of the same name. */
 function newHost({ id, tags, tokenHash, now }: Parameters<FleetStore['addHost']>[0]): Host {
   return {
     id,

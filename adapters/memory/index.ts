@@ -11,7 +11,7 @@ import { emptyState } from './state.ts'
 import { statusMethods } from './statuses.ts'
 import { templateMethods } from './templates.ts'
 
-/** The hub's state in the memory of one process: what every other store is measured against. Forgets all at its end. */
+/** The hub's state in memory: the reference that other stores are tested against. Lost when the process ends. */
 export function createMemoryStore(): FleetStore {
   const state = emptyState()
   return {

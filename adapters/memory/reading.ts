@@ -1,7 +1,7 @@
 import type { FleetStore } from '../../core/ports/index.ts'
 import { copy, type Kept, type State } from './state.ts'
 
-/** As in a store whose index lags: each reading of changes looks back this far behind its cursor. */
+/** How far before its cursor each read of changes starts, as in a store whose index lags. */
 const CHANGES_OVERLAP_MS = 10_000
 
 export function readingMethods(state: State): Pick<FleetStore, 'readFleet' | 'readChanges'> {

@@ -8,13 +8,13 @@ export function recordMethods(state: State): RecordMethods {
   return {
     async putBlackBox({ host, runner, part, parts, text, now }) {
       const value = { host, runner, part, parts, text }
-      state.boxes.set(`${host}/${runner}/${part}`, { value, changedAt: now })
+      state.crashReports.set(`${host}/${runner}/${part}`, { value, changedAt: now })
     },
 
     async getBlackBox(host, runner) {
-      const found = [...state.boxes.values()]
+      const found = [...state.crashReports.values()]
         .map(({ value }) => value)
-        .filter((box) => box.host === host && box.runner === runner)
+        .filter((kept) => kept.host === host && kept.runner === runner)
         .toSorted((left, right) => left.part - right.part)
       if (found.length === 0 || found.some(({ parts }) => parts !== found.length)) return null
       return found.map(({ text }) => text).join('')
@@ -22,7 +22,7 @@ export function recordMethods(state: State): RecordMethods {
 
     async removeExpired({ before, limit }) {
       const tombstones = removeOld(state.runners, before, limit, ({ value }) => value.state === 'gone')
-      return tombstones + removeOld(state.boxes, before, limit - tombstones, () => true)
+      return tombstones + removeOld(state.crashReports, before, limit - tombstones, () => true)
     },
   }
 }

@@ -109,13 +109,13 @@ function isSameEnding(found: GoneRunner, ending: Parameters<FleetStore['endRunne
   )
 }
 
-/** What is true of a runner in every state, and nothing of the state that it stands in. */
+/** The fields that a runner has in every state. */
 function factsOf(runner: Runner) {
   const { id, template, host, source, labels, reservation, reservedAt, stop, cpuMillis, memoryMib } = runner
   return { id, template, host, source, labels, reservation, reservedAt, stop, cpuMillis, memoryMib }
 }
 
-/** Whatever the order of their fields. */
+/** Ignores the order of fields. */
 function isEqual(left: unknown, right: unknown): boolean {
   return JSON.stringify(left, sorted) === JSON.stringify(right, sorted)
 }

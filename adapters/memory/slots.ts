@@ -11,7 +11,7 @@ import { type FleetStore } from '../../core/ports/index.ts'
 import { findHost, writeHost } from './hosts.ts'
 import { copy, type State } from './state.ts'
 
-/** As in every store: claims respect the host's capacity, adoptions only this. */
+/** As in every store: claims are limited by the host's capacity, adoptions only by this. */
 const SLOTS_MAX = 2 * HOST_RUNNERS_MAX
 
 export function slotMethods(state: State): Pick<FleetStore, 'claimSlots' | 'adoptSlot' | 'freeSlot'> {
@@ -78,15 +78,15 @@ function assertClaims(claims: readonly SlotClaim[]): void {
   if (runners === claims.length && runners > 0 && runners <= CLAIMS_MAX) return
   throw new SlipwayError(
     'claims-invalid',
-    `A batch claims slots for 1 to ${CLAIMS_MAX} different runners; this one has ${claims.length} claims ` +
-      `for ${runners}. Split it where it is made.`,
+    `A batch must claim slots for 1 to ${CLAIMS_MAX} different runners, but this one has ${claims.length} claims ` +
+      `for ${runners} runners. The caller must split it.`,
   )
 }
 
 function tooManySlots(host: Host): SlipwayError {
   return new SlipwayError(
     'store-item-too-large',
-    `Host "${host.id}" already holds ${host.slots.size} slots, and a host has room for ${SLOTS_MAX}. ` +
-      'Its engine runs far more containers of ours than it may: look at that host.',
+    `Host "${host.id}" already holds ${host.slots.size} slots, and a host can hold at most ${SLOTS_MAX}. ` +
+      'Its engine runs far more Slipway containers than allowed: check that host.',
   )
 }

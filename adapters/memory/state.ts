@@ -12,14 +12,14 @@ import type {
   TemplateVersion,
 } from '../../core/model/index.ts'
 
-/** One record, and when it was last written, by the `now` of that write. */
+/** One record and the `now` of its last write. */
 export interface Kept<T> {
   readonly value: T
   readonly changedAt: EpochMs
 }
 
-/** One part of a black box. */
-export interface BoxPart {
+/** One part of a crash report. */
+export interface CrashReportPart {
   readonly host: HostId
   readonly runner: RunnerId
   readonly part: number
@@ -27,7 +27,7 @@ export interface BoxPart {
   readonly text: string
 }
 
-/** Everything that the store holds. Values are never changed in place, and copied on their way in and out. */
+/** Everything that the store holds. Values are never mutated, and are copied on the way in and out. */
 export interface State {
   lease: Lease | null
   readonly hosts: Map<HostId, Kept<Host>>
@@ -35,7 +35,7 @@ export interface State {
   readonly images: Map<HostId, Kept<HostImages>>
   readonly runners: Map<`${HostId}/${RunnerId}`, Kept<Runner>>
   /** By host, runner and part. */
-  readonly boxes: Map<string, Kept<BoxPart>>
+  readonly crashReports: Map<string, Kept<CrashReportPart>>
   /** Newest first. */
   templates: readonly TemplateVersion[]
   readonly statuses: Map<SourceId, SourceStatus>
@@ -48,7 +48,7 @@ export function emptyState(): State {
     liveness: new Map(),
     images: new Map(),
     runners: new Map(),
-    boxes: new Map(),
+    crashReports: new Map(),
     templates: [],
     statuses: new Map(),
   }
@@ -58,7 +58,7 @@ export function runnerName(host: HostId, id: RunnerId): `${HostId}/${RunnerId}` 
   return `${host}/${id}`
 }
 
-/** So that no caller holds a piece of the store. */
+/** A copy, so that callers cannot mutate the store. */
 export function copy<T>(value: T): T {
   return structuredClone(value)
 }

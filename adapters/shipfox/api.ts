@@ -6,7 +6,7 @@ import { type Effect, readRefusal, type Refusal, refusalError, silenceError } fr
 import { createHttpClient, type HttpAnswer, type HttpCall, HttpFailure } from './http.ts'
 import { quote } from './redact.ts'
 
-/** Every call but a held poll is answered within milliseconds; this is for a server in trouble. */
+/** Every call except a held poll is normally answered within milliseconds. */
 export const CALL_DEADLINE_MS = 10_000
 
 /** One call of the protocol. */
@@ -25,19 +25,19 @@ export interface Call<Value> {
 
 export interface Answered<Value> {
   readonly value: Value
-  /** By the hub's monotonic clock, just before the (first) request was sent. */
+  /** Time of sending the (first) request, by the hub's monotonic clock. */
   readonly sentAtMonotonicMs: number
-  /** The `Date` header: the server's clock when it answered, cut to the second. */
+  /** The `Date` header: the server's clock when it answered, with a resolution of one second. */
   readonly answeredAt: EpochMs | null
-  /** The request was sent twice, so the first one may have had the effect. */
+  /** True if the request was sent twice; either one may have had the effect. */
   readonly repeated: boolean
 }
 
 export interface Api {
   readonly url: string
-  /** Throws `SourceError` unless the call was answered 200 with a body as expected. */
+  /** Throws `SourceError` unless the answer is 200 with a valid body. */
   ask<Value>(call: Call<Value>, signal: AbortSignal): Promise<Answered<Value>>
-  /** As `ask`, but gives a refusal back instead of throwing it. */
+  /** Like `ask`, but returns a refusal instead of throwing it. */
   tryAsk<Value>(
     call: Call<Value>,
     signal: AbortSignal,
@@ -93,7 +93,7 @@ function readBaseUrl(text: string): URL {
   if (plain && (url.protocol === 'http:' || url.protocol === 'https:')) return url
   throw new SlipwayError(
     'source-url-invalid',
-    'The Shipfox API URL must be http:// or https:// with a host and perhaps a path: no user, query or fragment. Check SHIPFOX_API_URL.',
+    'The Shipfox API URL must be http:// or https:// with a host and an optional path, without user, query and fragment. Check SHIPFOX_API_URL.',
   )
 }
 
@@ -115,7 +115,7 @@ function toRequest(call: Call<unknown>, url: string, token: Secret): Omit<HttpCa
   }
 }
 
-/** A kept connection that its server had already closed (L6) says nothing about the server's state. */
+/** L6: an error on a reused connection may only mean that the server had closed that idle connection. */
 function mayRepeatAtOnce(failure: HttpFailure, call: Call<unknown>): boolean {
   const cut = failure.code === 'ECONNRESET' || failure.code === 'EPIPE'
   return call.effect === 'repeatable' && failure.reusedSocket && cut
@@ -126,7 +126,7 @@ function readDate(header: string | null): EpochMs | null {
   return Number.isNaN(at) ? null : at
 }
 
-/** Undefined for what is no JSON. The parser's own error is dropped: it quotes the text, which may hold a token. */
+/** Undefined if the text is not JSON. The parser's error is dropped, because it quotes the text, which may have a token. */
 function readJson(text: string): unknown {
   try {
     return JSON.parse(text)
@@ -140,10 +140,9 @@ function readAnswer<Value>(call: Call<Value>, body: unknown, url: string): Value
   if (parsed.success) return parsed.data
   const [issue] = parsed.error.issues
   const place = issue === undefined ? '' : quote(`${issue.path.join('.')}: ${issue.message}`)
-  const what =
-    body === undefined ? 'something that is no JSON' : `an answer that Slipway can't read (${place})`
+  const what = body === undefined ? 'a body that is not JSON' : `an unexpected answer (${place})`
   throw new SourceError(
     'protocol',
-    `Could not ${call.does}. ${url} answered 200 with ${what}. Check that SHIPFOX_API_URL is the Shipfox API, its path prefix too.`,
+    `Could not ${call.does}. ${url} answered 200 with ${what}. Check that SHIPFOX_API_URL is the URL of the Shipfox API, including its path prefix.`,
   )
 }

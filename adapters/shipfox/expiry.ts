@@ -1,13 +1,13 @@
 import type { EpochMs } from '../../core/model/index.ts'
 
-/** A `Date` header is cut to the second, so the server's clock stood up to this much later. */
+/** A `Date` header has a resolution of one second, so the server's clock may have been later by up to this. */
 const DATE_GRAIN_MS = 1000
 
 /**
- * How long a grant surely lives, counted from when its request was sent, since clocks differ (R5). A grant is never
- * older than its request, so its lifetime counted from there ends too early (by the time that the poll was held), never
- * too late. Where the answer has a `Date`, both of its times are by one clock, the server's, and their difference holds
- * too; the shorter of the two wins. No clock of ours is compared with one of theirs.
+ * R5: a lower bound of a grant's lifetime, counted from the time when its request was sent. A grant is never older than
+ * its request, so this ends too early (by the time that the poll was held), never too late. If the answer has a `Date`
+ * header, the difference of its two server times is a second bound, and the shorter one is used. The hub's clock and
+ * the server's clock are never compared.
  */
 export function lifetimeFromSendMs(grant: {
   ttlMs: number

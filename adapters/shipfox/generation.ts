@@ -26,8 +26,8 @@ const ME: Call<Me> = {
 type Me = z.infer<typeof Me>
 
 /**
- * A body that can't be valid, sent to the mint route of v1: 400 where the route exists, 404 where it doesn't. On v1
- * it counts once against the mint limit (and changes nothing else), which the core's reserve of calls covers.
+ * An invalid body for the mint route of v1: answered with 400 if the route exists, 404 if it doesn't. On v1 it counts
+ * against the mint limit (and has no other effect); the core keeps calls in reserve for that.
  */
 const PROBE: Call<unknown> = {
   does: 'find out which protocol the server speaks',
@@ -39,8 +39,8 @@ const PROBE: Call<unknown> = {
 }
 
 /**
- * Proves the token and learns the generation: by the probe, each time, because servers get upgraded. A protocol that
- * the owner has chosen saves it.
+ * Checks the token and detects the generation with the probe, every time, because servers get upgraded. A configured
+ * protocol skips the probe.
  */
 export async function authenticate(
   api: Api,
@@ -53,21 +53,23 @@ export async function authenticate(
   if (generation === 'v1' && me.scope === 'installation')
     throw new SourceError(
       'unauthorized',
-      `Shipfox at ${api.url} mints registration tokens (v1), and that takes a workspace token; this one is for the installation. Create a provisioner token in the workspace and give it to Slipway.`,
+      `Shipfox at ${api.url} mints registration tokens (v1), which requires a workspace token, but this token is for the installation. Create a provisioner token in the workspace and use it.`,
     )
   options.log.info('source.authenticated', { source: options.id, generation, scope: me.scope })
   return generation
 }
 
-/** Before a token of another kind travels to a server that it isn't meant for. */
+/** Checked first, so that a token of another kind is never sent to the server. */
 function refuseOtherTokens(token: Secret): void {
   if (/^sf_pt_[A-Za-z0-9_-]+$/.test(token.reveal())) return
   const kind = /^sf_[a-z]{1,8}_/.exec(token.reveal())?.[0]
   const found =
-    kind === undefined || kind === 'sf_pt_' ? 'is not one' : `begins with ${kind}, so it is of another kind`
+    kind === undefined || kind === 'sf_pt_'
+      ? 'does not'
+      : `starts with ${kind}, so it is another kind of token`
   throw new SourceError(
     'unauthorized',
-    `A provisioner token looks like "sf_pt_" and 43 characters; the one given ${found}. Check SHIPFOX_PROVISIONER_TOKEN.`,
+    `A provisioner token has the form "sf_pt_" and 43 characters; the configured token ${found}. Check SHIPFOX_PROVISIONER_TOKEN.`,
   )
 }
 
@@ -76,10 +78,10 @@ async function detectGeneration(api: Api, signal: AbortSignal): Promise<Generati
   const generation = 'refusal' in result ? generationBy(result.refusal) : null
   if (generation !== null) return generation
   if ('refusal' in result) throw refusalError(result.refusal, PROBE, api.url)
-  throw new SourceError('protocol', `Could not ${PROBE.does}: ${api.url} took an invalid request for valid.`)
+  throw new SourceError('protocol', `Could not ${PROBE.does}: ${api.url} accepted an invalid request.`)
 }
 
-/** Answers that only an existing route gives. A scope is refused before the body is looked at. */
+/** Answers that only an existing route gives. The scope is checked before the body. */
 const ROUTE_EXISTS: readonly (readonly [status: number, code: string])[] = [
   [400, 'validation-error'],
   [403, 'forbidden'],
@@ -109,10 +111,10 @@ export function limitsOf(generation: Generation, options: ShipfoxOptions): Sourc
 }
 
 /**
- * The setting for the registration deadline (120 s by default) is also known as the reservation lifetime that v2 is
- * asked for. A lifetime that long would hold jobs back twice as long after a crash, because the units of lost v2
- * runners wait for their expiry; hosts that are up start a runner in seconds. So 60 s it is, as in v1, and only a
- * shorter deadline shortens it. (Where a host must boot first, its jobs wait unreserved until the host is online.)
+ * The reservation lifetime requested from v2: 60 s, as in v1, or the registration deadline (120 s by default) if that is
+ * shorter. A longer lifetime would delay jobs after a crash, because the units of lost v2 runners are blocked until they
+ * expire, and hosts that are online start a runner within seconds. (Jobs that need a new host are not reserved until
+ * that host is online.)
  */
 function reservationTtlMs(generation: Generation, registrationDeadlineMs: number): number {
   if (generation === 'v1') return RESERVATION_TTL_MS

@@ -3,14 +3,14 @@ import * as https from 'node:https'
 import type { Socket } from 'node:net'
 import type { Clock } from '../../core/ports/index.ts'
 
-/** A reconcile answer of 5,000 runners has about 3 MB; five times that is no answer any more. */
+/** Five times the size of a reconcile answer for 5,000 runners. */
 export const ANSWER_MAX_BYTES = 16 * 1024 * 1024
 /**
- * A kept socket that idled longer is thrown away instead of used: many servers (Node's own too) close theirs after
- * 5 s, and a process that was frozen meanwhile has not heard of it. A lost poll or mint costs a whole reservation.
+ * A socket that was idle for longer is closed, not reused: many servers (Node's too) close idle sockets after 5 s, and a
+ * process that was frozen meanwhile has not noticed. A lost poll or mint costs a whole reservation.
  */
 export const SOCKET_IDLE_MAX_MS = 4_000
-/** Connections kept open while idle: one poll, one report and ten attachments run side by side. */
+/** Idle connections kept open: one poll, one report and ten attachments run concurrently. */
 const FREE_SOCKETS_MAX = 16
 
 export interface HttpCall {
@@ -18,9 +18,9 @@ export interface HttpCall {
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
   readonly body: string | null
-  /** The whole call, from looking the host up to the last byte of the answer. */
+  /** For the whole call, from the DNS lookup to the last byte of the answer. */
   readonly deadlineMs: number
-  /** Opens a connection of its own, which is closed afterwards. */
+  /** True: uses a new connection and closes it afterwards. */
   readonly freshConnection: boolean
 }
 
@@ -30,18 +30,18 @@ export interface HttpAnswer {
   readonly header: (name: string) => string | null
 }
 
-/** Codes of failures that this file makes itself; all others are Node's (`ECONNREFUSED`, …). */
+/** Failure codes of this file; all others are Node's (`ECONNREFUSED`, …). */
 export type OwnFailureCode = 'deadline' | 'aborted' | 'answer-too-large' | 'answer-cut'
 
 /**
- * A call that brought no complete answer. It holds nothing of the request or the answer, because Node's own errors
- * can (a parse error carries the raw packet), and those might echo the token.
+ * A call without a complete answer. It has no `cause`, because Node's errors may contain parts of the request or answer
+ * (a parse error has the raw packet), and so the token.
  */
 export class HttpFailure extends Error {
   readonly code: string
-  /** False: surely no byte of the request left, so it had no effect. */
+  /** False: no byte of the request was sent, so it had no effect. */
   readonly sent: boolean
-  /** It failed on a kept connection, which the other side may have closed long ago. */
+  /** It failed on a reused connection, which the other side may have closed before. */
   readonly reusedSocket: boolean
 
   constructor(code: string, facts: { sent: boolean; reusedSocket: boolean }) {
@@ -54,11 +54,11 @@ export class HttpFailure extends Error {
 }
 
 export interface HttpClient {
-  /** Follows no redirect. Throws `HttpFailure`, nothing else, unless an answer of any status came completely. */
+  /** Resolves with a complete answer of any status; follows no redirects. Throws only `HttpFailure`. */
   send(call: HttpCall, signal: AbortSignal): Promise<HttpAnswer>
 }
 
-/** node:http rather than fetch: it tells whether a byte was sent, and on a used connection or a new one. */
+/** Uses node:http, because fetch does not tell whether bytes were sent and whether the connection was reused. */
 export function createHttpClient(scheme: 'http:' | 'https:', clock: Clock): HttpClient {
   const transport = scheme === 'https:' ? https : http
   const agent = new transport.Agent({ keepAlive: true, maxFreeSockets: FREE_SOCKETS_MAX })
@@ -73,7 +73,7 @@ export function createHttpClient(scheme: 'http:' | 'https:', clock: Clock): Http
         agent: call.freshConnection ? false : agent,
       })
       const answer = await exchange(request, call, signal)
-      if (request.socket !== null) idleSockets.restsFromNow(request.socket)
+      if (request.socket !== null) idleSockets.markIdle(request.socket)
       return answer
     },
   }
@@ -118,11 +118,11 @@ class OwnFailure extends Error {
 
 interface Progress {
   sent: boolean
-  /** Of several errors of one broken connection the first tells why. */
+  /** A broken connection may emit several errors; the first one is the cause. */
   firstError: unknown
 }
 
-/** A request counts as sent as soon as its connection stands: from there on nobody can tell how far it went. */
+/** A request counts as sent once its connection is open: from then on it is unknown how much arrived. */
 function watchSending(request: http.ClientRequest): Progress {
   const progress: Progress = { sent: false, firstError: undefined }
   request.on('error', (error) => {
@@ -136,7 +136,7 @@ function watchSending(request: http.ClientRequest): Progress {
   return progress
 }
 
-/** One timer that is always taken down again, so that nothing fires after the call has returned. */
+/** Returns a function that removes the timer and the listener, so that nothing fires after the call. */
 function armDeadline(ms: number, signal: AbortSignal, end: (code: OwnFailureCode) => void): () => void {
   const onAbort = (): void => end('aborted')
   const timer = setTimeout(() => end('deadline'), ms)
@@ -171,7 +171,7 @@ function codeOf(thrown: unknown): string {
   return typeof code === 'string' ? code : 'unknown'
 }
 
-/** Knows how long each kept connection has been idle. */
+/** Tracks how long each kept connection has been idle. */
 class IdleSockets {
   readonly #agent: http.Agent
   readonly #clock: Clock
@@ -182,7 +182,7 @@ class IdleSockets {
     this.#clock = clock
   }
 
-  restsFromNow(socket: Socket): void {
+  markIdle(socket: Socket): void {
     this.#since.set(socket, { wallMs: this.#clock.now(), monotonicMs: this.#clock.monotonicMs() })
   }
 
@@ -191,7 +191,7 @@ class IdleSockets {
       if (this.#idleMs(socket) > SOCKET_IDLE_MAX_MS) socket.destroy()
   }
 
-  /** The longer of both clocks: the monotonic one may stand still in a frozen machine, the other may be set. */
+  /** The longer time of both clocks: the monotonic clock stops in a suspended machine, the wall clock may be set. */
   #idleMs(socket: Socket): number {
     const since = this.#since.get(socket)
     if (since === undefined) return Infinity

@@ -6,20 +6,20 @@ import type { ShipfoxOptions } from './options.ts'
 import { poll } from './poll.ts'
 import { reconcile } from './reconcile.ts'
 import { report } from './report.ts'
-import { type Session, ToldOnce } from './session.ts'
+import { type Session, SeenIds } from './session.ts'
 import { MintedUnits } from './units.ts'
 
 export type { ShipfoxOptions } from './options.ts'
 
 /**
- * A Shipfox API as a demand source, in both generations of its protocol: v1 mints registration tokens, v2 mints
- * runner instances. Throws `source-url-invalid`; every method throws `SourceError`, and nothing else.
+ * A Shipfox API as a demand source, for both generations of its protocol: v1 mints registration tokens, v2 mints runner
+ * instances. Throws `source-url-invalid`; its methods throw only `SourceError`.
  */
 export function createShipfoxSource(options: ShipfoxOptions): DemandSource {
   const { id, token, clock, log } = options
   const api = createApi({ url: options.apiUrl, token, clock })
   const units = new MintedUnits()
-  const foreignIds = new ToldOnce()
+  const foreignIds = new SeenIds()
   let session: Session | 'unopened' | 'forgotten' = 'unopened'
   const forget = (): void => {
     session = 'forgotten'

@@ -6,7 +6,7 @@ import type { Session } from './session.ts'
 export type Runners = MintRequest['runners']
 export type MintFailure = Extract<Mint, { ok: false }>
 
-/** One mint per runner, or: nothing was minted, because the server takes no more than `batchMax` at once. */
+/** One mint per runner; or `batchMax`: nothing was minted, because the server accepts at most that many at once. */
 export type BatchResult = { readonly mints: readonly Mint[] } | { readonly batchMax: number }
 
 export function refusing(
@@ -18,8 +18,8 @@ export function refusing(
 }
 
 /**
- * A mint without a readable answer: every runner is `mint-unknown`, unless the request surely never left, which is
- * thrown. An unreadable answer counts as lost, because it was a yes.
+ * After a mint without a valid answer: every runner is `mint-unknown`. Throws if the request was certainly not sent. An
+ * invalid answer counts as lost, because the server accepted the call.
  */
 export function afterSilence(session: Session, runners: Runners, thrown: unknown): readonly MintFailure[] {
   if (!(thrown instanceof SourceError) || thrown.kind === 'unavailable') throw thrown
@@ -32,8 +32,8 @@ export function afterSilence(session: Session, runners: Runners, thrown: unknown
 }
 
 /**
- * A refusal that stands: thrown, unless the server may have minted all the same (5xx). A route that is gone means that
- * the server was upgraded: nothing was minted, and the next try is made in its new generation.
+ * After a final refusal: throws, unless the server may have minted anyway (5xx). A missing route means that the server
+ * was upgraded: nothing was minted, and the next call detects the generation again.
  */
 export function afterRefusal(
   session: Session,
@@ -43,7 +43,7 @@ export function afterRefusal(
 ): readonly MintFailure[] {
   if (refusal.code === 'not-found' && session.options.protocol === 'auto') {
     session.forget()
-    const message = `Could not ${does}. Shipfox at ${session.api.url} does not speak ${session.generation} any more; Slipway looks again.`
+    const message = `Could not ${does}. Shipfox at ${session.api.url} no longer supports ${session.generation}. Slipway detects its generation again.`
     throw new SourceError('unavailable', message)
   }
   const error = refusalError(refusal, { does, effect: 'once' }, session.api.url)
@@ -51,7 +51,7 @@ export function afterRefusal(
   return afterSilence(session, runners, error)
 }
 
-/** Hands every token out once, whatever the server sends. */
+/** Ensures that no token is used twice, even if the server sends it twice. */
 export class FreshTokens {
   readonly #seen = new Set<string>()
 
@@ -62,7 +62,7 @@ export class FreshTokens {
   }
 }
 
-/** The plain part of a runner's environment, the same in both generations. A template's own `env` is the core's. */
+/** The part of a runner's environment without secrets, the same in both generations. The core adds the template's `env`. */
 export function runnerEnv({ options }: Session, template: Template): Readonly<Record<string, string>> {
   const lifetimeSeconds = options.runnerMaxLifetimeSeconds ?? Math.ceil(template.maxLifetimeMs / 1000)
   return {

@@ -17,8 +17,9 @@ import type { Session } from './session.ts'
 import { BatchExceeds, BatchTooLarge, RegistrationTokens, TokenActive } from './wire.ts'
 
 /**
- * Registration tokens for runners with ids of our own. The server mints all or nothing and says what stands in the
- * way; the rest that it leaves is asked for again, once per kind of obstacle. Throws only while nothing was minted.
+ * Registration tokens for runners with ids that Slipway chose. The server mints all or nothing, and its refusal says
+ * which runners are the problem; the others are requested again, once per refusal code. Throws only while nothing was
+ * minted.
  */
 export async function mintV1(
   session: Session,
@@ -26,9 +27,9 @@ export async function mintV1(
   signal: AbortSignal,
 ): Promise<BatchResult> {
   if (reservation === null)
-    return { mints: refusing(runners, 'mint-refused', 'A v1 server starts no runner without a reservation.') }
+    return { mints: refusing(runners, 'mint-refused', 'A v1 server mints no token without a reservation.') }
   const settled: Mint[] = []
-  const met = new Set<string>()
+  const seenCodes = new Set<string>()
   let rest = runners
   while (rest.length > 0) {
     const call = toCall(reservation, rest)
@@ -38,7 +39,7 @@ export async function mintV1(
       return { mints: [...settled, ...readTokens(session, rest, result.answered.value)] }
     const { refusal } = result
     if (refusal.code === 'batch-too-large') return { batchMax: smallerBatch(refusal, rest.length) }
-    const narrowed = narrow(refusal, rest, met)
+    const narrowed = narrow(refusal, rest, seenCodes)
     if (narrowed === null) return { mints: [...settled, ...afterRefusal(session, rest, refusal, call.does)] }
     session.log.warn('source.mint.narrowed', {
       source: session.id,
@@ -94,14 +95,14 @@ export interface Narrowed {
   readonly retry: Runners
 }
 
-/** What is left to ask for after a refusal; null = nothing about it is known. `met`: obstacles met before. */
-export function narrow(refusal: Refusal, runners: Runners, met: Set<string>): Narrowed | null {
-  const again = met.has(refusal.code ?? '')
-  met.add(refusal.code ?? '')
+/** Which runners to request again after a refusal; null = the code is unknown. `seenCodes`: codes of earlier refusals. */
+export function narrow(refusal: Refusal, runners: Runners, seenCodes: Set<string>): Narrowed | null {
+  const again = seenCodes.has(refusal.code ?? '')
+  seenCodes.add(refusal.code ?? '')
   switch (refusal.code ?? '') {
     case 'reservation-not-found':
     case 'reservation-expired':
-      return { settled: refusing(runners, 'reservation-expired', 'The reservation is over.'), retry: [] }
+      return { settled: refusing(runners, 'reservation-expired', 'The reservation has expired.'), retry: [] }
     case 'batch-exceeds-reservation':
       return withinReservation(refusal.details, again ? 0 : null, runners)
     case 'registration-token-active':
@@ -115,27 +116,30 @@ function withinReservation(details: unknown, noneLeft: 0 | null, runners: Runner
   const parsed = BatchExceeds.safeParse(details)
   const left = parsed.success ? parsed.data.reservation_count - parsed.data.already_minted : 0
   const fits = noneLeft ?? Math.max(left, 0)
-  // A server that refuses a batch which fits by its own count would be asked the same for ever.
+  // If the batch fits by the server's own count, requesting it again would be refused for ever.
   const retry = fits < runners.length ? runners.slice(0, fits) : []
-  const reason = 'The reservation has no unit left for this runner: tokens were minted from it before.'
+  const reason = 'The reservation has no unit left for this runner: its other units have tokens already.'
   return { settled: refusing(runners.slice(retry.length), 'mint-refused', reason), retry }
 }
 
-/** An id holds a token that nobody has: an earlier answer was lost. It can't be had again, nor used. */
+/** The server has a token for such an id, but its answer was lost: the token can be neither fetched again nor used. */
 function withoutActive(details: unknown, again: boolean, runners: Runners): Narrowed {
   const parsed = TokenActive.safeParse(details)
   const active = new Set(parsed.success ? parsed.data.provider_runner_ids : runners.map(({ id }) => id))
   const blocked = runners.filter(({ id }) => active.has(id))
   const open = runners.filter(({ id }) => !active.has(id))
-  const lost = refusing(blocked, 'mint-unknown', 'An earlier token of this runner was lost on its way.')
+  const lost = refusing(blocked, 'mint-unknown', 'The answer with an earlier token of this runner was lost.')
   if (!again && blocked.length > 0) return { settled: lost, retry: open }
   return {
-    settled: [...lost, ...refusing(open, 'mint-refused', 'Tokens of other runners stand in the way.')],
+    settled: [
+      ...lost,
+      ...refusing(open, 'mint-refused', 'The server refused the batch because of tokens of other runners.'),
+    ],
     retry: [],
   }
 }
 
-/** Always smaller than what was refused, whatever the server says. */
+/** Always smaller than the refused batch, whatever the server says. */
 function smallerBatch({ details }: Refusal, refused: number): number {
   const parsed = BatchTooLarge.safeParse(details)
   const half = Math.max(Math.floor(refused / 2), 1)

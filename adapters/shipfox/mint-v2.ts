@@ -14,16 +14,16 @@ import {
 import type { Session } from './session.ts'
 import { Attached, RunnerInstances } from './wire.ts'
 
-/** Attachments side by side: enough to hide the latency of a batch of ten, few for any server. */
+/** Concurrent attachments: enough to hide the latency of a batch of ten, and few enough for any server. */
 export const ATTACH_AT_ONCE = 10
-/** The runner images are told what runs them. */
+/** Passed to runners as SHIPFOX_RUNNER_PROVIDER_KIND. */
 const PROVIDER_KIND = 'docker'
 
 type Instance = z.infer<typeof RunnerInstances>['runner_instances'][number]
 
 /**
- * Runner instances, each attached to the id that we chose for its runner. An instance that is not surely attached is
- * never launched: its reports would go to another row. Throws only while nothing was minted.
+ * Runner instances, each attached to the id that Slipway chose for its runner. An instance that is not certainly
+ * attached is never launched, because its reports would go to another record. Throws only while nothing was minted.
  */
 export async function mintV2(
   session: Session,
@@ -66,7 +66,7 @@ function toCall(
   }
 }
 
-/** By the place in the request. An instance or a token that comes twice is used once. */
+/** By index in the request. An instance or a token that the server sends twice is used once. */
 function firstByIndex(instances: readonly Instance[]): ReadonlyMap<number, Instance> {
   const byIndex = new Map<number, Instance>()
   const fresh = new FreshTokens()
@@ -82,20 +82,20 @@ function withoutInstance(runner: RunnerId, unavailable: boolean): MintFailure {
         runner,
         ok: false,
         code: 'reservation-expired',
-        reason: 'The reservation is over, or has no unit left.',
+        reason: 'The reservation has expired or has no unit left.',
       }
     : {
         runner,
         ok: false,
         code: 'mint-unknown',
-        reason: 'The server left this runner out and did not say why.',
+        reason: 'The server returned no instance for this runner and gave no reason.',
       }
 }
 
 /**
- * Null: attached, and the runner may be launched. `true` comes once for an instance and only for the id that it came
- * with, so after a lost or failed answer the call is made again: `true` then proves that this id is attached. A
- * `false` then may mean that the first call did it, or that the instance is gone; nobody can tell, so no launch.
+ * Null = attached: the runner may be launched. The server answers `true` only once per instance, so after a lost or
+ * failed answer the call is repeated: `true` then proves that this id is attached. `false` then means that either the
+ * first call attached it or the instance is gone; that is unknown, so the runner is not launched.
  */
 async function attach(
   session: Session,
@@ -113,7 +113,7 @@ async function attach(
 
 type Attachment =
   | { readonly outcome: 'attached' }
-  /** `unknown`: it may be attached. `unsent`: it surely isn't, but may be yet. `refused`: it isn't and won't be. */
+  /** `unknown`: may be attached. `unsent`: not attached, but a retry may succeed. `refused`: not attached, final. */
   | { readonly outcome: 'unknown' | 'unsent' | 'refused'; readonly reason: string }
 
 async function tryAttach(
@@ -133,7 +133,7 @@ async function tryAttach(
   try {
     const { value } = await api.ask(call, signal)
     if (value.attached) return { outcome: 'attached' }
-    return { outcome: 'refused', reason: 'Its runner instance has ended, or is attached already.' }
+    return { outcome: 'refused', reason: 'The runner instance has ended or is already attached.' }
   } catch (thrown) {
     if (!(thrown instanceof SourceError)) throw thrown
     return { outcome: ATTACHMENT_AFTER[thrown.kind], reason: thrown.message }
@@ -143,7 +143,7 @@ async function tryAttach(
 const ATTACHMENT_AFTER: Readonly<Record<SourceFailureKind, 'unknown' | 'unsent' | 'refused'>> = {
   unavailable: 'unsent',
   'unknown-outcome': 'unknown',
-  // An answer that can't be read, mostly: it may have been a yes.
+  // Usually an invalid answer: the call may have succeeded.
   protocol: 'unknown',
   unauthorized: 'refused',
   'rate-limited': 'refused',
@@ -161,7 +161,7 @@ function toMint(session: Session, { id, template }: Runners[number], instance: I
   }
 }
 
-/** Results in the order of the items, at most `limit` at work. */
+/** Results in the order of the items; at most `limit` run concurrently. */
 async function mapLimited<T, R>(
   items: readonly T[],
   limit: number,

@@ -6,9 +6,9 @@ import { mintV2 } from './mint-v2.ts'
 import type { Session } from './session.ts'
 
 /**
- * One answer per runner. A lost answer is not thrown but told runner by runner, as `mint-unknown`: tokens of other
- * batches of the same call must not get lost with it. So this throws only while nothing was minted at all; what
- * stops a later batch ends the rest as `mint-refused`.
+ * One answer per runner. A lost answer is not thrown but returned as `mint-unknown` for each of its runners, so that
+ * the tokens of other batches are not lost with it. Throws only while nothing was minted at all; if a later batch
+ * fails, the remaining runners are `mint-refused`.
  */
 export async function mint(
   session: Session,

@@ -4,31 +4,31 @@ import type { Generation } from './wire.ts'
 
 export interface ShipfoxOptions {
   readonly id: SourceId
-  /** Base URL of the API: http or https, perhaps with a path prefix; a trailing slash is fine. */
+  /** Base URL of the API: http or https, with an optional path prefix; a trailing slash is allowed. */
   readonly apiUrl: string
   /** `sf_pt_…` */
   readonly token: Secret
-  /** `auto` asks the server. */
+  /** `auto` detects it. */
   readonly protocol: 'auto' | Generation
-  /** The API's base URL as containers reach it; handed to runners as it stands. */
+  /** The API's base URL as containers reach it; passed to runners unchanged. */
   readonly runnerApiUrl: string
-  /** Most units asked for in one poll, 0 to 1000. */
+  /** The most units that one poll requests, 0 to 1000. */
   readonly maxReservations: number
-  /** Most runners in one mint call; the server takes 500. */
+  /** The most runners in one mint call; the server's limit is 500. */
   readonly mintBatchMax: Readonly<Record<Generation, number>>
-  /** The longest hold of a poll; the server holds 30 s at most. */
+  /** The longest time to hold a poll; the server's limit is 30 s. */
   readonly pollWaitSecondsMax: number
   readonly pollIntervalMs: number
   readonly pollIntervalMaxMs: number
-  /** Pace of reports about runners that move on. */
+  /** Interval of reports about runners whose state changes. */
   readonly reportIntervalMs: number
   readonly registrationDeadlineMs: number
-  /** How long a runner waits for its job; 0 = for ever. */
+  /** How long a runner waits for its job; 0 = no limit. */
   readonly runnerPollMaxDurationMs: number
-  /** Told to every runner in place of its template's own maximum lifetime. */
+  /** Passed to every runner instead of its template's maximum lifetime. */
   readonly runnerMaxLifetimeSeconds?: number
   readonly clock: Clock
   readonly log: Log
-  /** What runs the runners, as v2 runners and reports call it. Default `docker`, told to runners only. */
+  /** Kind of the provider in v2 runners and reports. The default `docker` is passed to runners only. */
   readonly providerKind?: string
 }

@@ -17,12 +17,12 @@ import type { Session } from './session.ts'
 import { advertise, within } from './units.ts'
 import { COUNT_MAX, POLL_WAIT_SECONDS_MAX, PollAnswer, RESERVATIONS_MAX, TEMPLATES_MAX } from './wire.ts'
 
-/** Beyond its hold a poll gets the time of any other call: a source may be away (R6), or its connection dead (L7). */
+/** Time for a poll beyond its hold, as for any other call; a longer poll hangs (R6, L7). */
 export const POLL_MARGIN_MS = 10_000
 
 /**
- * One poll, never repeated: a lost answer (`unknown-outcome`), or one that can't be read (`protocol`), may have carried
- * grants, whose units stay blocked until they expire.
+ * One poll, never repeated: a lost answer (`unknown-outcome`) or an invalid one (`protocol`) may have contained grants,
+ * whose units stay blocked until they expire.
  */
 export async function poll(
   session: Session,
@@ -56,7 +56,7 @@ function toBody(session: Session, request: PollRequest, waitSeconds: number, dea
   if (request.capacity.length > limits.templatesMax)
     throw new SourceError(
       'protocol',
-      `${request.capacity.length} templates are offered to ${session.api.url}, which takes ${TEMPLATES_MAX[generation]} (${generation}). Remove templates, or name the \`sources\` of some.`,
+      `${request.capacity.length} templates are offered to ${session.api.url}, which accepts at most ${TEMPLATES_MAX[generation]} (${generation}). Remove templates, or restrict some of them to other \`sources\`.`,
     )
   const asked = generation === 'v1' ? askV1(session, request, deadlineMs) : askPlainly(request)
   return {
@@ -73,7 +73,7 @@ function toBody(session: Session, request: PollRequest, waitSeconds: number, dea
   }
 }
 
-/** v2 takes only units off that are not runners yet, so our count is its count. */
+/** v2 subtracts only units that are not runners yet, so the free slots are advertised unchanged. */
 function askPlainly(request: PollRequest): ReturnType<typeof advertise> {
   return {
     slots: request.capacity.map(({ available }) => within(available, COUNT_MAX)),
@@ -87,11 +87,11 @@ function askV1(
   deadlineMs: number,
 ): ReturnType<typeof advertise> {
   const nowMs = clock.monotonicMs()
-  // The server may grant at any moment of the hold: a unit that expires meanwhile must not be added back.
+  // The server may grant at any time during the hold: a unit that expires during it must not be added.
   return advertise(request, units.countedUntil(nowMs + deadlineMs, nowMs))
 }
 
-/** `sentAt`: when the poll was sent, by what the hub's wall clock says now (it may have been set meanwhile). */
+/** `sentAt`: when the poll was sent, by the hub's current wall clock (it may have been set since). */
 function readReservations(
   session: Session,
   answered: Answered<PollAnswer>,
@@ -117,7 +117,7 @@ function readReservations(
   })
 }
 
-/** An installation token sees one row per workspace and label set; jobs of one label set wait together for us. */
+/** Merges rows by label set: with an installation token there is one row per workspace and label set. */
 function mergeWaiting(stats: PollAnswer['stats']): readonly WaitingJobs[] {
   const merged = new Map<string, WaitingJobs>()
   for (const row of stats) {
@@ -134,7 +134,7 @@ function mergeWaiting(stats: PollAnswer['stats']): readonly WaitingJobs[] {
   return [...merged.values()]
 }
 
-/** Ids that can't be ours (another client may use the same token) are told once and left alone. */
+/** Ids that Slipway didn't choose (another client may use the same token) are logged once and ignored. */
 function readCancels(session: Session, ids: readonly string[]): readonly RunnerId[] {
   return ids.flatMap((text) => {
     try {

@@ -9,9 +9,9 @@ import { type Generation, OBSERVED_MAX, type ObservedRow, ReconcileAnswer } from
 const TERMINAL = new Set(['stopped', 'failed', 'terminated'])
 
 /**
- * The full set in one call: the server ends active runners that are missing from it. More than it takes is thrown
- * and never cut into calls, or each call would end the runners of the others. Nothing observed is no call at all:
- * the server would do nothing with it, and polls keep us known as active.
+ * Sends the full set in one call, because the server ends active runners that are missing from it. Throws above the
+ * server's limit: split into several calls, each call would end the runners of the others. An empty set is not sent: it
+ * would have no effect, and polls already show the server that we are active.
  */
 export async function reconcile(
   session: Session,
@@ -23,7 +23,7 @@ export async function reconcile(
   if (ids.length > OBSERVED_MAX)
     throw new SourceError(
       'protocol',
-      `${ids.length} live runners are more than ${session.api.url} reconciles at once (${OBSERVED_MAX}), and parts of them it would take for all. Split the fleet over several provisioner tokens.`,
+      `${ids.length} live runners are more than ${session.api.url} can reconcile in one call (${OBSERVED_MAX}), and the list must not be split. Distribute the fleet over several provisioner tokens.`,
     )
   const { value } = await session.api.ask(toCall(ids), signal)
   const ended = value.terminated_absent_provider_runner_ids
@@ -48,12 +48,13 @@ function toCall(ids: readonly RunnerId[]): Call<z.infer<typeof ReconcileAnswer>>
 }
 
 /**
- * One per observed runner that the server has a row for. `desired_intent` says nothing that state and bound job don't
- * say better.
+ * One per observed runner that the server has a row for. `desired_intent` is not used: state and bound job are more
+ * precise.
  *
- * v2 shows a workspace token no state before a runner has enrolled, so a state is the proof of it: an enrolled runner
- * may wait for its job without a session. (An installation token sees states earlier. It then takes runners for
- * registered that are not yet, which ends none that lives; their own time limits end those that never come.)
+ * With a workspace token, v2 shows a state only after a runner has enrolled, so any state proves the enrolment; an
+ * enrolled runner may wait for its job without a session. (With an installation token, v2 shows states earlier, so a
+ * runner may count as registered too early. That ends no live runner, and a runner that never registers is ended by its
+ * own time limits.)
  */
 function toObserved(
   rows: readonly ObservedRow[],
@@ -76,8 +77,8 @@ function toObserved(
 }
 
 /**
- * On v1 a runner gets its row by our reports: without one the server knows nothing of it, not even that it has not
- * registered, and it may well be at work.
+ * On v1 a runner gets its row from our reports. Without a row the server does not know whether the runner has
+ * registered, so the runner may be running a job.
  */
 function isUnheardOf({ state, runner_session_id, bound_job }: ObservedRow, generation: Generation): boolean {
   return generation === 'v1' && state === null && runner_session_id === null && bound_job === null

@@ -6,14 +6,14 @@ import { BODY_MAX_BYTES, REASON_MAX_CHARS, REPORT_EVENTS_MAX, ReportAnswer, Repo
 import type * as z from 'zod'
 
 const TERMINAL: ReadonlySet<RunnerReport['state']> = new Set(['stopped', 'failed', 'terminated'])
-/** Calls spent on finding invalid events among those of one report: enough for five or so among a thousand. */
+/** Calls to find invalid events in one report: enough to find about five among a thousand. */
 const REFUSALS_MAX = 64
-/** The database behind the server stores no NUL, and other control characters only spoil a line. */
+/** The server's database cannot store NUL, and other control characters break log lines. */
 const CONTROL = /\p{Cc}+/gu
 
 /**
- * Idempotent, and in order. A report that the server can never accept is logged and left out: otherwise it would block
- * all others on every attempt (L14: a damaged item blocks no batch).
+ * Idempotent, and in order. L14: a report that the server can never accept is logged and left out, because it would
+ * block all others.
  */
 export async function report(
   session: Session,
@@ -37,7 +37,7 @@ export async function report(
   for (const batch of batchEvents(events)) await sendBatch(session, batch, budget, signal)
 }
 
-/** The event of a report, not yet checked. */
+/** The event of a report, not yet validated. */
 export function toEvent(runner: RunnerReport, providerKind: string | undefined): unknown {
   const reason = clipReason(runner.reason ?? '')
   return {
@@ -57,15 +57,15 @@ export function clipReason(reason: string): string {
   return clip(line, REASON_MAX_CHARS)
 }
 
-/** Ends in Z. What is no time gives a text that the event's check refuses. */
+/** ISO time that ends in Z. An invalid time gives a text that the validation of the event rejects. */
 function toInstant(at: number): string {
   const date = new Date(at)
   return Number.isNaN(date.getTime()) ? String(at) : date.toISOString()
 }
 
 /**
- * Cuts events into batches that the server takes: by count, by bytes, and never two of one runner, because of those
- * the server would drop one, and with it the time at which a state was first seen.
+ * Splits events into batches that the server accepts: by count, by bytes, and at most one event per runner. Of two
+ * events of a runner in one batch, the server would drop one, and with it the time at which a state was first seen.
  */
 export function batchEvents(events: readonly ReportEvent[]): readonly (readonly ReportEvent[])[] {
   const batches: ReportEvent[][] = []
@@ -106,19 +106,19 @@ async function sendBatch(
     answer: ReportAnswer,
     effect: 'repeatable',
   }
-  let surelyKept = false
+  let unitsKept = false
   try {
     const result = await session.api.tryAsk(call, signal)
     if ('refusal' in result) {
       mayIsolate(session, call, result.refusal, budget)
       await sendByHalves(session, events, result.refusal, budget, signal)
-    } else surelyKept = result.answered.value.reservations_released === 0 && !result.answered.repeated
+    } else unitsKept = result.answered.value.reservations_released === 0 && !result.answered.repeated
   } finally {
-    if (!surelyKept) forgetUnits(session, events)
+    if (!unitsKept) forgetUnits(session, events)
   }
 }
 
-/** Throws the refusal unless it is about single events, which can be told apart. */
+/** Throws the refusal unless it is about single events, which can be isolated. */
 function mayIsolate(
   { api }: Session,
   call: Call<unknown>,
@@ -130,7 +130,7 @@ function mayIsolate(
   if (!isAboutEvents || budget.refusals <= 0) throw refusalError(refusal, call, api.url)
 }
 
-/** Finds an event that the server calls invalid, by halving, and leaves it out: it must not block the others (L14). */
+/** L14: isolates an event that the server finds invalid by bisection and leaves it out, so that it blocks no others. */
 async function sendByHalves(
   session: Session,
   events: readonly ReportEvent[],
@@ -149,7 +149,7 @@ async function sendByHalves(
   await sendBatch(session, events.slice(middle), budget, signal)
 }
 
-/** The server gives the unit of a runner back that ended before it registered; after others it keeps the unit. */
+/** The server releases the unit of a runner that ended before it registered; otherwise it keeps the unit. */
 function forgetUnits({ units }: Session, events: readonly ReportEvent[]): void {
   for (const event of events) if (TERMINAL.has(event.state)) units.returned(event.provider_runner_id)
 }

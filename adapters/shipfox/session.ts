@@ -5,32 +5,32 @@ import type { ShipfoxOptions } from './options.ts'
 import type { MintedUnits } from './units.ts'
 import type { Generation } from './wire.ts'
 
-/** What the calls after `authenticate` know. */
+/** Shared state of the calls after `authenticate`. */
 export interface Session {
   readonly id: SourceId
   readonly api: Api
   readonly generation: Generation
   readonly limits: SourceLimits
   readonly units: MintedUnits
-  /** The server has turned out to be of another generation: the next call looks again. */
+  /** Called when the server is of another generation: the next call detects it again. */
   readonly forget: () => void
-  readonly foreignIds: ToldOnce
+  readonly foreignIds: SeenIds
   readonly options: ShipfoxOptions
   readonly clock: Clock
   readonly log: Log
 }
 
-/** The server repeats the same ids about once a second: the log needs each of them once. */
-export class ToldOnce {
-  /** The server names at most this many at a time. */
+/** Ids already logged: the server repeats the same ids about once a second. */
+export class SeenIds {
+  /** The server sends at most this many at a time. */
   static readonly MAX = 1000
-  readonly #told = new Set<string>()
+  readonly #seen = new Set<string>()
 
   /** True the first time. */
   add(text: string): boolean {
-    if (this.#told.has(text)) return false
-    if (this.#told.size >= ToldOnce.MAX) this.#told.clear()
-    this.#told.add(text)
+    if (this.#seen.has(text)) return false
+    if (this.#seen.size >= SeenIds.MAX) this.#seen.clear()
+    this.#seen.add(text)
     return true
   }
 }

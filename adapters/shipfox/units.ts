@@ -2,21 +2,21 @@ import type { PollRequest, ReservationId, RunnerId, TemplateKey } from '../../co
 import { COUNT_MAX, RESERVATIONS_MAX } from './wire.ts'
 
 /**
- * The double count of v1. A v1 server takes our live reserved units off the slots that we advertise until they
- * expire, also once they are runners, which our own count of free slots has left out already: 10 slots, 6 granted
- * and running, 4 free, 4 new jobs, and nothing is granted. So the units that became runners are added back.
+ * Compensates a double count of v1. A v1 server subtracts our reserved units from the advertised slots until they
+ * expire, even when they are runners already, which the free slots do not include: with 10 slots, 6 granted and
+ * running, 4 free and 4 new jobs, it would grant nothing. So units that became runners are added to the advertised slots.
  */
 
 export interface AdvertisedSlots {
-  /** In the order of the request's capacity. */
+  /** In the order of `request.capacity`. */
   readonly slots: readonly number[]
   readonly maxReservations: number
 }
 
 /**
- * What to advertise to v1. `minted`: per template, units that became runners and that the server will take off
- * during the whole poll. However the server spreads those over templates, it can't grant more than what is really
- * free: the sum of the free slots bounds the units of the poll.
+ * What to advertise to v1. `minted`: per template, the units that became runners and that the server subtracts during
+ * the whole poll. However the server distributes them over templates, it can't grant more units than there are free
+ * slots, because their sum is the limit of the poll.
  */
 export function advertise(request: PollRequest, minted: ReadonlyMap<TemplateKey, number>): AdvertisedSlots {
   const free = request.capacity.map(({ available }) => within(available, COUNT_MAX))
@@ -27,7 +27,7 @@ export function advertise(request: PollRequest, minted: ReadonlyMap<TemplateKey,
   return { slots, maxReservations: within(Math.min(request.maxReservations, freeInTotal), RESERVATIONS_MAX) }
 }
 
-/** A whole number from 0 to `max`, as the wire wants it; what is no number is 0. */
+/** The value as a whole number from 0 to `max`; NaN gives 0. */
 export function within(value: number, max: number): number {
   return Math.min(Math.max(Math.trunc(value) || 0, 0), max)
 }
@@ -38,30 +38,30 @@ interface Unit {
 }
 
 /**
- * Our own units that v1 still counts, by the hub's monotonic clock. A hint of this process: after a restart it is
- * empty, and then v1 grants less than it could until the units expire, never more.
+ * Our units that v1 still subtracts. Times are by the hub's monotonic clock. Kept in memory only: after a restart it is
+ * empty, so v1 grants less than it could until the units expire, but never more.
  */
 export class MintedUnits {
   readonly #grants = new Map<ReservationId, number>()
   readonly #units = new Map<string, Unit>()
 
-  /** `endsAtMs`: the server counts its units until then at least. */
+  /** `endsAtMs`: the server subtracts its units at least until then. */
   granted(reservation: ReservationId, endsAtMs: number): void {
     this.#grants.set(reservation, endsAtMs)
   }
 
-  /** From its mint on a runner surely holds a slot, so its unit is no longer one of the free ones. */
+  /** A minted runner holds a slot, so its unit is no longer among the free slots. */
   minted(reservation: ReservationId, runner: RunnerId, template: TemplateKey): void {
     const endsAtMs = this.#grants.get(reservation)
     if (endsAtMs !== undefined) this.#units.set(runner, { template, endsAtMs })
   }
 
-  /** The server has, or may have, given the unit of this runner back. */
+  /** The server has released, or may have released, the unit of this runner. */
   returned(runner: string): void {
     this.#units.delete(runner)
   }
 
-  /** Units per template that the server counts from `nowMs` until `untilMs` at least. */
+  /** Units per template that the server subtracts from `nowMs` at least until `untilMs`. */
   countedUntil(untilMs: number, nowMs: number): ReadonlyMap<TemplateKey, number> {
     for (const [id, endsAtMs] of this.#grants) if (endsAtMs <= nowMs) this.#grants.delete(id)
     const counts = new Map<TemplateKey, number>()

@@ -1,24 +1,24 @@
 import * as z from 'zod'
 
-/** The bytes of the Shipfox provisioner protocol. Unknown keys of answers are ignored, missing ones are errors. */
+/** The messages of the Shipfox provisioner protocol. Unknown keys of answers are ignored, missing keys are errors. */
 
 export type Generation = 'v1' | 'v2'
 
-/** Most templates that one poll may carry. */
+/** The most templates in one poll. */
 export const TEMPLATES_MAX: Readonly<Record<Generation, number>> = { v1: 100, v2: 1000 }
 export const RESERVATIONS_MAX = 1000
 /** Largest number of slots or runners of one template. */
 export const COUNT_MAX = 100_000
 /** The server refuses larger mints, though its schema says 1,000. */
 export const MINT_BATCH_MAX = 500
-/** The server cuts longer holds to this. */
+/** The server reduces longer holds to this. */
 export const POLL_WAIT_SECONDS_MAX = 30
-/** v1 has this lifetime and no other; v2 is asked for it. */
+/** Fixed on v1, requested on v2. */
 export const RESERVATION_TTL_MS = 60_000
-/** The limit of v1 on mint calls, per provisioner token, in a fixed window. */
+/** The limit of mint calls on v1, per provisioner token and fixed window. */
 export const MINT_CALLS_V1 = { max: 120, windowMs: 60_000 }
 export const REPORT_EVENTS_MAX = 1000
-/** The server's limit is 1 MiB (1,048,576); the margin is for what a proxy may count in. */
+/** The server's limit is 1 MiB (1,048,576); the margin is for proxies that count more than the body. */
 export const BODY_MAX_BYTES = 1_000_000
 export const OBSERVED_MAX = 5000
 export const REASON_MAX_CHARS = 500
@@ -73,7 +73,7 @@ export const BatchTooLarge = z.object({ max: z.int().min(1) })
 export const RunnerInstances = z.object({
   runner_instances: z.array(
     z.object({
-      // Goes into a path, so it has to be what it claims to be.
+      // It becomes part of a URL path, so its form must be checked.
       runner_instance_id: z.guid(),
       bootstrap_token: z.string().min(1),
       request_index: z.int().min(0),
@@ -84,7 +84,7 @@ export const RunnerInstances = z.object({
 
 export const Attached = z.object({ attached: z.boolean() })
 
-/** One event as the server accepts it: checked before it is sent, because one bad event refuses its whole batch. */
+/** One event as the server accepts it. Validated before sending, because one invalid event fails its whole batch. */
 export const ReportEvent = z.object({
   provider_runner_id: z.string().min(1).max(255),
   reservation_id: z.guid().optional(),
@@ -106,7 +106,7 @@ export const ReconcileAnswer = z.object({
   runners: z.array(
     z.object({
       provider_runner_id: z.string(),
-      // Any text: a state that a later server invents must not blind us to all other rows.
+      // Any text: an unknown state of a newer server must not make all other rows unreadable.
       state: z.string().nullable(),
       runner_session_id: z.string().nullable(),
       bound_job: z.object({ cancellation_requested_at: z.string().nullish() }).nullable(),

@@ -2,9 +2,9 @@ import * as z from 'zod'
 import { messageOf, Secret, SlipwayError } from '../../core/model/index.ts'
 import type { SecretReader } from '../../core/ports/index.ts'
 
-/** Where Parameter Store is, and the way to it. */
+/** The endpoint of Parameter Store, and how to send requests to it. */
 export interface ParameterStore {
-  /** `https://ssm.eu-central-1.amazonaws.com`, or what stands in for it. */
+  /** Such as `https://ssm.eu-central-1.amazonaws.com`. */
   readonly endpoint: string
   /** Sends one signed request; resolves with its answer whatever the status. */
   readonly send: (request: {
@@ -16,9 +16,9 @@ export interface ParameterStore {
   }) => Promise<Response>
 }
 
-/** A call answers within milliseconds; a connection that stays silent this long is dead (L7). */
+/** A call is normally answered within milliseconds (L7). */
 const CALL_MAX_MS = 3_000
-/** Reading is safe to repeat: a connection closed while the function was frozen (L6) and a failing one are normal. */
+/** Reading is safe to repeat, so a lost connection (L6) or a server error is retried. */
 const ATTEMPTS = 3
 const PAUSE_MS = 100
 
@@ -28,8 +28,8 @@ const Refused = z
   .transform((body) => ({ code: body['__type'].split('#').at(-1) ?? '', message: body.message ?? '' }))
 
 /**
- * SecureStrings of Parameter Store, asked with one signed call: the SDK's client for it brings every other call of
- * Systems Manager along, a sixth of a bundle. Throws `secret-unreadable` where nobody can tell whether there is one.
+ * Reads SecureStrings of Parameter Store with one signed call. Without the SDK's client, which has every call of Systems
+ * Manager and would be a sixth of a bundle. Throws `secret-unreadable` if it is unknown whether the secret exists.
  */
 export function createSecretReader(open: () => Promise<ParameterStore>): SecretReader {
   return {
@@ -63,7 +63,7 @@ async function ask({ endpoint, send }: ParameterStore, name: string): Promise<Se
   throw new Refusal(`${code} ${message}`.trim(), response.status >= 500 || code === 'ThrottlingException')
 }
 
-/** An answer that is no secret. */
+/** An error answer of Parameter Store. */
 class Refusal extends Error {
   readonly transient: boolean
 
@@ -90,7 +90,7 @@ function pause(ms: number): Promise<void> {
 function unreadable(name: string, cause: unknown): SlipwayError {
   return new SlipwayError(
     'secret-unreadable',
-    `Parameter ${name} can't be read: ${messageOf(cause)}. Check that the hub may read it (ssm:GetParameter on its ARN).`,
+    `Parameter ${name} can't be read: ${messageOf(cause)}. Check that the hub has the permission ssm:GetParameter on its ARN.`,
     { cause },
   )
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Clock, Randomness } from '../../core/ports/index.ts'
 
-/** Timers that Node holds longer than this fire at once. */
+/** Node fires timers with a longer delay at once. */
 const TIMER_MAX_MS = 2 ** 31 - 1
 
 export const systemClock: Clock = {

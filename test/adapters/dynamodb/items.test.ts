@@ -48,9 +48,9 @@ describe('an item that can not be read', () => {
         {
           host: H1,
           runner: rid(1),
-          problem: expect.stringContaining(`RUNNER#${rid(1)} can't be read: state`),
+          problem: expect.stringContaining(`RUNNER#${rid(1)} is invalid: state`),
         },
-        { host: H2, runner: null, problem: expect.stringContaining("HOST#h2/HOST can't be read: slots") },
+        { host: H2, runner: null, problem: expect.stringContaining('HOST#h2/HOST is invalid: slots') },
       ])
     }
   })
