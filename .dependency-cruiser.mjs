@@ -108,7 +108,7 @@ const MAY_IMPORT = [
   },
   {
     from: 'bin/',
-    folders: ['bin/', 'cli/', 'lib/', 'platform/'],
+    folders: ['bin/', 'cli/', 'lib/', 'platform/', 'vitest\\.config\\.ts'],
     packages: ANY_PACKAGE,
     builtins: true,
   },

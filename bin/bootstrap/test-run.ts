@@ -1,8 +1,8 @@
 /**
  * The test run, on a Node that runs TypeScript: the checks, then vitest. With arguments (`npm test -- test/core`)
- * only vitest runs, with these arguments. `--update-count` writes down how many tests a full run executes.
+ * only vitest runs, with these arguments.
  */
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -10,15 +10,14 @@ import { askOnTerminal } from '../../cli/setup/ask.ts'
 import { endLike, runChild } from '../../platform/bootstrap/child.mjs'
 import { ensureDocker } from '../../cli/setup/docker.ts'
 import { BootstrapError } from '../../platform/bootstrap/errors.mjs'
-import { ExpectedTests, TestReport, closingLine, judge } from './test-verdict.ts'
+import { TESTS_MIN } from '../../vitest.config.ts'
+import { REPORT_FILE, TestReport, closingLine, judge } from './test-verdict.ts'
 import type { Verdict } from './test-verdict.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const packages = join(root, 'node_modules')
-const countFile = join(root, 'test', 'expected-tests.json')
-const UPDATE_COUNT = '--update-count'
-/** What a full run runs; the soak has a command of its own. */
-const FULL_RUN = ['--project=unit', '--project=machine', '--project=faults']
+/** What a full run runs: all projects with a floor. The soak has a command of its own. */
+const FULL_RUN = Object.keys(TESTS_MIN).map((project) => `--project=${project}`)
 
 type Step = { name: string; run: () => Promise<string | undefined> }
 
@@ -46,17 +45,12 @@ try {
 }
 
 async function main(args: readonly string[]): Promise<number> {
-  const vitestArgs = args.filter((arg) => arg !== UPDATE_COUNT)
-  const isFull = vitestArgs.length === 0
-  const updates = args.includes(UPDATE_COUNT)
+  const isFull = args.length === 0
   for (const step of isFull ? [docker(isFull), ...CHECKS] : [docker(isFull)]) {
     if (!(await passes(step))) return finish({ passed: 0, failed: 1, skipped: 0, complaints: [] })
   }
-  const { report, exitCode } = await runVitest(isFull ? FULL_RUN : vitestArgs)
-  const expected = isFull && !updates ? await readExpectedCount() : undefined
-  const verdict = judge({ report, exitCode, expected, mayBeSkipped: !isCi })
-  if (updates && isFull && verdict.failed === 0) await writeExpectedCount(verdict.passed)
-  return finish(verdict)
+  const { report, exitCode } = await runVitest(isFull ? FULL_RUN : args)
+  return finish(judge({ report, exitCode, floors: isFull ? TESTS_MIN : undefined, mayBeSkipped: !isCi }))
 }
 
 function finish(verdict: Verdict): number {
@@ -118,10 +112,12 @@ async function runVitest(
 ): Promise<{ report: TestReport | undefined; exitCode: number | null }> {
   const folder = await mkdtemp(join(tmpdir(), 'slipway-tests-'))
   const reportFile = join(folder, 'report.json')
-  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`]
   try {
-    const command = [join(packages, 'vitest', 'vitest.mjs'), 'run', ...reporters, ...args]
-    const { code, sent } = await runChild(process.execPath, command, { cwd: root, env })
+    const command = [join(packages, 'vitest', 'vitest.mjs'), 'run', ...args]
+    const { code, sent } = await runChild(process.execPath, command, {
+      cwd: root,
+      env: { ...env, [REPORT_FILE]: reportFile },
+    })
     if (sent) throw new BootstrapError('vitest was interrupted', { signal: sent })
     return { report: await readReport(reportFile), exitCode: code }
   } finally {
@@ -132,14 +128,4 @@ async function runVitest(
 async function readReport(path: string): Promise<TestReport | undefined> {
   const text = await readFile(path, 'utf8').catch(() => undefined)
   return text === undefined ? undefined : TestReport.parse(JSON.parse(text))
-}
-
-async function readExpectedCount(): Promise<number> {
-  const text = await readFile(countFile, 'utf8').catch(() => '{"tests":0}')
-  return ExpectedTests.parse(JSON.parse(text)).tests
-}
-
-async function writeExpectedCount(tests: number): Promise<void> {
-  await writeFile(countFile, `{ "tests": ${tests} }\n`)
-  console.log(`test/expected-tests.json now expects ${tests} tests`)
 }

@@ -1,32 +1,33 @@
 import * as path from 'node:path'
 import * as z from 'zod'
 
-/** The part of vitest's JSON report (reporter `json`) that the verdict needs. */
-export const TestReport = z.object({
-  numPassedTests: z.number(),
-  numFailedTests: z.number(),
-  numPendingTests: z.number(),
-  numTodoTests: z.number(),
-  testResults: z.array(
-    z.object({
-      name: z.string(),
-      status: z.string(),
-      message: z.string().default(''),
-      assertionResults: z.array(z.object({ status: z.string() })),
-    }),
-  ),
-})
-export type TestReport = z.infer<typeof TestReport>
+/** Names the variable by which a run tells its reporter where the report goes. */
+export const REPORT_FILE = 'SLIPWAY_TEST_REPORT'
 
-/** test/expected-tests.json: how many tests a full run executes, so that none can vanish unseen. */
-export const ExpectedTests = z.object({ tests: z.int().nonnegative() })
+const FileReport = z.object({
+  /** The project of vitest.config.ts that ran the file. */
+  project: z.string(),
+  /** The file's path in the repository. */
+  name: z.string(),
+  passed: z.int(),
+  failed: z.int(),
+  skipped: z.int(),
+  /** What failed outside of any test: the file doesn't load, or a hook threw. */
+  errors: z.array(z.string()),
+  durationMs: z.int(),
+})
+export type FileReport = z.infer<typeof FileReport>
+
+/** What test-reporter.ts writes about a run. */
+export const TestReport = z.object({ files: z.array(FileReport) })
+export type TestReport = z.infer<typeof TestReport>
 
 export type TestRun = {
   /** Absent when vitest ended before it could write one. */
   report: TestReport | undefined
   exitCode: number | null
-  /** How many tests a full run executes; undefined where the count doesn't matter. */
-  expected: number | undefined
+  /** How many tests each project executes at least; undefined where only some tests were asked for. */
+  floors: Readonly<Record<string, number>> | undefined
   mayBeSkipped: boolean
 }
 
@@ -36,36 +37,44 @@ export type Verdict = { passed: number; failed: number; skipped: number; complai
  * Judges a test run. Whatever is wrong beyond a failed test becomes a complaint and counts as a failure of its own,
  * so that a verdict with nothing failed means exactly: all is well.
  */
-export function judge({ report, exitCode, expected, mayBeSkipped }: TestRun): Verdict {
-  const passed = report?.numPassedTests ?? 0
-  const failedTests = report?.numFailedTests ?? 0
-  const skipped = (report?.numPendingTests ?? 0) + (report?.numTodoTests ?? 0)
-  const complaints = report ? brokenFiles(report) : []
+export function judge({ report, exitCode, floors = {}, mayBeSkipped }: TestRun): Verdict {
+  const files = report?.files ?? []
+  const passed = sum(files, 'passed')
+  const failedTests = sum(files, 'failed')
+  const skipped = sum(files, 'skipped')
+  const complaints = files.flatMap(brokenFile)
   if (skipped > 0 && !mayBeSkipped) {
     complaints.push(`${skipped} tests were skipped, and with CI=true none may be.`)
   }
-  const executed = passed + failedTests
-  if (expected !== undefined && executed !== expected) complaints.push(describeCount(executed, expected))
+  if (report) complaints.push(...missingTests(files, floors))
   if (exitCode !== 0 && failedTests + complaints.length === 0) {
     complaints.push(`vitest ended with ${exitCode === null ? 'a signal' : `exit code ${exitCode}`}.`)
   }
   return { passed, failed: failedTests + complaints.length, skipped, complaints }
 }
 
-/** Files that failed as a whole: they don't load, or a hook of theirs threw, so no test of theirs says so. */
-function brokenFiles({ testResults }: TestReport): string[] {
-  return testResults
-    .filter(({ status, assertionResults }) => {
-      return status === 'failed' && !assertionResults.some((test) => test.status === 'failed')
-    })
-    .map(({ name, message }) => `${path.basename(name)} failed as a whole: ${message.split('\n')[0]}`)
+function sum(files: readonly FileReport[], what: 'passed' | 'failed' | 'skipped'): number {
+  return files.reduce((total, file) => total + file[what], 0)
 }
 
-function describeCount(executed: number, expected: number): string {
-  return (
-    `${executed} tests were executed, and test/expected-tests.json expects ${expected}. ` +
-    'If tests were added or removed on purpose, run `npm test -- --update-count`.'
-  )
+/** A file that failed as a whole, so that no failed test says so. */
+function brokenFile({ name, failed, errors }: FileReport): string[] {
+  const [error] = errors
+  if (error === undefined || failed > 0) return []
+  return [`${path.basename(name)} failed as a whole: ${error.split('\n')[0]}`]
+}
+
+/** Projects that executed fewer tests than they must, so that none can vanish unseen. */
+function missingTests(files: readonly FileReport[], floors: Readonly<Record<string, number>>): string[] {
+  return Object.entries(floors).flatMap(([project, floor]) => {
+    const own = files.filter((file) => file.project === project)
+    const executed = sum(own, 'passed') + sum(own, 'failed')
+    if (executed >= floor) return []
+    return [
+      `The project ${project} executed ${executed} tests; TESTS_MIN in vitest.config.ts asks for at least ${floor}. ` +
+        'If tests were removed on purpose, lower it there.',
+    ]
+  })
 }
 
 /** The closing line of a run, alone on its line so that a program can find it. */
