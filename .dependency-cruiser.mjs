@@ -61,8 +61,9 @@ const MAY_IMPORT = [
     builtins: true,
   },
   {
+    // Which adapters a function runs on, lambdas/wiring.ts alone decides.
     from: 'lambdas/',
-    folders: ['lambdas/', 'core/', 'config/', 'protocol/', 'platform/', 'adapters/'],
+    folders: ['lambdas/', 'core/', 'config/', 'protocol/', 'platform/'],
     packages: ['zod', 'aws-lambda'],
     builtins: true,
   },

@@ -136,9 +136,11 @@ const FORBIDDEN: [file: string, statement: string, target: string][] = [
   ['adapters/two/bad-config.ts', "import { read } from '../../config/templates.ts'", 'config/templates.ts'],
   ['adapters/two/bad-engine.ts', "import Docker from 'dockerode'", 'node_modules/dockerode/index.js'],
   ['lambdas/tick/bad-agent.ts', "import { main } from '../../agent/main.ts'", 'agent/main.ts'],
+  ['lambdas/tick/bad-adapter.ts', "export * from '../../adapters/one/index.ts'", 'adapters/one/index.ts'],
   ['lambdas/tick/bad-local.ts', "import { local } from '../../local/adapters.ts'", 'local/adapters.ts'],
   ['lambdas/tock/env.ts', "import { wiring } from '../wiring.ts'", 'lambdas/wiring.ts'],
   ['agent/bad-dockerode.ts', "import type Docker from 'dockerode'", 'node_modules/dockerode/index.js'],
+  ['agent/bad-import.ts', "export const a = import('dockerode')", 'node_modules/dockerode/index.js'],
   [
     'agent/bad-flow.ts',
     "import { loop } from '../core/flows/planner/planner.ts'",

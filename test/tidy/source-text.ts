@@ -1,4 +1,4 @@
-/** Reads TypeScript as text, just well enough for rules: what is code, what is comment or string, what is imported. */
+/** Reads TypeScript as text, just well enough for rules: what is code, and what is comment or string. */
 
 /** Comments, strings, regular expressions (only where one can start), backquotes and braces; the rest is code. */
 const TOKEN =
@@ -7,8 +7,8 @@ const TOKEN =
 /** The literal part of a template, up to its end or its next substitution. */
 const TEMPLATE_PART = /(?:\\[\s\S]|\$(?!\{)|[^`\\$])*(?:`|\$\{|$)/y
 
-/** The text with every comment blanked out, and on request every string as well; all places stay where they were. */
-export function mask(text: string, what: 'comments' | 'comments and strings'): string {
+/** The text with every comment and string blanked out; all places stay where they were. */
+export function mask(text: string): string {
   let masked = ''
   let end = 0
   const openBraces: number[] = [] // one count per template substitution that the place is inside of
@@ -16,15 +16,14 @@ export function mask(text: string, what: 'comments' | 'comments and strings'): s
     masked += text.slice(end, until)
     end = until
   }
-  const hide = (until: number, isComment: boolean) => {
-    const hidden = text.slice(end, until)
-    masked += isComment || what !== 'comments' ? hidden.replace(/[^\n]/g, ' ') : hidden
+  const hide = (until: number) => {
+    masked += text.slice(end, until).replace(/[^\n]/g, ' ')
     end = until
   }
   const hideTemplatePart = () => {
     TEMPLATE_PART.lastIndex = end
     const part = TEMPLATE_PART.exec(text)?.[0] ?? ''
-    hide(end + part.length, false)
+    hide(end + part.length)
     if (part.endsWith('${')) openBraces.push(0)
   }
   for (let match = nextToken(text, end); match; match = nextToken(text, end)) {
@@ -33,13 +32,13 @@ export function mask(text: string, what: 'comments' | 'comments and strings'): s
     const depth = openBraces.at(-1)
     if (token === '`' || (token === '}' && depth === 0)) {
       if (token === '}') openBraces.pop()
-      hide(end + 1, false)
+      hide(end + 1)
       hideTemplatePart()
     } else if (token === '{' || token === '}') {
       if (depth !== undefined) openBraces[openBraces.length - 1] = depth + (token === '{' ? 1 : -1)
       copy(end + 1)
     } else {
-      hide(end + token.length, token.startsWith('//') || token.startsWith('/*'))
+      hide(end + token.length)
     }
   }
   copy(text.length)
@@ -49,24 +48,6 @@ export function mask(text: string, what: 'comments' | 'comments and strings'): s
 function nextToken(text: string, from: number): RegExpExecArray | null {
   TOKEN.lastIndex = from
   return TOKEN.exec(text)
-}
-
-export type Import = { specifier: string; clause: string; line: number }
-
-const IMPORT =
-  /\b(?:import|export)\b(?<clause>[^'"`;]*?)\bfrom\s*['"](?<from>[^'"]+)['"]|\bimport\s*\(?\s*['"](?<bare>[^'"]+)['"]/g
-
-/** Every import and re-export with what stands between the keyword and `from`. Those inside strings don't count. */
-export function importsOf(text: string): Import[] {
-  const withStrings = mask(text, 'comments')
-  const code = mask(text, 'comments and strings')
-  return [...withStrings.matchAll(IMPORT)]
-    .filter((match) => code[match.index] !== ' ')
-    .map((match) => ({
-      specifier: match.groups?.['from'] ?? match.groups?.['bare'] ?? '',
-      clause: (match.groups?.['clause'] ?? '').trim(),
-      line: lineOf(text, match.index),
-    }))
 }
 
 /** `line N: …` for each match of the pattern. */
