@@ -42,7 +42,7 @@ function idsIn(words: string): string[] {
 /** What people write to people: names of variables such as `H1` are code. */
 function wordsOf(path: string, text: string): string {
   if (!/\.(ts|mts|mjs)$/.test(path)) return text
-  const code = mask(text, 'comments and strings')
+  const code = mask(text)
   return text.replace(/./gs, (character, index: number) => (code[index] === character ? ' ' : character))
 }
 
