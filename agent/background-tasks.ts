@@ -18,7 +18,7 @@ export function createTasks(log: Log): Tasks {
     try {
       await work()
     } catch (error) {
-      log.error('agent.task-failed', { task: name, reason: messageOf(error) })
+      log.emit({ name: 'agent.task-failed', task: name, reason: messageOf(error) })
     }
   }
 

@@ -48,7 +48,7 @@ export async function runAgent(settings: AgentSettings, surroundings: AgentSurro
   const { host, hubUrl } = settings
   warnIfUnencrypted(hubUrl, log)
   const { install, engine } = await openHost(settings, surroundings)
-  log.info('agent.starting', { host, install, hubUrl, engine: settings.engine.kind })
+  log.emit({ name: 'agent.starting', host, install, hubUrl, engine: settings.engine.kind })
   await createAgent({ ...settings, engine, install, clock, random, log }).run(signal)
 }
 
@@ -82,7 +82,8 @@ const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]'])
 function warnIfUnencrypted(hubUrl: string, log: Log): void {
   const { protocol, hostname } = new URL(hubUrl)
   if (protocol === 'wss:' || LOOPBACK.has(hostname)) return
-  log.warn('agent.hub-unencrypted', {
+  log.emit({
+    name: 'agent.hub-unencrypted',
     hubUrl,
     advice: 'Tokens travel readable to the network. Use wss:// outside of one machine.',
   })

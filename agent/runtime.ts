@@ -185,7 +185,7 @@ class Runtime {
   /** Running jobs are left be; what is being started or ended gets there, and the hub hears what there is to hear. */
   async #drain(): Promise<void> {
     const { log } = this.#options
-    log.info('agent.stopping')
+    log.emit({ name: 'agent.stopping' })
     this.#readiness.set('stopping', 'The agent is being stopped.')
     await this.#until(() => !this.#launcher.busy && !this.#caretaker.busy, WORK_ENDS_MAX_MS)
     this.#hub.wake()
@@ -287,7 +287,7 @@ class Runtime {
       })
     } catch (error) {
       // The hub repeats what it hears nothing of.
-      this.#options.log.error('agent.command-failed', { type: command.type, reason: messageOf(error) })
+      this.#options.log.emit({ name: 'agent.command-failed', type: command.type, reason: messageOf(error) })
     }
   }
 

@@ -4,7 +4,7 @@ import { createConnectionCloser, type SignedFetch } from '../adapters/api-gatewa
 import { createAgentGateway } from '../adapters/api-gateway/index.ts'
 import { createSignedFetch } from '../adapters/aws-request/index.ts'
 import { createDynamoStore } from '../adapters/dynamodb/index.ts'
-import { createLog, lambdaLine, type LogSink } from '../adapters/log/index.ts'
+import { createLog, lambdaLine, lineOf, type LogLine } from '../adapters/log/index.ts'
 import { createShipfoxSource } from '../adapters/shipfox/index.ts'
 import { createSecretReader, type ParameterStore } from '../adapters/ssm/index.ts'
 import { systemClock, systemRandom } from '../adapters/system/index.ts'
@@ -61,16 +61,16 @@ function managementClient(env: { readonly SLIPWAY_SOCKET_ENDPOINT: string }): Ap
 
 /** JSON lines on stdout, past the console: the runtime would wrap its lines, and metrics would not be found. */
 export function openLog(): Log {
-  return createLog(writeLine)
+  return createLog((entry) => write(lineOf(entry)))
 }
 
 /** As `openLog`, with the metrics that follow from the events. */
 function meteredLog(meter: Meter): Log {
-  return createLog((entry) => writeLine(meter.take(entry)))
+  return createLog((entry) => write(lineOf(entry, meter.take(entry))))
 }
 
-const writeLine: LogSink = (entry) => {
-  process.stdout.write(`${lambdaLine(entry)}\n`)
+function write(line: LogLine): void {
+  process.stdout.write(`${lambdaLine(line)}\n`)
 }
 
 /** What takes the messages of agents. */

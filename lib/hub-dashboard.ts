@@ -128,7 +128,7 @@ function whatIsBroken({ metrics, functions }: HubDashboardProps): IWidget[][] {
         'fields @timestamp, event, source, host, template',
         // What a function threw is logged by Lambda, as an object in `message`.
         'fields coalesce(code, message.code) as errorCode',
-        'fields coalesce(message.errorMessage, message, reason, errorMessage, problem, cause) as text',
+        'fields coalesce(message.errorMessage, message, reason, errorMessage, cause) as text',
         'sort @timestamp desc',
         'limit 50',
       ]),

@@ -188,7 +188,7 @@ async function repeatSweep(ports: SweepPorts, over: AbortSignal): Promise<void> 
     try {
       await sweep(ports)
     } catch (thrown) {
-      ports.log.error('hub.sweep-failed', { message: messageOf(thrown), cause: thrown })
+      ports.log.emit({ name: 'hub.sweep-failed', reason: messageOf(thrown), cause: thrown })
     }
   }
 }

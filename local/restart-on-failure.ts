@@ -25,12 +25,12 @@ export async function keepRunning(
     const startedAtMs = clock.monotonicMs()
     try {
       const end = await runOnce({ drain, stop })
-      log.info('hub.loop-ended', { end })
+      log.emit({ name: 'hub.loop-ended', end })
       if (end === 'stopped' || end === 'not-leader') return
       failures = 0
     } catch (thrown) {
       failures = clock.monotonicMs() - startedAtMs >= PROVED_AFTER_MS ? 1 : failures + 1
-      log.error('hub.loop-failed', { message: messageOf(thrown), cause: thrown, failures })
+      log.emit({ name: 'hub.loop-failed', reason: messageOf(thrown), cause: thrown, failures })
       if (failures >= FAILURES_MAX) throw gaveUp(thrown)
       const woken = drain.aborted ? stop : AbortSignal.any([drain, stop])
       await clock.sleep(Math.min(PAUSE_FIRST_MS * 2 ** (failures - 1), PAUSE_MAX_MS), woken)

@@ -73,7 +73,7 @@ class RunningSandbox implements Sandbox {
     this.token = parts.token
     const { world, now, options } = parts
     const commit = (): void => this.#commit()
-    const onFailure = (failure: { method: string; path: string; message: string }): void => {
+    const onFailure = (failure: { method: string; path: string; reason: string }): void => {
       options.onEvent?.({ type: 'request.failed', at: now(), ...failure })
     }
     this.#server = createSandboxServer({
@@ -190,7 +190,7 @@ class RunningSandbox implements Sandbox {
         at,
         method: '',
         path: 'sweep',
-        message: messageOf(error),
+        reason: messageOf(error),
       })
     }
   }

@@ -94,7 +94,7 @@ export type SandboxEvent =
       adopted: boolean
     }
   | { type: 'runner.registered'; at: EpochMs; runnerId: string; sessionId: string }
-  | { type: 'request.failed'; at: EpochMs; method: string; path: string; message: string }
+  | { type: 'request.failed'; at: EpochMs; method: string; path: string; reason: string }
 
 export type SandboxStats = {
   readonly jobs: Readonly<Record<JobState, number>>

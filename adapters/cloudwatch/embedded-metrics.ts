@@ -63,7 +63,3 @@ const FAULTS: Readonly<Record<EndCode, Fault | null>> = {
 export function faultOf(code: EndCode): Fault | null {
   return FAULTS[code]
 }
-
-export function isEndCode(code: unknown): code is EndCode {
-  return typeof code === 'string' && Object.hasOwn(FAULTS, code)
-}

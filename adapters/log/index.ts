@@ -1,28 +1,41 @@
+import { type LogEvent, levelOf, type LogLevel } from '../../core/model/index.ts'
 import type { Log, LogEntry } from '../../core/ports/index.ts'
 
 export type { LogEntry } from '../../core/ports/index.ts'
 export type LogSink = (entry: LogEntry) => void
 
+/** One line of a log, of any part of Slipway. */
+export interface LogLine {
+  /** By the wall clock, milliseconds since 1970. */
+  readonly at: number
+  readonly level: LogLevel
+  /** The event's name. */
+  readonly event: string
+  readonly fields: Readonly<Record<string, unknown>>
+}
+
 export function createLog(sink: LogSink): Log {
-  const write =
-    (level: LogEntry['level']) =>
-    (event: string, fields: Readonly<Record<string, unknown>> = {}): void =>
-      sink({ at: Date.now(), level, event, fields })
-  return { info: write('info'), warn: write('warn'), error: write('error') }
+  return { emit: (event) => sink({ at: Date.now(), event }) }
+}
+
+/** The line of an event. `more`: fields that the line carries besides those of the event. */
+export function lineOf({ at, event }: LogEntry, more: LogLine['fields'] = {}): LogLine {
+  const { name, ...fields }: LogEvent = event
+  return { at, level: levelOf(name), event: name, fields: { ...fields, ...more } }
 }
 
 /** One JSON object per line; an error is its message, a secret is `[secret]`. */
-export function jsonLine(entry: LogEntry): string {
-  return jsonWith('at', entry)
+export function jsonLine(line: LogLine): string {
+  return jsonWith('at', line)
 }
 
 /** The same for Lambda, which treats every line without a `timestamp` as level INFO. */
-export function lambdaLine(entry: LogEntry): string {
-  return jsonWith('timestamp', entry)
+export function lambdaLine(line: LogLine): string {
+  return jsonWith('timestamp', line)
 }
 
 /** `time level event key=value …` */
-export function textLine({ at, level, event, fields }: LogEntry): string {
+export function textLine({ at, level, event, fields }: LogLine): string {
   const time = new Date(at).toISOString().slice(11, 23)
   const words = Object.entries(fields).map(([key, value]) => `${key}=${plain(value)}`)
   return [time, level === 'info' ? '' : level.toUpperCase(), event, ...words]
@@ -30,7 +43,7 @@ export function textLine({ at, level, event, fields }: LogEntry): string {
     .join(' ')
 }
 
-function jsonWith(timeKey: string, { at, level, event, fields }: LogEntry): string {
+function jsonWith(timeKey: string, { at, level, event, fields }: LogLine): string {
   return JSON.stringify({ [timeKey]: new Date(at).toISOString(), level, event, ...fields }, errorsAsText)
 }
 

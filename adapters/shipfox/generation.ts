@@ -55,7 +55,7 @@ export async function authenticate(
       'unauthorized',
       `Shipfox at ${api.url} mints registration tokens (v1), which requires a workspace token, but this token is for the installation. Create a provisioner token in the workspace and use it.`,
     )
-  options.log.info('source.authenticated', { source: options.id, generation, scope: me.scope })
+  options.log.emit({ name: 'source.authenticated', source: options.id, generation, scope: me.scope })
   return generation
 }
 

@@ -23,10 +23,11 @@ export function refusing(
  */
 export function afterSilence(session: Session, runners: Runners, thrown: unknown): readonly MintFailure[] {
   if (!(thrown instanceof SourceError) || thrown.kind === 'unavailable') throw thrown
-  session.log.error('source.mint.lost', {
+  session.log.emit({
+    name: 'source.mint.lost',
     source: session.id,
     runners: runners.map(({ id }) => id),
-    why: thrown.message,
+    reason: thrown.message,
   })
   return refusing(runners, 'mint-unknown', thrown.message)
 }

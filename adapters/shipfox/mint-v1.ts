@@ -41,7 +41,8 @@ export async function mintV1(
     if (refusal.code === 'batch-too-large') return { batchMax: smallerBatch(refusal, rest.length) }
     const narrowed = narrow(refusal, rest, seenCodes)
     if (narrowed === null) return { mints: [...settled, ...afterRefusal(session, rest, refusal, call.does)] }
-    session.log.warn('source.mint.narrowed', {
+    session.log.emit({
+      name: 'source.mint.narrowed',
       source: session.id,
       code: refusal.code,
       from: rest.length,

@@ -112,7 +112,12 @@ function readReservations(
       expiresAt: sentAt + lifetimeMs,
     }
     if (reservation.expiresAt <= session.clock.now())
-      session.log.warn('source.reservation.dead-on-arrival', { source: session.id, reservation, lifetimeMs })
+      session.log.emit({
+        name: 'source.reservation.dead-on-arrival',
+        source: session.id,
+        reservation: id,
+        lifetimeMs,
+      })
     return reservation
   })
 }
@@ -141,10 +146,11 @@ function readCancels(session: Session, ids: readonly string[]): readonly RunnerI
       return [runnerId(text)]
     } catch {
       if (session.foreignIds.add(text))
-        session.log.warn('source.cancel.ignored', {
+        session.log.emit({
+          name: 'source.cancel.ignored',
           source: session.id,
           id: quote(text),
-          why: 'not an id of ours',
+          reason: 'It is not a runner id of this hub.',
         })
       return []
     }

@@ -28,7 +28,8 @@ export async function reconcile(
   const { value } = await session.api.ask(toCall(ids), signal)
   const ended = value.terminated_absent_provider_runner_ids
   if (ended.length > 0)
-    session.log.warn('source.absent-ended', {
+    session.log.emit({
+      name: 'source.absent-ended',
       source: session.id,
       count: ended.length,
       first: quote(ended[0] ?? ''),

@@ -24,12 +24,13 @@ export async function report(
     const checked = ReportEvent.safeParse(toEvent(one, session.options.providerKind))
     if (checked.success) return [checked.data]
     const [issue] = checked.error.issues
-    const why = `${issue?.path.join('.')}: ${issue?.message}`
-    session.log.error('source.report.unsendable', {
+    const reason = `${issue?.path.join('.')}: ${issue?.message}`
+    session.log.emit({
+      name: 'source.report.unsendable',
       source: session.id,
       runner: one.id,
       state: one.state,
-      why,
+      reason,
     })
     return []
   })
@@ -141,7 +142,13 @@ async function sendByHalves(
   const [first] = events
   if (events.length === 1 && first !== undefined) {
     const { provider_runner_id: runner, state } = first
-    session.log.error('source.report.unsendable', { source: session.id, runner, state, why: refusal.message })
+    session.log.emit({
+      name: 'source.report.unsendable',
+      source: session.id,
+      runner,
+      state,
+      reason: refusal.message ?? `The server answered ${refusal.status}.`,
+    })
     return
   }
   const middle = Math.ceil(events.length / 2)

@@ -73,8 +73,8 @@ export function createDiskGuard(deps: DiskGuardDeps): DiskGuard {
     if (isShort === (shortage !== null)) return
     isShort = shortage !== null
     onChange(shortage === null ? null : `The disk of ${path} ${shortage}: free some space.`)
-    if (isShort) log.warn('host.disk-short', { folder: path, reason: shortage })
-    else log.info('host.disk-roomy', { folder: path })
+    if (shortage === null) log.emit({ name: 'host.disk-roomy', folder: path })
+    else log.emit({ name: 'host.disk-short', folder: path, reason: shortage })
   }
 
   return {

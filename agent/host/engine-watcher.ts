@@ -75,7 +75,7 @@ export class Watcher {
     try {
       await engine.watch({ onOpen: () => listing.push(this.#relist(either)), onEvent }, either)
     } catch (error) {
-      if (!signal.aborted) log.warn('engine.events-broken', { reason: messageOf(error) })
+      if (!signal.aborted) log.emit({ name: 'engine.events-broken', reason: messageOf(error) })
     } finally {
       over.abort()
     }
@@ -115,7 +115,7 @@ export class Watcher {
   #noteUnreachable(error: unknown): void {
     const { log, onReachable } = this.#deps
     this.#failures += 1
-    if (this.#failures === 1) log.warn('engine.unreachable', { reason: messageOf(error) })
+    if (this.#failures === 1) log.emit({ name: 'engine.unreachable', reason: messageOf(error) })
     onReachable(`The engine can't be used: ${messageOf(error)}`)
   }
 }

@@ -141,7 +141,7 @@ export class Images {
   }
 
   async #pullNow(image: string, holding: Holding): Promise<void> {
-    this.#deps.log.info('image.pulling', { image })
+    this.#deps.log.emit({ name: 'image.pulling', image })
     this.#deps.onChange(image)
     try {
       const signal = AbortSignal.any([this.#stopping, AbortSignal.timeout(PULL_MAX_MS)])
@@ -153,12 +153,12 @@ export class Images {
         pulledAtMs: this.#deps.clock.monotonicMs(),
       })
       holding.checkedAtMs = holding.pulledAtMs
-      this.#deps.log.info('image.present', { image })
+      this.#deps.log.emit({ name: 'image.present', image })
     } catch (error) {
       holding.failures += 1
       const retryInMs = fullJitterMs(holding.failures, PULL_BACKOFF, this.#deps.random) + PULL_BACKOFF.firstMs
       holding.failure = { reason: messageOf(error), retryAtMs: this.#deps.clock.monotonicMs() + retryInMs }
-      this.#deps.log.warn('image.failed', { image, reason: messageOf(error), retryInMs })
+      this.#deps.log.emit({ name: 'image.failed', image, reason: messageOf(error), retryInMs })
       throw error
     } finally {
       holding.pulling = null

@@ -51,7 +51,12 @@ export async function obey(command: Command, session: CommandSession, deps: Comm
   const { journal, log } = deps
   const stale = staleness(command, { epoch: session.epoch, fence: journal.ledger.fence })
   if (stale !== null)
-    return log.warn('agent.command-refused', { type: command.type, command: command.command, reason: stale })
+    return log.emit({
+      name: 'agent.command-refused',
+      type: command.type,
+      command: command.command,
+      reason: stale,
+    })
   if ('fence' in command && command.fence > journal.ledger.fence) {
     await journal.write({ record: 'fence', fence: command.fence })
     // A launch begun now could be missing from the snapshot of the session that has replaced this one.

@@ -117,7 +117,7 @@ function createInbox(log: Log): {
         if (deliver === null) waiting.push(message)
         else deliver(message)
       } catch (error) {
-        log.error('agent.message-unreadable', { reason: messageOf(error) })
+        log.emit({ name: 'agent.message-unreadable', reason: messageOf(error) })
       }
     },
     open(take) {

@@ -64,7 +64,7 @@ export class Hub {
       const healthy = outcome.kind === 'renew' || clock.monotonicMs() - startedAtMs > HEALTHY_AFTER_MS
       failures = healthy ? 1 : failures + 1
       const pauseMs = outcome.kind === 'renew' ? 0 : this.#pauseMs(outcome, failures)
-      log.warn('agent.disconnected', { ...describe(outcome), retryInMs: pauseMs })
+      log.emit({ name: 'agent.disconnected', ...describe(outcome), retryInMs: pauseMs })
       await clock.sleep(pauseMs, signal)
     }
   }
@@ -122,7 +122,7 @@ export class Hub {
     if (!refused) return { kind: 'unreachable', reason: messageOf(error) }
     const problem = tokenRefused(host, error)
     if (journal.ledger.epoch === null) throw problem
-    log.error('agent.token-refused', { reason: problem.message })
+    log.emit({ name: 'agent.token-refused', reason: problem.message })
     return { kind: 'refused', reason: problem.message }
   }
 }
@@ -132,9 +132,10 @@ type Attempt =
   | { readonly kind: 'unreachable'; readonly reason: string }
   | { readonly kind: 'refused'; readonly reason: string }
 
-function describe(outcome: Attempt): Record<string, unknown> {
-  if (outcome.kind === 'goodbye') return { kind: outcome.kind, code: outcome.code, reason: outcome.message }
-  return outcome
+function describe(outcome: Attempt) {
+  return outcome.kind === 'goodbye'
+    ? { kind: outcome.kind, code: outcome.code, reason: outcome.message }
+    : { kind: outcome.kind, reason: outcome.reason }
 }
 
 function between({ min, max }: { min: number; max: number }, random: Randomness): number {

@@ -139,7 +139,7 @@ export class Session {
       case 'launch':
         if (this.#snapshotSent) return this.#obey(message)
         // The hub hasn't seen yet what is here, and could take for lost what it launches now.
-        return this.#deps.log.warn('agent.launch-too-early', { command: message.command })
+        return this.#deps.log.emit({ name: 'agent.launch-too-early', command: message.command })
       case 'stop':
       case 'settle':
       case 'prefetch':
@@ -184,7 +184,7 @@ export class Session {
     await this.#sendSnapshot()
     if (this.#over.signal.aborted) return
     this.#open = true
-    log.info('agent.connected', { epoch: this.#welcome?.epoch })
+    log.emit({ name: 'agent.connected', epoch: this.#welcome?.epoch })
     for (const image of this.#deps.images.wanted) this.#deps.outbox.addImage(image)
     this.beat()
     while (!this.#over.signal.aborted) {
@@ -223,7 +223,7 @@ export class Session {
       await journal.write({ record: 'fence', fence: journal.ledger.fence })
     } catch (error) {
       // Then those before it have failed, or are applied, just as well.
-      log.warn('journal.unwritable', { reason: messageOf(error) })
+      log.emit({ name: 'journal.unwritable', reason: messageOf(error) })
     }
   }
 

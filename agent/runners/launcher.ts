@@ -80,7 +80,12 @@ export class Launcher {
       at,
     })
     if (!accepted) return false
-    this.#deps.log.info('agent.launch-accepted', { runner, template: origin.template, image: order.image })
+    this.#deps.log.emit({
+      name: 'agent.launch-accepted',
+      runner,
+      template: origin.template,
+      image: order.image,
+    })
     this.#deps.onAccepted(order)
     return true
   }
@@ -93,7 +98,7 @@ export class Launcher {
       end,
       at: this.#deps.clock.now(),
     })
-    if (changed) this.#deps.log.warn('runner.refused', { runner, code: end.code, reason: end.reason })
+    if (changed) this.#deps.log.emit({ name: 'runner.refused', runner, code: end.code, reason: end.reason })
   }
 
   async #noteStarted(seen: EngineRunner): Promise<void> {
@@ -108,7 +113,7 @@ export class Launcher {
       startedAt,
       at,
     })
-    this.#deps.log.info('runner.started', { runner, startedAt })
+    this.#deps.log.emit({ name: 'runner.started', runner, startedAt })
     if (seen.state === 'running') this.#deps.onRunning(seen)
   }
 

@@ -72,7 +72,7 @@ export class CareSteps {
 
   async discardKept(runner: RunnerId): Promise<void> {
     await this.#remove(runner)
-    this.#deps.log.info('runner.kept-container-removed', { runner })
+    this.#deps.log.emit({ name: 'runner.kept-container-removed', runner })
   }
 
   /** Takes on a container as this agent's: one that no longer runs as of an unknown boot. */
@@ -86,7 +86,7 @@ export class CareSteps {
     }
     const startedAt = seen.startedAt ?? at
     await journal.write({ record: 'running', runner, origin, bootId: bootId(), startedAt, at })
-    log.info('runner.started', { runner, startedAt, adopted: true })
+    log.emit({ name: 'runner.started', runner, startedAt, adopted: true })
     onRunning(seen)
   }
 
@@ -99,14 +99,14 @@ export class CareSteps {
     const { startedAt, finishedAt, end } = action
     const origin = seen?.origin ?? null
     await journal.write({ record: 'exited', runner, origin, startedAt, finishedAt, end, at: clock.now() })
-    log.info('runner.exited', { runner, finishedAt, ...end })
+    log.emit({ name: 'runner.exited', runner, finishedAt, ...end })
     return seen
   }
 
   async #refuse(runner: RunnerId, seen: EngineRunner | null, end: ReportedEnd): Promise<null> {
     const { journal, clock, log } = this.#deps
     await journal.write({ record: 'refused', runner, origin: seen?.origin ?? null, end, at: clock.now() })
-    log.warn('runner.refused', { runner, code: end.code, reason: end.reason })
+    log.emit({ name: 'runner.refused', runner, code: end.code, reason: end.reason })
     return null
   }
 
@@ -133,7 +133,7 @@ export class CareSteps {
     const { journal, clock, log } = this.#deps
     const changed = await journal.write({ record: 'cleared', runner, at: clock.now() })
     this.#boxed.delete(runner)
-    if (changed) log.info('runner.cleared', { runner })
+    if (changed) log.emit({ name: 'runner.cleared', runner })
     return left
   }
 

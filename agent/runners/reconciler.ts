@@ -120,7 +120,7 @@ export class Caretaker {
       if (action.kind === 'nothing') return
       left = await this.#steps.take(action, runner, seen)
     }
-    this.#deps.log.warn('runner.unsettled', { runner, steps: STEPS_MAX })
+    this.#deps.log.emit({ name: 'runner.unsettled', runner, steps: STEPS_MAX })
   }
 
   async #look(runner: RunnerId): Promise<EngineRunner | null> {
@@ -147,7 +147,7 @@ export class Caretaker {
         await work()
       } catch (error) {
         const kind = error instanceof EngineError ? error.kind : null
-        log.warn('runner.care-failed', { runner, step: name, kind, reason: messageOf(error) })
+        log.emit({ name: 'runner.care-failed', runner, step: name, kind, reason: messageOf(error) })
         if (kind === 'unreachable') onUnreachable()
       }
     })

@@ -147,7 +147,7 @@ export class Journal {
       await old.close()
       await syncFolder(dirname(path))
     } catch (error) {
-      log.warn('journal.compaction-failed', { reason: messageOf(error) })
+      log.emit({ name: 'journal.compaction-failed', reason: messageOf(error) })
     }
     this.#compactAt = Math.max(compactAboveBytes, 2 * this.#size)
   }
@@ -159,12 +159,12 @@ async function replay(path: string, log: Log, take: (record: JournalRecord) => v
   const end = text.lastIndexOf('\n') + 1
   if (end < text.length) {
     await truncate(path, Buffer.byteLength(text.slice(0, end)))
-    log.warn('journal.torn-tail-cut', { path })
+    log.emit({ name: 'journal.torn-tail-cut', path })
   }
   for (const [index, line] of text.slice(0, end).split('\n').entries()) {
     if (line === '') continue
     const record = decodeJournalLine(line)
-    if (record === null) log.warn('journal.line-unreadable', { path, line: index + 1 })
+    if (record === null) log.emit({ name: 'journal.line-unreadable', path, line: index + 1 })
     else take(record)
   }
   return Buffer.byteLength(text.slice(0, end))

@@ -10,8 +10,8 @@ import { openLog } from './logging.ts'
 export async function agentCommand(flags: { yes: boolean }, io: CommandIo): Promise<number> {
   const { settings, warnings } = parseAgentSettings(io.env)
   const log = openLog(settings, io)
-  for (const message of warnings) log.warn('settings.warning', { message })
-  const say = (message: string): void => log.info('agent.preparing', { message })
+  for (const text of warnings) log.emit({ name: 'settings.warning', text })
+  const say = (text: string): void => log.emit({ name: 'agent.preparing', text })
   const engine = await chooseEngine(io, settings.engine, { isDemo: false, assumeYes: flags.yes, say })
   const { hubUrl, agentToken: token } = settings
   const machine = { ...agentSettings(settings, engine, settings.host.name), hubUrl, token }

@@ -20,7 +20,7 @@ export async function hostAgentCommand(
   const { settings, warnings } = parseAgentSettings(env)
   if (settings.engine === 'process') throw new SlipwayError('agent-engine-left-out', NO_PROCESSES)
   const log = openLog(settings, { stdout })
-  for (const message of warnings) log.warn('settings.warning', { message })
+  for (const text of warnings) log.emit({ name: 'settings.warning', text })
   const { hubUrl, agentToken: token, docker, host } = settings
   const engine = dockerSettings(settings, { kind: 'docker', dockerHost: docker.host, extraHosts: [] })
   const machine = { ...hostSettings(settings, engine, { host: host.name, agentVersion }), hubUrl, token }

@@ -17,7 +17,7 @@ const NEEDS =
 export async function hubCommand(io: CommandIo): Promise<number> {
   const { settings, warnings } = parseSettings(io.env, { mayStoreTemplates: true })
   const log = openLog(settings, io)
-  for (const message of warnings) log.warn('settings.warning', { message })
+  for (const text of warnings) log.emit({ name: 'settings.warning', text })
   if (settings.source.kind === 'sandbox') throw new SlipwayError('hub-needs-source', NEEDS)
   const source = openDemandSource(settings, addressOf(settings, settings.source), log)
   const own = await loadOwnTemplates(settings, log)
@@ -34,7 +34,7 @@ export async function hubCommand(io: CommandIo): Promise<number> {
     log,
     adapters: LOCAL_ADAPTERS,
   })
-  log.info('hub.listening', { url: hub.url, hosts: token === null ? 0 : 1 })
+  log.emit({ name: 'hub.listening', url: hub.url, hosts: token === null ? 0 : 1 })
   try {
     await hub.run({ drain: io.shutdown, stop: new AbortController().signal, stayUntil: 'launched' })
     return 0
@@ -51,7 +51,7 @@ async function loadOwnTemplates(
   const { templatesFile: file } = settings
   if (file === null) return { templates: null }
   const { templates, warnings } = await loadTemplates(file, settings)
-  for (const message of warnings) log.warn('templates.warning', { message })
+  for (const text of warnings) log.emit({ name: 'templates.warning', text })
   const templatesFrom = `${file} (SHIPFOX_PROVISIONER_TEMPLATES_FILE), read at start: change the file and restart the hub, or restart it without that variable and use \`slipway templates apply\``
   return { templates, templatesFrom }
 }

@@ -2,7 +2,7 @@ import { parseSettings } from '../../config/index.ts'
 import { SlipwayError } from '../../core/model/index.ts'
 import { createDisplay, type Display } from '../start/display.ts'
 import { start } from '../start/start.ts'
-import type { Summary } from '../start/tally.ts'
+import type { Summary } from '../start/run-summary.ts'
 import { chooseEngine } from './engine.ts'
 import type { CommandIo } from './io.ts'
 

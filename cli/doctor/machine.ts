@@ -85,7 +85,7 @@ async function openEngine(settings: Settings): Promise<FoundEngine> {
   }
 }
 
-const SILENT: Log = { info() {}, warn() {}, error() {} }
+const SILENT: Log = { emit() {} }
 
 /** The disk of the engine's containers if it is on this machine; else the disk of the hub's state. */
 export async function examineDisk(settings: Settings, engine: FoundEngine | null): Promise<Finding> {

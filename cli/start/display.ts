@@ -1,7 +1,8 @@
 import { createLogUpdate } from 'log-update'
-import { jsonLine, type LogEntry, type LogSink, textLine } from '../../adapters/log/index.ts'
+import { jsonLine, lineOf, type LogLine, type LogSink, textLine } from '../../adapters/log/index.ts'
+import { levelOf } from '../../core/model/index.ts'
 import type { SandboxEvent } from '../../sandbox/index.ts'
-import { type RunnerStep, sayJobEvent, sayRunnerStep, sayTrouble } from './words.ts'
+import { formatEvent, formatSandboxEvent, type RunnerStep } from './format.ts'
 
 export interface Display {
   readonly log: LogSink
@@ -25,13 +26,14 @@ export function createDisplay(kind: 'live' | 'plain' | 'json', stream: NodeJS.Wr
 }
 
 function jsonDisplay(stream: NodeJS.WriteStream): Display {
-  const write = (entry: LogEntry): void => {
-    stream.write(`${jsonLine(entry)}\n`)
+  const write = (line: LogLine): void => {
+    stream.write(`${jsonLine(line)}\n`)
   }
+  const log: LogSink = (entry) => write(lineOf(entry))
   return {
-    log: write,
+    log,
     job: ({ type, at, ...fields }) => write({ at, level: 'info', event: `sandbox.${type}`, fields }),
-    say: (message) => write({ at: Date.now(), level: 'info', event: 'start.progress', fields: { message } }),
+    say: (text) => log({ at: Date.now(), event: { name: 'start.progress', text } }),
     close: () => {},
   }
 }
@@ -47,14 +49,13 @@ function plainDisplay(write: (line: string) => void): Display {
   }
   return {
     log(entry) {
-      const runnerStep = sayRunnerStep(entry)
-      const text = sayTrouble(entry)
-      if (runnerStep !== null) step(runnerStep, entry.at)
-      else if (text !== null) timed(entry.at, text)
-      else if (entry.level === 'error') write(textLine(entry))
+      const shown = formatEvent(entry.event)
+      if (typeof shown === 'string') timed(entry.at, shown)
+      else if (shown !== null) step(shown, entry.at)
+      else if (levelOf(entry.event.name) === 'error') write(textLine(lineOf(entry)))
     },
     job(event) {
-      const text = sayJobEvent(event)
+      const text = formatSandboxEvent(event)
       if (text !== null) timed(event.at, text)
     },
     say: (text) => timed(Date.now(), text),
@@ -70,8 +71,8 @@ function liveDisplay(stream: NodeJS.WriteStream): Display {
   return {
     ...plain,
     log(entry) {
-      const step = sayRunnerStep(entry)
-      if (step === null) return plain.log(entry)
+      const step = formatEvent(entry.event)
+      if (step === null || typeof step === 'string') return plain.log(entry)
       const line = lines.get(step.runner) ?? { since: entry.at, head: step.head, steps: [] }
       line.steps.push(`${step.word} ${seconds(entry.at - line.since)}`)
       lines.set(step.runner, line)
@@ -82,14 +83,26 @@ function liveDisplay(stream: NodeJS.WriteStream): Display {
       draw()
     },
     job(event) {
-      if (event.type === 'job.failed' || event.type === 'job.lost' || event.type === 'job.cancelled')
-        plain.job(event)
+      if (SHOWN_LIVE[event.type]) plain.job(event)
     },
     close() {
       draw()
       update.done()
     },
   }
+}
+
+/** The live line of a runner tells of its job as long as all goes well. */
+const SHOWN_LIVE: Readonly<Record<SandboxEvent['type'], boolean>> = {
+  'job.queued': false,
+  'job.claimed': false,
+  'job.finished': false,
+  'job.failed': true,
+  'job.cancelled': true,
+  'job.lost': true,
+  'jobs.reserved': false,
+  'runner.registered': false,
+  'request.failed': false,
 }
 
 function lineText({ head, steps }: LiveLine): string {

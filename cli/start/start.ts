@@ -20,7 +20,7 @@ import type { Display } from './display.ts'
 import { requireImages } from './images.ts'
 import { Signals } from './signals.ts'
 import { type OpenedSource, openSource } from './source.ts'
-import { type Summary, Tally } from './tally.ts'
+import { RunSummary, type Summary } from './run-summary.ts'
 import { loadTemplates } from './templates.ts'
 import { Closers } from '../../local/closers.ts'
 import { untilQuiet } from './until-quiet.ts'
@@ -39,7 +39,7 @@ export interface StartOptions {
 /** The parts of one run, opened in this order and closed in reverse order. */
 interface Parts {
   readonly log: Log
-  readonly tally: Tally
+  readonly runSummary: RunSummary
   readonly opened: OpenedSource
   readonly engine: Engine
   readonly agent: Agent
@@ -62,9 +62,9 @@ export async function start(options: StartOptions): Promise<Summary> {
 
 async function open(options: StartOptions, closers: Closers): Promise<Parts> {
   const { settings, display, shutdown } = options
-  const tally = new Tally()
+  const runSummary = new RunSummary()
   const log = createLog((entry) => {
-    tally.take(entry)
+    runSummary.take(entry)
     display.log(entry)
   })
   const stateDir = settings.stateDir
@@ -101,7 +101,7 @@ async function open(options: StartOptions, closers: Closers): Promise<Parts> {
   closers.add(() => hub.close())
   const ports = { clock: systemClock, random: systemRandom, log }
   const agent = createAgent({ ...machine, ...host, ...ports, hubUrl: hub.url, token })
-  return { log, tally, opened, engine: host.engine, agent, hub }
+  return { log, runSummary, opened, engine: host.engine, agent, hub }
 }
 
 function runsHere(template: Template): boolean {
@@ -127,13 +127,13 @@ async function makeDemoTemplates({ engine, display }: StartOptions): Promise<rea
 }
 
 async function serve(options: StartOptions, parts: Parts): Promise<Summary> {
-  const { hub, tally, opened, engine, log } = parts
+  const { hub, runSummary, opened, engine, log } = parts
   const signals = new Signals(options.shutdown)
   const agentDone = signals.guard(parts.agent.run(signals.stop))
   const hubDone = signals.guard(hub.run({ drain: signals.drain, stop: signals.stop, stayUntil: 'ended' }))
   const jobs = opened.sandbox === null ? [] : await queueDemoJobs(options, parts, signals.drain)
   if (options.untilIdle) {
-    await untilQuiet({ sandbox: opened.sandbox, tally, signal: signals.drain })
+    await untilQuiet({ sandbox: opened.sandbox, runSummary, signal: signals.drain })
     signals.startDraining()
   }
   await hubDone
@@ -141,10 +141,10 @@ async function serve(options: StartOptions, parts: Parts): Promise<Summary> {
   await agentDone
   signals.throwIfFailed()
   const left = await engine.list()
-  for (const { runner, state } of left) log.warn('runner.left', { runner, state })
+  for (const { runner, state } of left) log.emit({ name: 'runner.left', runner, state })
   const ids = new Set(jobs)
   const sandboxJobs = opened.sandbox === null ? null : opened.sandbox.jobs().filter((job) => ids.has(job.id))
-  return tally.summary(sandboxJobs, left.length)
+  return runSummary.summary(sandboxJobs, left.length)
 }
 
 /** Queues the jobs once the host is online, so that the startup time is not part of their waiting times. */

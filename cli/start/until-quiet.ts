@@ -1,6 +1,6 @@
 import { systemClock } from '../../adapters/system/index.ts'
 import type { Sandbox } from '../../sandbox/index.ts'
-import type { Tally } from './tally.ts'
+import type { RunSummary } from './run-summary.ts'
 
 const LOOK_MS = 100
 /** A foreign source is idle once nothing has waited there, and nothing lived here, for a few polls in a row. */
@@ -9,11 +9,11 @@ const QUIET_FOR_MS = 5_000
 /** Resolves when there is nothing left to do: every job of our own sandbox has ended, or a foreign source is quiet. */
 export async function untilQuiet(run: {
   sandbox: Sandbox | null
-  tally: Tally
+  runSummary: RunSummary
   signal: AbortSignal
 }): Promise<void> {
-  const { sandbox, tally, signal } = run
-  const isBusy = (): boolean => (sandbox === null ? tally.isBusy : hasOpenJobs(sandbox))
+  const { sandbox, runSummary, signal } = run
+  const isBusy = (): boolean => (sandbox === null ? runSummary.isBusy : hasOpenJobs(sandbox))
   const quietForMs = sandbox === null ? QUIET_FOR_MS : 0
   let quietSinceMs = systemClock.monotonicMs()
   while (!signal.aborted) {

@@ -1,4 +1,4 @@
-import { isItemCorrupt } from '../model/index.ts'
+import { isItemCorrupt, type UnreadableItem } from '../model/index.ts'
 import type { Log } from '../ports/index.ts'
 
 /**
@@ -10,6 +10,12 @@ export async function unlessUnreadable(log: Log, work: () => Promise<void>): Pro
     await work()
   } catch (thrown) {
     if (!isItemCorrupt(thrown)) throw thrown
-    log.error('store.item-unreadable', { problem: thrown.message })
+    log.emit({ name: 'store.item-unreadable', reason: thrown.message })
   }
+}
+
+/** Logs each item that is stored and can't be read. */
+export function logUnreadable(log: Log, items: readonly UnreadableItem[]): void {
+  for (const { host, runner, problem } of items)
+    log.emit({ name: 'store.item-unreadable', host, runner, reason: problem })
 }

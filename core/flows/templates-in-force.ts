@@ -82,14 +82,14 @@ export class TemplateShelf implements TemplatesInForce {
     this.#version = current?.version ?? 0
     this.#templates = current?.templates ?? []
     this.#problem = current === null ? MISSING : null
-    this.#log.info('templates.in-force', { version: this.#version, templates: this.#templates.length })
+    this.#log.emit({ name: 'templates.in-force', version: this.#version, templates: this.#templates.length })
   }
 
   /** L14, a damaged item: nothing is planned with templates that may not be the ones in force. */
   #cannotRead(thrown: unknown): boolean {
     const message = `The templates in force can't be read: ${messageOf(thrown)} Store them anew with \`slipway templates apply FILE\`.`
     const changed = this.#problem?.message !== message
-    if (changed) this.#log.error('templates.unreadable', { message })
+    if (changed) this.#log.emit({ name: 'templates.unreadable', reason: message })
     this.#version = null
     this.#templates = []
     this.#problem = { code: 'templates-unreadable', message }

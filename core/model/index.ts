@@ -1,6 +1,7 @@
 export * from './clip.ts'
 export * from './demand.ts'
 export * from './errors.ts'
+export * from './events/index.ts'
 export * from './fleet.ts'
 export * from './host.ts'
 export * from './ids.ts'

@@ -1,15 +1,14 @@
-/** Typed events with stable dotted names. Fields may hold a `Secret`: it prints as `[secret]`. */
+import type { EpochMs, LogEvent } from '../model/index.ts'
+
+/** Where events go. Their levels are part of their definitions. */
 export interface Log {
-  info(event: string, fields?: Readonly<Record<string, unknown>>): void
-  warn(event: string, fields?: Readonly<Record<string, unknown>>): void
-  error(event: string, fields?: Readonly<Record<string, unknown>>): void
+  /** Never throws and never waits. Fields may hold a `Secret`: it prints as `[secret]`. */
+  emit(event: LogEvent): void
 }
 
-/** One event as whoever writes it down gets it. */
+/** An event with its time, as a sink gets it. */
 export interface LogEntry {
-  /** By the wall clock, milliseconds since 1970. */
-  readonly at: number
-  readonly level: keyof Log
-  readonly event: string
-  readonly fields: Readonly<Record<string, unknown>>
+  /** By the wall clock. */
+  readonly at: EpochMs
+  readonly event: LogEvent
 }

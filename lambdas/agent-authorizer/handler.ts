@@ -18,7 +18,7 @@ export function agentAuthorizer({ store, log }: { store: FleetStore; log: Log })
     const id = token === null ? null : hostOfAgentToken(token)
     const host = id === null ? null : await store.getHost(id)
     const admitted = token !== null && host !== null && isAgentToken(token, host.tokenHash)
-    if (!admitted) log.warn('agent.refused', { host: id, known: host !== null })
+    if (!admitted) log.emit({ name: 'agent.refused', host: id, known: host !== null })
     return policy(event.methodArn, admitted ? host.id : null)
   }
 }

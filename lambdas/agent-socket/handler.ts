@@ -46,7 +46,12 @@ async function takeText(ports: SessionPorts, from: AgentConnection, text: string
     await takeAgentMessage(ports, from, decodeAgentMessage(text))
   } catch (thrown) {
     if (!(thrown instanceof SlipwayError) || !isRefusal(thrown.code)) throw thrown
-    ports.log.error('agent.message-refused', { host: from.host, code: thrown.code, message: thrown.message })
+    ports.log.emit({
+      name: 'agent.message-refused',
+      host: from.host,
+      code: thrown.code,
+      reason: thrown.message,
+    })
     const { code, message } = { code: thrown.code, message: thrown.message }
     await ports.gateway.post(from.connection, {
       type: 'goodbye',

@@ -69,7 +69,7 @@ export function controlLoopHandler(parts: ControlLoopParts) {
     }
     const timer = clock.sleep(remainingMs - STOP_MARGIN_MS, over.signal).then(() => stop.abort())
     try {
-      log.info('tick.ended', { end: await runTick(hub, tick), lateMs: clock.now() - dueAt })
+      log.emit({ name: 'tick.ended', end: await runTick(hub, tick), lateMs: clock.now() - dueAt })
     } finally {
       over.abort()
       await timer

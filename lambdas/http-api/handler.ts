@@ -15,7 +15,7 @@ export function httpApiHandler(parts: HttpApiParts) {
       const failure = failureAnswer(thrown)
       if (failure === null) throw thrown
       const { code } = failure.answer
-      parts.log.info('api.refused', { path: event.rawPath, status: failure.status, code })
+      parts.log.emit({ name: 'api.refused', path: event.rawPath, status: failure.status, code })
       return json(failure.status, failure.answer)
     }
   }

@@ -38,7 +38,7 @@ export async function startHttpApiGateway(
   const server = createServer((request, response) => {
     const work = serve(request, response, handle)
       .catch((thrown: unknown) => {
-        log.error('gateway.handler-failed', { route: 'http-api', message: messageOf(thrown) })
+        log.emit({ name: 'gateway.handler-failed', route: 'http-api', reason: messageOf(thrown) })
         send(response, 500, { message: 'Internal Server Error' })
       })
       .finally(() => pending.delete(work))

@@ -75,7 +75,7 @@ async function upgrade(
     if ('status' in admitted) refuse(socket, admitted.status)
     else accept(admitted)
   } catch (thrown) {
-    options.log.error('gateway.connect-failed', { message: messageOf(thrown) })
+    options.log.emit({ name: 'gateway.connect-failed', reason: messageOf(thrown) })
     refuse(socket, 500)
   }
 }
@@ -115,12 +115,12 @@ function serve(
 ): void {
   const invoke = (route: '$default' | '$disconnect', body?: string): void => {
     const failed = (thrown: unknown): void =>
-      log.error('gateway.handler-failed', { route, message: messageOf(thrown) })
+      log.emit({ name: 'gateway.handler-failed', route, reason: messageOf(thrown) })
     track(handle(socketEvent(route, connectionId, authorizer, body)).catch(failed))
   }
   sockets.set(connectionId, ws)
   ws.on('message', (data: Buffer) => invoke('$default', data.toString('utf8')))
-  ws.on('error', (cause) => log.warn('gateway.socket-error', { message: cause.message }))
+  ws.on('error', (cause) => log.emit({ name: 'gateway.socket-error', reason: cause.message }))
   ws.on('close', () => {
     sockets.delete(connectionId)
     invoke('$disconnect')

@@ -17,7 +17,7 @@ export type ServerInputs = {
   readonly random: () => number
   /** Makes what a request changed durable and tells of it; a throw turns the answer into a 500. */
   readonly commit: () => void
-  readonly onFailure: (failure: { method: string; path: string; message: string }) => void
+  readonly onFailure: (failure: { method: string; path: string; reason: string }) => void
 }
 
 /** The HTTP edge: match, authorise, read, handle, commit, answer. */
@@ -131,5 +131,5 @@ function takeBack(inputs: ServerInputs, request: IncomingMessage, answer: Answer
 }
 
 function reportFailure(inputs: ServerInputs, request: IncomingMessage, error: unknown): void {
-  inputs.onFailure({ method: request.method ?? '', path: target(request).path, message: messageOf(error) })
+  inputs.onFailure({ method: request.method ?? '', path: target(request).path, reason: messageOf(error) })
 }

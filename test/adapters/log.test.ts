@@ -1,8 +1,15 @@
 import { describe, expect, it } from 'vitest'
-import { jsonLine, lambdaLine, type LogEntry } from '../../adapters/log/index.ts'
-import { Secret } from '../../core/model/index.ts'
+import {
+  createLog,
+  jsonLine,
+  lambdaLine,
+  lineOf,
+  type LogEntry,
+  type LogLine,
+} from '../../adapters/log/index.ts'
+import { epoch, hostId, Secret } from '../../core/model/index.ts'
 
-const ENTRY: LogEntry = {
+const LINE: LogLine = {
   at: Date.UTC(2026, 0, 31, 12, 0, 0, 250),
   level: 'error',
   event: 'host.dead',
@@ -12,11 +19,32 @@ const ENTRY: LogEntry = {
 const WORDS = { level: 'error', event: 'host.dead', host: 'build-1', cause: 'gone', token: '[secret]' }
 
 describe('a line of the log', () => {
+  it('is an event with its time, and with the level that its name has', () => {
+    const entries: LogEntry[] = []
+    const log = createLog((entry) => entries.push(entry))
+    log.emit({ name: 'host.online', host: hostId('build-1'), epoch: epoch(3) })
+    log.emit({ name: 'host.offline', host: hostId('build-1') })
+    expect(entries.map((entry) => lineOf(entry, { mode: 'auto' }))).toEqual([
+      {
+        at: expect.any(Number),
+        level: 'info',
+        event: 'host.online',
+        fields: { host: 'build-1', epoch: 3, mode: 'auto' },
+      },
+      {
+        at: expect.any(Number),
+        level: 'warn',
+        event: 'host.offline',
+        fields: { host: 'build-1', mode: 'auto' },
+      },
+    ])
+  })
+
   it('says when, how bad, what and about what, with errors as their message and no secret', () => {
-    expect(JSON.parse(jsonLine(ENTRY))).toEqual({ at: '2026-01-31T12:00:00.250Z', ...WORDS })
+    expect(JSON.parse(jsonLine(LINE))).toEqual({ at: '2026-01-31T12:00:00.250Z', ...WORDS })
   })
 
   it('of a function tells its time where Lambda looks for it, or its level would count for nothing', () => {
-    expect(JSON.parse(lambdaLine(ENTRY))).toEqual({ timestamp: '2026-01-31T12:00:00.250Z', ...WORDS })
+    expect(JSON.parse(lambdaLine(LINE))).toEqual({ timestamp: '2026-01-31T12:00:00.250Z', ...WORDS })
   })
 })

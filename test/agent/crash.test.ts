@@ -6,6 +6,7 @@ import type { Engine } from '../../agent/engines/engine.ts'
 import { createAgent } from '../../agent/index.ts'
 import { eventually } from '../support/fast-clock.ts'
 import { newRunner, order, World } from './harness.ts'
+import { SILENT_LOG } from '../support/event-recorder.ts'
 
 /**
  * K17 by enumeration: an agent is killed before or after each call that it makes to its engine, in a run with launches,
@@ -167,7 +168,6 @@ describe('K17: an agent that is killed', () => {
 })
 
 async function createAgentOn(world: World): Promise<void> {
-  const silent = (): void => {}
   await createAgent({
     host: 'host-1' as never,
     hubUrl: world.hub.url,
@@ -179,7 +179,7 @@ async function createAgentOn(world: World): Promise<void> {
     retention: world.retention,
     clock: world.clock,
     random: { unit: Math.random, bytes: (count) => new Uint8Array(count) },
-    log: { info: silent, warn: silent, error: silent },
+    log: SILENT_LOG,
     agentVersion: '0',
   }).run(new AbortController().signal)
 }

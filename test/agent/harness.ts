@@ -10,6 +10,7 @@ import {
   sourceId,
   templateKey,
   type LaunchOrder,
+  type LogEventName,
   type RunnerId,
   type RunnerOrigin,
 } from '../../core/model/index.ts'
@@ -17,6 +18,7 @@ import { createAgent, type AgentOptions } from '../../agent/index.ts'
 import { eventually, FastClock } from '../support/fast-clock.ts'
 import { MemoryEngine } from '../support/memory-engine.ts'
 import { ScriptedHub } from './scripted-hub.ts'
+import { type EventOf, EventRecorder } from '../support/event-recorder.ts'
 
 export const ORIGIN: RunnerOrigin = {
   template: templateKey('small'),
@@ -53,7 +55,7 @@ export class World {
   readonly engine = new MemoryEngine()
   readonly clock: FastClock
   readonly dataDir = mkdtempSync(join(tmpdir(), 'agent-'))
-  readonly logged: { level: string; event: string; fields: Readonly<Record<string, unknown>> }[] = []
+  readonly log = new EventRecorder()
   hub: ScriptedHub
   retention = { ms: 3_600_000, max: 0 }
   caps: AgentOptions['caps'] = {}
@@ -78,11 +80,6 @@ export class World {
     this.#stopping = stopping
     this.failure = null
     this.#epochBefore = this.hub.epoch
-    const write =
-      (level: string) =>
-      (event: string, fields: Readonly<Record<string, unknown>> = {}): void => {
-        this.logged.push({ level, event, fields })
-      }
     const agent = createAgent({
       host: hostId('host-1'),
       hubUrl: this.hub.url,
@@ -94,7 +91,7 @@ export class World {
       retention: this.retention,
       clock: this.clock,
       random: { unit: Math.random, bytes: (count) => randomBytes(count) },
-      log: { info: write('info'), warn: write('warn'), error: write('error') },
+      log: this.log,
       agentVersion: '0.0.0-test',
       ...options,
     })
@@ -118,11 +115,7 @@ export class World {
 
   async connected(): Promise<void> {
     await eventually('a complete snapshot', () => this.hub.epoch > this.#epochBefore && this.hub.synced)
-    await eventually(
-      'the log says so',
-      () =>
-        this.logged.findLast((line) => line.event === 'agent.connected')?.fields['epoch'] === this.hub.epoch,
-    )
+    await eventually('the log says so', () => this.events('agent.connected').at(-1)?.epoch === this.hub.epoch)
   }
 
   async started(options: Partial<AgentOptions> = {}): Promise<void> {
@@ -148,8 +141,8 @@ export class World {
     return launch.runner
   }
 
-  events(event: string): Readonly<Record<string, unknown>>[] {
-    return this.logged.filter((line) => line.event === event).map(({ fields }) => fields)
+  events<Name extends LogEventName>(name: Name): readonly EventOf<Name>[] {
+    return this.log.events(name)
   }
 
   /** Everything that the agent left anywhere but in messages. */
@@ -158,7 +151,7 @@ export class World {
     const written = files.filter((path) => statSync(path).isFile()).map((path) => readFileSync(path, 'utf8'))
     return [
       ...written,
-      inspect(this.logged, { depth: 10, maxStringLength: null, maxArrayLength: null }),
+      inspect(this.log.all, { depth: 10, maxStringLength: null, maxArrayLength: null }),
     ].join('\n')
   }
 

@@ -5,6 +5,7 @@ import { startContainer, startProcess } from './environment.ts'
 import { Scene } from './scene.ts'
 import { type Synthesized, synthesize } from './synthesize.ts'
 import type { DeclaredFunction } from './template.ts'
+import { levelOf } from '../../core/model/index.ts'
 
 /** What Lambda gives a function of 256 MB. */
 const SMALL = { cpus: 0.14, memoryMb: 256 }
@@ -161,7 +162,7 @@ describe(`the same hub, each function with ${SMALL.cpus} of a CPU and ${SMALL.me
 /** What went wrong, told or not. */
 function failures({ aws }: Scene): readonly unknown[] {
   const invocations = aws.lambda.invocations.filter(({ outcome }) => outcome !== 'answered')
-  return [...invocations, ...aws.gatewayEvents.filter(({ level }) => level === 'error')]
+  return [...invocations, ...aws.gatewayEvents.filter(({ event }) => levelOf(event.name) === 'error')]
 }
 
 /** How long each function took: the middle of its events, and of its cold imports. */

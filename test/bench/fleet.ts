@@ -2,14 +2,15 @@ import { mkdtemp, readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { parseSettings } from '../../config/index.ts'
-import { LOCAL_HOST } from '../../core/model/index.ts'
+import { LOCAL_HOST, type LogEventName } from '../../core/model/index.ts'
 import { newAgentToken } from '../../platform/agent-token.ts'
 import type { Sandbox } from '../../sandbox/index.ts'
 import { Closers } from '../../local/closers.ts'
 import { type OpenedSource, openSource } from '../../cli/start/source.ts'
 import type { Bench, Generation, Shape } from './bench.ts'
 import type { Watched } from './engine-watch.ts'
-import { type Logged, type ProcessPlan, SlipwayProcess } from './slipway-process.ts'
+import { type ProcessPlan, SlipwayProcess } from './slipway-process.ts'
+import type { LineOf } from '../support/log-lines.ts'
 import { pause, until } from './waiting.ts'
 
 /** What a runner of the benchmark asks for: a whole vCPU, so that its limit slows nothing down. */
@@ -54,7 +55,7 @@ export class Fleet {
       inContainers: true,
       onEvent: (event) => {
         if (event.type === 'request.failed')
-          bench.say(`sandbox  ${event.method} ${event.path}: ${event.message}`)
+          bench.say(`sandbox  ${event.method} ${event.path}: ${event.reason}`)
       },
     })
     if (source.sandbox === null) throw new Error('The sandbox did not open.')
@@ -179,15 +180,14 @@ export class Fleet {
       SLIPWAY_ENGINE: 'docker',
       DOCKER_HOST: roomyAddress,
     }
-    const onEvent = (logged: Logged): void => this.#note(logged)
+    const onEvent = (line: LineOf<LogEventName>): void => this.#note(line)
     return new SlipwayProcess({ ...what, env, folder: this.#folder, profiles, logs, onEvent })
   }
 
-  #note({ event, runner, finishedAt }: Logged): void {
-    if (event === 'host.online') this.#isOnline = true
-    if (event === 'runner.dispatched') this.launchesSent += 1
-    if (event === 'runner.exited' && typeof finishedAt === 'number')
-      this.finishedAt.set(String(runner), finishedAt)
+  #note(line: LineOf<LogEventName>): void {
+    if (line.event === 'host.online') this.#isOnline = true
+    if (line.event === 'runner.dispatched') this.launchesSent += 1
+    if (line.event === 'runner.exited') this.finishedAt.set(line.runner, line.finishedAt)
   }
 }
 

@@ -3,6 +3,8 @@ import { createWriteStream, type WriteStream } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { LogEventName } from '../../core/model/index.ts'
+import type { LineOf } from '../support/log-lines.ts'
 
 /** The command's program itself: the launcher before it looks after packages, which are there. */
 const PROGRAM = fileURLToPath(new URL('../../bin/slipway.ts', import.meta.url))
@@ -10,13 +12,6 @@ const PROGRAM = fileURLToPath(new URL('../../bin/slipway.ts', import.meta.url))
 const TAIL_LINES = 40
 /** Long enough for a profile to be written, where one is asked for. */
 const STOP_PATIENCE_MS = 20_000
-
-/** One line of `SLIPWAY_LOG=json`. */
-export interface Logged {
-  readonly event: string
-  readonly level: string
-  readonly [field: string]: unknown
-}
 
 export interface ProcessPlan {
   /** What Node runs instead of the `slipway` command. */
@@ -28,7 +23,7 @@ export interface ProcessPlan {
   readonly profiles: string | null
   /** Where its output is to be kept; null = nowhere. */
   readonly logs: string | null
-  readonly onEvent: (logged: Logged) => void
+  readonly onEvent: (line: LineOf<LogEventName>) => void
 }
 
 /** A `slipway` command, or the agent's bundle, under way. */
@@ -103,7 +98,7 @@ export class SlipwayProcess {
     clearTimeout(timer)
   }
 
-  #listen(onEvent: (logged: Logged) => void, file: WriteStream | null): void {
+  #listen(onEvent: (line: LineOf<LogEventName>) => void, file: WriteStream | null): void {
     const take = (line: string): void => {
       file?.write(`${line}\n`)
       this.#tail.push(line)

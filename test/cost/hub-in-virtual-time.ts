@@ -1,6 +1,6 @@
 import { type DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb'
 import { createDynamoStore, ensureTable } from '../../adapters/dynamodb/index.ts'
-import { createLog, jsonLine, type LogEntry } from '../../adapters/log/index.ts'
+import { createLog, jsonLine, lineOf, type LogLine } from '../../adapters/log/index.ts'
 import { type SessionPorts, takeAgentMessage } from '../../core/flows/index.ts'
 import {
   type AgentConnection,
@@ -272,11 +272,11 @@ export class HubInVirtualTime {
 
   #log(): Log {
     const meter = new Meter(TABLE)
-    return createLog((entry) => this.#takeLine(meter.take(entry)))
+    return createLog((entry) => this.#takeLine(lineOf(entry, meter.take(entry))))
   }
 
-  #takeLine(entry: LogEntry): void {
-    const text = jsonLine(entry)
+  #takeLine(line: LogLine): void {
+    const text = jsonLine(line)
     this.#count({ logGb: (text.length + 1) / GB })
     for (const [, list = ''] of text.matchAll(/"Metrics":\[(.*?)\]/g))
       for (const [, name = ''] of list.matchAll(/"Name":"(\w+)"/g)) this.metricsSent.add(name)

@@ -4,7 +4,7 @@ import { EngineError, type Engine } from '../../agent/engines/engine.ts'
 import { Images } from '../../agent/host/images.ts'
 import { createTasks } from '../../agent/background-tasks.ts'
 import { World } from '../agent/harness.ts'
-import { recordingLog } from '../adapters/shipfox/support.ts'
+import { EventRecorder } from '../support/event-recorder.ts'
 import { eventually, FastClock } from '../support/fast-clock.ts'
 import { MemoryEngine } from '../support/memory-engine.ts'
 
@@ -45,7 +45,7 @@ it.fails('an image that waits for other pulls does not fail before its own pull 
       memory.images.add(image)
     },
   })
-  const log = recordingLog()
+  const log = new EventRecorder()
   const images = new Images({
     engine,
     clock: new FastClock(speed),
@@ -62,8 +62,7 @@ it.fails('an image that waits for other pulls does not fail before its own pull 
     names.map((image) => ({ image, pull: { kind: 'if-not-present' } })),
   )
   void images.run(stop.signal)
-  const failed = (): string[] =>
-    log.lines.filter(({ event }) => event === 'image.failed').map(({ fields }) => String(fields['image']))
+  const failed = (): readonly string[] => log.events('image.failed').map(({ image }) => image)
   const present = (): boolean => names.every((name) => memory.images.has(name))
   await eventually('every image is present, or one has failed', () => present() || failed().length > 0)
   expect(failed()).toEqual([])

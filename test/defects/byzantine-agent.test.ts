@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { Images } from '../../agent/host/images.ts'
 import { createTasks } from '../../agent/background-tasks.ts'
 import { takeAgentMessage } from '../../core/flows/index.ts'
-import { recordingLog } from '../adapters/shipfox/support.ts'
+import { EventRecorder } from '../support/event-recorder.ts'
 import { SimClock, SimRandom } from '../sim/world/sim-clock.ts'
 import { SimWorld } from '../sim/world/sim-world.ts'
 import { MemoryEngine } from '../support/memory-engine.ts'
@@ -40,7 +40,7 @@ it.fails('a host that falls silent is not online a day later, however late it sa
 })
 
 it.fails('a list of images that was made before a newer one does not replace it', () => {
-  const log = recordingLog()
+  const log = new EventRecorder()
   const images = new Images({
     engine: new MemoryEngine(),
     clock: new SimClock(),

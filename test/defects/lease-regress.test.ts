@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { createMemoryStore } from '../../adapters/memory/index.ts'
 import { LeaseKeeper } from '../../core/flows/leadership/lease-keeper.ts'
 import type { FleetStore } from '../../core/ports/index.ts'
-import { recordingLog } from '../adapters/shipfox/support.ts'
+import { EventRecorder } from '../support/event-recorder.ts'
 import { SimClock } from '../sim/world/sim-clock.ts'
 
 const NOTES = { mintWindows: {}, reportedUpTo: {}, lastWorkAt: 0, workLeft: false }
@@ -30,7 +30,7 @@ it.fails('a holder whose first renewal lands late holds no lease that another on
     await clock.sleep(3_000)
     throw new Error('There is no answer.')
   }
-  const ports = { store: { ...store, renewLease }, clock, log: recordingLog() }
+  const ports = { store: { ...store, renewLease }, clock, log: new EventRecorder() }
   const taken = await take(store, 'a', clock.now())
   const keeper = new LeaseKeeper(ports, taken!, clock.monotonicMs(), () => NOTES)
   const stop = new AbortController()

@@ -4,7 +4,7 @@ import { createMemoryStore } from '../../adapters/memory/index.ts'
 import { sweep } from '../../core/flows/index.ts'
 import { hostId, newRunnerId, type RunnerId, sourceId, templateKey } from '../../core/model/index.ts'
 import type { FleetStore } from '../../core/ports/index.ts'
-import { recordingLog } from '../adapters/shipfox/support.ts'
+import { EventRecorder } from '../support/event-recorder.ts'
 import { SimRandom } from '../sim/world/sim-clock.ts'
 
 const HOST = hostId('one')
@@ -40,7 +40,7 @@ async function endAndSweep(store: FleetStore, { minutes }: { minutes: number }):
       await putFinished(store, runnerOf(random, now - OVERDUE_MS), now - OVERDUE_MS)
     const notes = { mintWindows: {}, reportedUpTo: { sim: now }, lastWorkAt: 0, workLeft: true }
     await store.renewLease({ holder: 'a', fence: lease!.fence, now, ttlMs: 1e9, notes })
-    await sweep({ store, clock, log: recordingLog() })
+    await sweep({ store, clock, log: new EventRecorder() })
     now += MINUTE_MS
   }
 }

@@ -22,10 +22,10 @@ async function waitOfMost({ warm }: { warm: number }): Promise<number> {
     await world.clock.run(2_000)
   }
   await world.clock.runUntil(() => world.source.openJobs === 0, 3_600_000)
-  const waits = world.events
-    .filter(({ event }) => event === 'runner.running')
-    .map(({ fields }) => fields['queuedMs'])
-    .filter((wait) => typeof wait === 'number')
+  const waits = world
+    .eventsOf('runner.running')
+    .map(({ queuedMs }) => queuedMs)
+    .filter((wait) => wait !== undefined)
     .toSorted((left, right) => left - right)
   return waits[Math.floor(waits.length * 0.95)]!
 }

@@ -19,9 +19,7 @@ it.fails('no more units are drawn than can be minted before they expire', async 
   await world.clock.run(5_000)
   for (const set of labelSets(labels).slice(0, 100)) source.enqueue(1, set, 1_000)
   await world.clock.run(4 * 60_000)
-  const expired = world.events.filter(
-    ({ event, fields }) => event === 'runner.gone' && fields['code'] === 'reservation-expired',
-  )
+  const expired = world.eventsOf('runner.gone').filter(({ code }) => code === 'reservation-expired')
   expect(expired.length).toBeLessThan(10)
 })
 

@@ -7,7 +7,6 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { Engine } from '../../agent/engines/engine.ts'
 import { createDockerEngine, type DockerEngineOptions } from '../../agent/engines/docker/index.ts'
 import { hostId } from '../../core/model/index.ts'
-import type { Log } from '../../core/ports/index.ts'
 import {
   describeEngine,
   failureKinds,
@@ -21,9 +20,9 @@ import {
 import { openEngineProxy, type EngineProxy } from '../support/engine-proxy.ts'
 import { ensureTestImage, TEST_LABEL } from '../support/test-image.ts'
 import { openTestRegistry, type TestRegistry } from '../support/test-registry.ts'
+import { EventRecorder, SILENT_LOG } from '../support/event-recorder.ts'
 
 const docker = new Docker()
-const silent: Log = { info: () => {}, warn: () => {}, error: () => {} }
 const TAKES_CONTAINERS = { timeout: 60_000 }
 
 function newInstall(): string {
@@ -40,7 +39,7 @@ function openEngine(install: string, more: Partial<DockerEngineOptions> = {}): E
     logDriver: null,
     logOptions: {},
     clock: realClock,
-    log: silent,
+    log: SILENT_LOG,
     ...more,
   })
 }
@@ -214,17 +213,15 @@ describe('docker engine', () => {
     'tells of a container of ours that it can not read, and does not give its room away',
     TAKES_CONTAINERS,
     async () => {
-      const events: unknown[] = []
-      const own = openEngine(install, { log: { ...silent, error: (...event) => void events.push(event) } })
+      const log = new EventRecorder()
+      const own = openEngine(install, { log })
       const before = (await own.describe()).capacity
       const Labels = { 'slipway.install': install, 'slipway.host': 'host-a', 'slipway.runner': 'nonsense' }
       const HostConfig = { NanoCpus: 250_000_000, Memory: 67_108_864 }
       const strange = await docker.createContainer({ Image: image, Labels, HostConfig })
       await own.list()
       expect((await own.list()).map(({ runner }) => runner)).not.toContain('nonsense')
-      expect(events).toEqual([
-        ['engine.container-unreadable', expect.objectContaining({ container: strange.id })],
-      ])
+      expect(log.all).toMatchObject([{ name: 'engine.container-unreadable', container: strange.id }])
       const after = (await own.describe()).capacity
       expect(before.cpuMillis - after.cpuMillis).toBe(250)
       expect(before.memoryMib - after.memoryMib).toBe(64)

@@ -33,7 +33,7 @@ async function begin(
 /** All the ways in which runners of a template ended, by the hub's records. */
 function endings(scene: Scene, template: string): readonly string[] {
   const gone = scene.hubEvents('runner.gone').filter((event) => event['template'] === template)
-  return [...new Set(gone.map(({ outcome, code }) => `${String(outcome)} ${String(code)}`))]
+  return [...new Set(gone.map(({ outcome, code }) => `${outcome} ${code}`))]
 }
 
 /** Waits until the host takes no runners, for a reason that speaks of this. */

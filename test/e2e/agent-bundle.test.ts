@@ -20,7 +20,7 @@ it("the agent's bundle serves the jobs of a hub, tells of those that fail, and l
   })
   const listening = await hub.until('the hub listens', () => hub.events('hub.listening')[0])
   const agentEnv = {
-    SLIPWAY_HUB_URL: String(listening['url']),
+    SLIPWAY_HUB_URL: listening.url,
     SLIPWAY_AGENT_TOKEN: token,
     SLIPWAY_LOG: 'json',
     SLIPWAY_STATE_DIR: join(place.path, 'host'),
@@ -54,6 +54,6 @@ it("the agent's bundle serves the jobs of a hub, tells of those that fail, and l
   for (const run of [agent, next]) {
     expect(run.stderr).toBe('')
     expect(run.output).not.toContain(token)
-    expect(run.events().filter(({ level }) => level === 'error')).toEqual([])
+    expect(run.lines().filter(({ level }) => level === 'error')).toEqual([])
   }
 }, 120_000)

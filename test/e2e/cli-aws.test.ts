@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { createLog, jsonLine } from '../../adapters/log/index.ts'
+import { createLog, jsonLine, lineOf } from '../../adapters/log/index.ts'
 import { createMemoryStore } from '../../adapters/memory/index.ts'
 import { NO_NOTES, sourceId } from '../../core/model/index.ts'
 import type { FleetStore } from '../../core/ports/index.ts'
@@ -51,7 +51,7 @@ describe('the command line with a hub on AWS', () => {
         store,
         gateway: { close: async () => {} },
         clock: { now: () => Date.now(), monotonicMs: () => performance.now(), sleep: async () => {} },
-        log: createLog((entry) => logged.push(jsonLine(entry))),
+        log: createLog((entry) => logged.push(jsonLine(lineOf(entry)))),
         build: 'b1',
         agentUrl: 'wss://agents.example/live',
         sources: [{ id: sourceId('shipfox'), tokenParameter: PARAMETER }],

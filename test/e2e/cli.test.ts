@@ -190,7 +190,7 @@ describe('the command line with a hub on one machine', () => {
       ])
         expect(everything.includes(spelling)).toBe(false)
     }
-    const audits = hub.events().filter(({ event }) => event.startsWith('audit.'))
+    const audits = hub.lines().filter(({ event }) => event.startsWith('audit.'))
     expect(audits.map(({ event }) => event)).toEqual([
       'audit.host-added',
       'audit.templates-stored',

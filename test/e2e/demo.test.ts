@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { type Job, startSandbox } from '../../sandbox/index.ts'
-import type { Summary } from '../../cli/start/tally.ts'
+import type { Summary } from '../../cli/start/run-summary.ts'
 import { openPlace, type Place, until, watchStarts } from './support.ts'
 
 let place: Place

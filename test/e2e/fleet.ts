@@ -9,10 +9,10 @@ import { newAgentToken } from '../../platform/agent-token.ts'
 import { systemClock, systemRandom } from '../../adapters/system/index.ts'
 import { demoRunnerProgram } from '../../demo/program.ts'
 import { type LocalHub, openLocalHub } from '../../local/hub.ts'
-import { createLog, type LogEntry } from '../../adapters/log/index.ts'
 import { LOCAL_ADAPTERS, openDemandSource } from '../../local/adapters.ts'
 import type { Sandbox } from '../../sandbox/index.ts'
 import { openPlace, type Place, until } from './support.ts'
+import { EventRecorder } from '../support/event-recorder.ts'
 
 export interface SourceOf {
   readonly id: string
@@ -37,15 +37,14 @@ export interface FleetOptions {
 export class Fleet {
   readonly place: Place
   readonly hosts: ReadonlyMap<string, TestHost>
-  readonly events: LogEntry[]
+  readonly log: EventRecorder
   readonly #hub: LocalHub
   readonly #draining = new AbortController()
   readonly #running: Promise<void>
 
   static async open(options: FleetOptions): Promise<Fleet> {
     const place = await openPlace()
-    const events: LogEntry[] = []
-    const log = createLog((entry) => events.push(entry))
+    const log = new EventRecorder()
     const hosts = options.hosts.map(({ id, tags = [], caps = {} }) => {
       return { id: hostId(id), tags, caps, token: newAgentToken(hostId(id)) }
     })
@@ -63,14 +62,14 @@ export class Fleet {
       const dataDir = join(place.path, host.id, 'agent')
       return new TestHost({ ...host, dataDir, engine: options.engine, hub, log })
     })
-    const fleet = new Fleet(place, hub, made, events)
+    const fleet = new Fleet(place, hub, made, log)
     await Promise.all(made.map((host) => host.start()))
     return fleet
   }
 
-  private constructor(place: Place, hub: LocalHub, hosts: readonly TestHost[], events: LogEntry[]) {
+  private constructor(place: Place, hub: LocalHub, hosts: readonly TestHost[], log: EventRecorder) {
     this.place = place
-    this.events = events
+    this.log = log
     this.hosts = new Map(hosts.map((host) => [host.id, host]))
     this.#hub = hub
     const stop = new AbortController().signal
@@ -90,10 +89,8 @@ export class Fleet {
   /** On which host each finished runner of a template ran, by number of runners. */
   finishedOn(template: string): Readonly<Record<string, number>> {
     const counts: Record<string, number> = {}
-    for (const { event, fields } of this.events) {
-      if (event !== 'runner.gone' || fields['template'] !== template || fields['outcome'] !== 'finished')
-        continue
-      const host = String(fields['host'])
+    for (const { host, template: of, outcome } of this.log.events('runner.gone')) {
+      if (of !== template || outcome !== 'finished') continue
       counts[host] = (counts[host] ?? 0) + 1
     }
     return counts

@@ -24,7 +24,7 @@ describe('one state folder', () => {
     first.signal('SIGTERM')
     expect(await first.end()).toEqual({ code: 0, signal: null })
     expect(first.summary).toMatchObject({ jobs: 3, finished: 3, containersLeft: 0 })
-    expect(first.events().filter(({ level }) => level === 'error')).toEqual([])
+    expect(first.lines().filter(({ level }) => level === 'error')).toEqual([])
     expect(await place.processes()).toEqual([])
   }, 60_000)
 

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import Docker from 'dockerode'
-import type { Summary } from '../../cli/start/tally.ts'
+import type { Summary } from '../../cli/start/run-summary.ts'
+import { type LineName, type LineOf, type LogLine, readEvents, readLines } from '../support/log-lines.ts'
 
 /** The command's program itself: the launcher before it would look after packages, which tests share. */
 const PROGRAM = fileURLToPath(new URL('../../bin/slipway.ts', import.meta.url))
@@ -15,13 +16,6 @@ export type Env = Readonly<Record<string, string>>
 export interface Ending {
   readonly code: number | null
   readonly signal: NodeJS.Signals | null
-}
-
-/** One line of `SLIPWAY_LOG=json`. */
-export interface Logged {
-  readonly event: string
-  readonly at: string
-  readonly [field: string]: unknown
 }
 
 /** Waits until `look` gives something other than null, undefined or false; says what it waited for when it never does. */
@@ -73,17 +67,14 @@ export class Run {
     return JSON.parse(this.stdout.trimEnd().split('\n').at(-1) ?? '')
   }
 
-  /** What was logged as JSON so far, or only the events of that name. */
-  events(name?: string): readonly Logged[] {
-    const lines = this.output.split('\n').filter((line) => line.startsWith('{"at":'))
-    const all = lines.flatMap((line): Logged[] => {
-      try {
-        return [JSON.parse(line)]
-      } catch {
-        return [] // the last line may still be on its way
-      }
-    })
-    return name === undefined ? all : all.filter(({ event }) => event === name)
+  /** What was logged as JSON so far. */
+  lines(): readonly LogLine[] {
+    return readLines(this.output)
+  }
+
+  /** The lines of one event so far. */
+  events<Name extends LineName>(name: Name): readonly LineOf<Name>[] {
+    return readEvents(this.output, name)
   }
 
   signal(name: NodeJS.Signals): void {

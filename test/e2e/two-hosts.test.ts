@@ -86,12 +86,9 @@ describe('two hosts with one hub', () => {
     const before = Date.now()
     await run('spoiled', 4)
     expect(fleet.finishedOn('spoiled')).toEqual({ local: 4 })
-    const backings = fleet.events.filter(({ event }) => event === 'host.backing-off')
-    expect(backings.map(({ fields }) => [fields['host'], fields['template']])).toContainEqual([
-      'second',
-      'spoiled',
-    ])
-    expect(backings.filter(({ fields }) => fields['host'] === 'local')).toEqual([])
+    const backings = fleet.log.events('host.backing-off')
+    expect(backings.map(({ host, template }) => [host, template])).toContainEqual(['second', 'spoiled'])
+    expect(backings.filter(({ host }) => host === 'local')).toEqual([])
     // A failed start gives its unit back: far below the minute that a lost one takes.
     expect(Date.now() - before).toBeLessThan(20_000)
     // Its other templates are served there as before.
@@ -118,16 +115,14 @@ describe('two hosts with one hub', () => {
     const intruder = new AbortController()
     const end = second.run(wrong, intruder.signal)
     const refused = until('the hub refuses it', () =>
-      fleet.events.some(({ event, fields }) => {
-        return event === 'agent.token-refused' && String(fields['reason']).includes('second')
-      }),
+      fleet.log.events('agent.token-refused').some(({ reason }) => reason.includes('second')),
     )
     // Fresh installations end with the refusal; one that was let in before waits for a person.
     await Promise.race([refused, end.catch(() => {})])
     expect(await second.state()).toBe('offline')
     intruder.abort()
     await end.catch(() => {})
-    expect(JSON.stringify(fleet.events)).not.toContain(wrong.reveal())
+    expect(JSON.stringify(fleet.log.all)).not.toContain(wrong.reveal())
     await second.start()
     await run('away', 1)
   }, 60_000)

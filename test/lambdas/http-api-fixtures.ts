@@ -1,5 +1,5 @@
 import { createDynamoStore, ensureTable } from '../../adapters/dynamodb/index.ts'
-import { createLog, jsonLine } from '../../adapters/log/index.ts'
+import { createLog, jsonLine, lineOf } from '../../adapters/log/index.ts'
 import { createMemoryStore } from '../../adapters/memory/index.ts'
 import { type ConnectionId, sourceId } from '../../core/model/index.ts'
 import type { FleetStore } from '../../core/ports/index.ts'
@@ -73,7 +73,7 @@ export function openApi(store: FleetStore, over: Partial<HttpApiParts> = {}): Ap
       },
     },
     clock: { now: () => api.now, monotonicMs: () => api.now, sleep: async () => {} },
-    log: createLog((entry) => lines.push(jsonLine(entry))),
+    log: createLog((entry) => lines.push(jsonLine(lineOf(entry)))),
     build: 'b1',
     agentUrl: 'wss://agents.example/live',
     sources: [{ id: SHIPFOX, tokenParameter: PARAMETER }],

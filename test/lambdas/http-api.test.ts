@@ -15,6 +15,7 @@ import {
   STORES,
   yamlOf,
 } from './http-api-fixtures.ts'
+import { SILENT_LOG } from '../support/event-recorder.ts'
 
 afterAll(closeStores)
 
@@ -256,7 +257,7 @@ describe.each(STORES)('the HTTP API on the %s store', (_name, openStore) => {
     const add = (host: string, tags: readonly string[] = []) =>
       api.ask('POST', '/api/hosts', { v: 1, host, tags })
     const admitted = async (token: string): Promise<boolean> => {
-      const log = { info() {}, warn() {}, error() {} }
+      const log = SILENT_LOG
       const event = {
         type: 'REQUEST',
         methodArn: 'arn',
@@ -332,7 +333,7 @@ describe.each(STORES)('the HTTP API on the %s store', (_name, openStore) => {
       expect(await admitted(String(body['token']))).toBe(false)
       const { store } = api
       const clock = { now: () => T0, monotonicMs: () => 0, sleep: async () => {} }
-      const log = { info() {}, warn() {}, error() {} }
+      const log = SILENT_LOG
       await sweep({ store, clock, log })
       expect((await store.readFleet()).runners).toMatchObject([{ state: 'gone', code: 'host-removed' }])
       const again = await api.ask('DELETE', '/api/hosts/build-1')

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createLog, type LogEntry } from '../../adapters/log/index.ts'
+import { createLog, lineOf, type LogLine } from '../../adapters/log/index.ts'
 import { createMemoryStore } from '../../adapters/memory/index.ts'
 import { HOST_DEAD_AFTER_MS } from '../../core/flows/index.ts'
 import { connectionId, hostId } from '../../core/model/index.ts'
@@ -25,8 +25,9 @@ async function hubWithoutItsHost() {
   await store.beginSession({ host: HOST, connection: CONNECTION, facts: FACTS, now })
   await store.endSession({ host: HOST, connection: CONNECTION, now })
   const meter = new Meter('hub')
-  let last: LogEntry | undefined
-  const sweep = sweepHandler({ store, clock, log: createLog((entry) => (last = meter.take(entry))) })
+  let last: LogLine | undefined
+  const log = createLog((entry) => (last = lineOf(entry, meter.take(entry))))
+  const sweep = sweepHandler({ store, clock, log })
   /** What the sweep measures at that time. */
   const offlineAt = async (atMs: number): Promise<unknown> => {
     now = atMs

@@ -5,6 +5,7 @@ import { METRIC_NAMES } from '../../lib/hub-metrics.ts'
 import { Meter } from '../../adapters/cloudwatch/meter.ts'
 import { PRICES } from '../../lib/prices.ts'
 import { synthesize } from './synthesize.ts'
+import { hostId, type LogEvent, runnerId, sourceId, templateKey } from '../../core/model/index.ts'
 
 const hub = await synthesize()
 const alarms = hub.ofType('AWS::CloudWatch::Alarm')
@@ -140,16 +141,28 @@ const Metered = z.object({
 describe('the metrics', () => {
   it('that alarms and dashboard know are those that the functions send', () => {
     const meter = new Meter('hub')
-    const numbers = { hostsOnline: 1, lagMs: 1, sourcesFailing: 1, hostsOffline: 1, violations: 1 }
-    const codes = ['engine-failed', 'image-unavailable', 'mint-refused', 'exited-with-error']
-    const lines = [
-      { event: 'runner.running', fields: { queuedMs: 1, reservedMs: 1 } },
-      ...codes.map((code) => ({ event: 'runner.gone', fields: { code } })),
-      { event: 'loop.alive', fields: { working: true, ...numbers } },
-      { event: 'sweep.done', fields: numbers },
-    ].map((entry) => meter.take({ at: 0, level: 'info', ...entry }))
-    const sent = lines.flatMap(({ fields }) => {
-      const metered = Metered.safeParse(fields)
+    const runner = {
+      runner: runnerId('0198f000-0000-7000-8000-000000000001'),
+      template: templateKey('small'),
+      host: hostId('one'),
+      source: sourceId('demo'),
+      labels: [],
+    }
+    const codes = ['engine-failed', 'image-unavailable', 'mint-refused', 'exited-with-error'] as const
+    const ends = codes.map((code): LogEvent => {
+      const end = { outcome: 'failed', code, reason: 'It ended.', exitCode: null } as const
+      return { name: 'runner.gone', ...runner, ...end, startedAt: null, goneAt: 0 }
+    })
+    const loop = { working: true, running: 1, waiting: 1, lagMs: 1, sourcesFailing: 1 }
+    const hosts = { hostsOnline: 1, hostsOffline: 1 }
+    const events: readonly LogEvent[] = [
+      { name: 'runner.running', ...runner, queuedMs: 1, reservedMs: 1 },
+      ...ends,
+      { name: 'loop.alive', ...loop },
+      { name: 'sweep.done', ...hosts, violations: 1, removed: 0, failures: 0 },
+    ]
+    const sent = events.flatMap((event) => {
+      const metered = Metered.safeParse(meter.take({ at: 0, event }))
       return metered.success ? metered.data['_aws'].CloudWatchMetrics.flatMap(({ Metrics }) => Metrics) : []
     })
     expect(sent.map(({ Name }) => Name).toSorted()).toEqual(METRIC_NAMES.toSorted())

@@ -13,8 +13,9 @@ import { hashAgentToken, newAgentToken } from '../../platform/agent-token.ts'
 import { agentAuthorizer } from '../../lambdas/agent-authorizer/handler.ts'
 import type { AgentSocketEvent } from '../../lambdas/agent-socket/handler.ts'
 import { type LocalGateway, startGateway } from '../../local/gateway/index.ts'
+import { SILENT_LOG } from '../support/event-recorder.ts'
 
-const log = { info() {}, warn() {}, error() {} }
+const log = SILENT_LOG
 
 describe('the local gateway', () => {
   let gateway: LocalGateway

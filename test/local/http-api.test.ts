@@ -20,7 +20,7 @@ beforeEach(async () => {
       if (event.rawPath === '/fails') throw new Error('by purpose')
       return { statusCode: 201, headers: { 'x-mine': '1' }, body: 'done' }
     },
-    log: { info() {}, warn() {}, error: (_event, fields) => errors.push(fields) },
+    log: { emit: (event) => errors.push(event) },
   })
 })
 afterEach(async () => {

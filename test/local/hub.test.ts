@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { HOST_DEAD_AFTER_MS } from '../../core/flows/index.ts'
-import { connectionId, LOCAL_HOST, Secret } from '../../core/model/index.ts'
+import { connectionId, LOCAL_HOST, type LogEvent, type LogEventName, Secret } from '../../core/model/index.ts'
 import { openLocalHub } from '../../local/hub.ts'
 import { LOCAL_ADAPTERS } from '../../local/adapters.ts'
 
@@ -19,10 +19,10 @@ afterEach(async () => {
 
 it('E3: a host that could not connect while the hub was down is not dead for that when it starts again', async () => {
   const stop = new AbortController()
-  const events: string[] = []
-  const log = (event: string): void => {
-    events.push(event)
-    if (event === 'lease.taken') stop.abort()
+  const events: LogEventName[] = []
+  const emit = ({ name }: LogEvent): void => {
+    events.push(name)
+    if (name === 'lease.taken') stop.abort()
   }
   const hub = await openLocalHub({
     stateDir,
@@ -31,7 +31,7 @@ it('E3: a host that could not connect while the hub was down is not dead for tha
     sources: [],
     hosts: [{ id: LOCAL_HOST, tags: [], token: new Secret('token') }],
     build: '1',
-    log: { info: log, warn: log, error: log },
+    log: { emit },
     adapters: LOCAL_ADAPTERS,
   })
   try {

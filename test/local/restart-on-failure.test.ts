@@ -2,8 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { ControlLoopEnd } from '../../core/flows/index.ts'
 import { keepRunning } from '../../local/restart-on-failure.ts'
 import { SimClock } from '../sim/world/sim-clock.ts'
-
-const QUIET = { info: () => {}, warn: () => {}, error: () => {} }
+import { SILENT_LOG } from '../support/event-recorder.ts'
 
 /** Runs a loop that does what `script` says, run by run; its last line goes on for ever. */
 function start(script: readonly ('fails' | 'fails-draining' | 'works' | ControlLoopEnd)[]) {
@@ -23,7 +22,7 @@ function start(script: readonly ('fails' | 'fails-draining' | 'works' | ControlL
     if (does === 'fails' || does === 'fails-draining') throw new Error('The table is broken.')
     return does ?? 'stopped'
   }
-  const running = keepRunning(runOnce, { drain: drain.signal, stop: stop.signal }, { clock, log: QUIET })
+  const running = keepRunning(runOnce, { drain: drain.signal, stop: stop.signal }, { clock, log: SILENT_LOG })
   running.then(
     () => (over = 'ended'),
     (failed: unknown) => (over = { failed }),
@@ -61,7 +60,7 @@ describe('a control loop that is kept running', () => {
     await keepRunning(
       () => Promise.reject(new Error('started')),
       { drain: over, stop: over },
-      { clock, log: QUIET },
+      { clock, log: SILENT_LOG },
     )
     expect(clock.monotonicMs()).toBe(0)
   })

@@ -101,7 +101,8 @@ export class ContainerList {
       const refused = thrown instanceof EngineError && thrown.kind === 'refused'
       if (signal.aborted || (timing.late?.aborted !== true && !refused)) throw thrown
       if (!this.#stuck.has(row.Id))
-        log.error('engine.container-stuck', {
+        log.emit({
+          name: 'engine.container-stuck',
           container: row.Id,
           names: row.Names,
           reason: messageOf(thrown),
@@ -130,10 +131,11 @@ export class ContainerList {
   }
 
   #report(container: InspectedContainer, why: string): Unreadable {
-    this.#options.log.error('engine.container-unreadable', {
+    this.#options.log.emit({
+      name: 'engine.container-unreadable',
       container: container.Id,
-      name: container.Name,
-      why,
+      containerName: container.Name,
+      reason: why,
       advice:
         'It carries the labels of this agent but is no runner that it can read. Its room is not given away; remove it by hand.',
     })

@@ -1,7 +1,7 @@
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { availableParallelism, totalmem } from 'node:os'
 import { join } from 'node:path'
-import type { RunnerId } from '../../../core/model/index.ts'
+import { messageOf, type RunnerId } from '../../../core/model/index.ts'
 import type { Clock, Log } from '../../../core/ports/index.ts'
 import { EngineError, type Engine, type EngineFacts, type EngineRunner, type RunnerSpec } from '../engine.ts'
 import { machineBootId } from '../boot-id.ts'
@@ -246,9 +246,10 @@ export class ProcessEngine implements Engine {
     try {
       return await this.#read(runner)
     } catch (thrown) {
-      this.#options.log.error('engine.runner-unreadable', {
+      this.#options.log.emit({
+        name: 'engine.runner-unreadable',
         folder: this.#layout.folder(runner),
-        why: String(thrown),
+        reason: messageOf(thrown),
         advice: 'Remove the folder by hand once nothing of it runs.',
       })
       return null

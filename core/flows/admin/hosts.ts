@@ -3,7 +3,6 @@ import {
   type HostId,
   type HostLiveness,
   type ImageState,
-  messageOf,
   SlipwayError,
 } from '../../model/index.ts'
 import type { AdminPorts } from './ports.ts'
@@ -39,7 +38,7 @@ export async function addHost(
       'host-exists',
       `There is a host ${host.id} already. Choose another name; or remove it first, if its machine is gone or its token lost.`,
     )
-  log.info('audit.host-added', { by, host: host.id, tags: host.tags })
+  log.emit({ name: 'audit.host-added', by, host: host.id, tags: host.tags })
 }
 
 /**
@@ -59,11 +58,11 @@ export async function removeHost(
     )
   // Removed before it is cut off: an agent that comes back at once is refused.
   await store.removeHost(id)
-  log.info('audit.host-removed', { by, host: id, runners: host.slots.size })
+  log.emit({ name: 'audit.host-removed', by, host: id, runners: host.slots.size })
   if (host.connection !== null) {
     // Left open, the connection tells its agent at the next message that the host is gone.
     await gateway.close(host.connection).catch((thrown: unknown) => {
-      log.warn('host.connection-not-closed', { host: id, message: messageOf(thrown) })
+      log.emit({ name: 'host.connection-not-closed', host: id, cause: thrown })
     })
   }
   return { runners: host.slots.size }

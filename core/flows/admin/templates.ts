@@ -22,7 +22,7 @@ export async function applyTemplates(
   const storedAt = ports.clock.now()
   const stored = await ports.store.putTemplateVersion({ ...given, version, storedAt, storedBy: by }, basedOn)
   if (!stored) throw changed(await ports.store.readTemplates(), basedOn)
-  ports.log.info('audit.templates-stored', { by, version, templates: given.templates.length })
+  ports.log.emit({ name: 'audit.templates-stored', by, version, templates: given.templates.length })
   return version
 }
 

@@ -67,7 +67,7 @@ export async function endAgentSession(
   from: AgentConnection,
 ): Promise<void> {
   const ended = await ports.store.endSession({ ...from, now: ports.clock.now() })
-  if (ended) ports.log.warn('host.offline', { host: from.host })
+  if (ended) ports.log.emit({ name: 'host.offline', host: from.host })
 }
 
 async function takeInSession(
@@ -115,7 +115,7 @@ async function begin(ports: SessionPorts, from: AgentConnection, hello: Of<'hell
     })
   }
   if (await isServedByAnother(ports, known, hello.install)) {
-    log.error('host.second-install-refused', { host: known.id })
+    log.emit({ name: 'host.second-install-refused', host: known.id })
     return send(ports, from, {
       type: 'goodbye',
       code: 'install-mismatch',
@@ -130,7 +130,8 @@ async function begin(ports: SessionPorts, from: AgentConnection, hello: Of<'hell
   if (host === null) return
   await noteAlive(ports, host, null, HEARTBEAT_BUSY_MS)
   await dismiss(ports, known, from)
-  log.info('host.connected', {
+  log.emit({
+    name: 'host.connected',
     host: host.id,
     epoch: host.epoch,
     agentVersion: hello.agentVersion,
@@ -179,14 +180,14 @@ async function dismiss(ports: SessionPorts, before: Host, from: AgentConnection)
   try {
     await ports.gateway.close(old.connection)
   } catch (cause) {
-    ports.log.warn('host.connection-not-closed', { host: old.host, cause })
+    ports.log.emit({ name: 'host.connection-not-closed', host: old.host, cause })
   }
 }
 
 async function opened(ports: SessionPorts, from: AgentConnection, host: Host): Promise<void> {
   const { id, epoch } = host
   if (!(await ports.store.openHost({ host: id, epoch, now: ports.clock.now() }))) return
-  ports.log.info('host.online', { host: id, epoch })
+  ports.log.emit({ name: 'host.online', host: id, epoch })
   await sendPrefetch(ports, from, host)
 }
 
@@ -241,7 +242,7 @@ async function send(ports: SessionPorts, to: AgentConnection, message: HubMessag
   try {
     await ports.gateway.post(to.connection, message)
   } catch (cause) {
-    ports.log.warn('host.message-undelivered', { host: to.host, type: message.type, cause })
+    ports.log.emit({ name: 'host.message-undelivered', host: to.host, type: message.type, cause })
   }
 }
 

@@ -36,5 +36,5 @@ async function hasEnded({ store }: SightingPorts, host: Host, { runner }: Runner
 
 /** A runner that the hub has no record of: the next snapshot rebuilds it from its container. */
 function tell({ log }: SightingPorts, seen: RunnerSighting, runner: Runner | null): void {
-  if (runner === null) log.warn('runner.unknown', { runner: seen.runner, phase: seen.sighting.phase })
+  if (runner === null) log.emit({ name: 'runner.unknown', runner: seen.runner, phase: seen.sighting.phase })
 }

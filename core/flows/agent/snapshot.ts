@@ -10,7 +10,7 @@ import {
 } from '../../model/index.ts'
 import { applySighting, type SightingPorts } from './sightings.ts'
 import { forEachLimited, WRITES_AT_ONCE } from '../../concurrency/limit.ts'
-import { unlessUnreadable } from '../skip-unreadable.ts'
+import { unlessUnreadable, logUnreadable } from '../skip-unreadable.ts'
 
 type Snapshot = Extract<AgentMessage, { type: 'snapshot' }>
 
@@ -29,7 +29,7 @@ export async function takeSnapshot(
   if (complete === null) return false
   const present = new Set(complete)
   const { runners: live, unreadable } = await ports.store.listLiveRunners(host.id)
-  for (const item of unreadable) ports.log.error('store.item-unreadable', { ...item })
+  logUnreadable(ports.log, unreadable)
   // Nothing is claimed on a host that syncs: if it still does, all that was listed is older than the snapshot.
   const after = await ports.store.getHost(host.id)
   if (after?.epoch !== host.epoch || after.state !== 'syncing') return false
@@ -69,7 +69,7 @@ async function rebuild(
     reservedAt: now,
     stop: null,
   }
-  log.warn('runner.rebuilt', { runner: id, host: host.id, template })
+  log.emit({ name: 'runner.rebuilt', runner: id, host: host.id, template })
   await store.putRunner({ ...facts, state: 'dispatched', epoch: host.epoch, dispatchedAt: now }, now)
 }
 
@@ -104,7 +104,7 @@ async function settle(
     return
   }
   const ending = endingOfAbsent(runner, host)
-  log.warn('runner.absent', { runner: runner.id, host: host.id, code: ending.code })
+  log.emit({ name: 'runner.absent', runner: runner.id, host: host.id, code: ending.code })
   await store.endRunner({ ...key, ending, only: [runner.state] })
 }
 

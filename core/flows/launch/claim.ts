@@ -7,13 +7,16 @@ import {
   type ReservedRunner,
   newRunnerId,
 } from '../../model/index.ts'
-import { type ClaimPlan, type Hold, type PlannedRunner, planClaims, sayRefusal } from '../../plan/index.ts'
+import { type ClaimPlan, type Hold, type PlannedRunner, planClaims } from '../../plan/index.ts'
 import type { Loop } from '../planner/planner.ts'
 import type { SourceDesk } from '../planner/source-state.ts'
+import { refusalFields } from '../source-events.ts'
 import { forEachLimited, WRITES_AT_ONCE } from '../../concurrency/limit.ts'
 
 /** Tries at placing a unit whose host changed under the plan. */
 const CLAIM_ATTEMPTS = 3
+/** Why a granted unit is given back: each of its attempts met a host that had changed. */
+const NO_PLACE = 'The hosts that were chosen no longer had the capacity when it was claimed.'
 /** A reservation that ends sooner gets no token: it would expire before the container has started (R2). */
 const MINT_MARGIN_MS = 5_000
 
@@ -33,7 +36,7 @@ export async function launchGranted(
     rest = regrant(await launchPlanned(loop, desk, plan))
   }
   for (const { labels, count } of rest)
-    loop.hub.log.warn('demand.unplaced', { source: desk.id, labels, count })
+    loop.hub.log.emit({ name: 'demand.unplaced', source: desk.id, labels, count, reason: NO_PLACE })
 }
 
 /** Warm runners that find no place now are planned again after the next poll. */
@@ -156,5 +159,5 @@ function regrant(runners: readonly PlannedRunner[]): readonly Reservation[] {
 }
 
 function sayUnplaced(loop: Loop, refusal: Refusal): void {
-  loop.hub.log.warn('demand.unplaced', { ...refusal, message: sayRefusal(refusal) })
+  loop.hub.log.emit({ name: 'demand.unplaced', ...refusalFields(refusal) })
 }

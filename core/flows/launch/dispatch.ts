@@ -72,7 +72,7 @@ async function post(loop: Loop, { host, connection, launches }: Batch): Promise<
       return
     }
     // It may have arrived: only the agent can tell, and upkeep asks it.
-    log.warn('launch.delivery-unknown', { host: id, launches: launches.length, cause })
+    log.emit({ name: 'launch.delivery-unknown', host: id, launches: launches.length, cause })
     return
   }
   await loop.connectionGone({ host: id, connection })

@@ -127,7 +127,13 @@ async function mintFailed(
 ): Promise<void> {
   if (!(thrown instanceof SourceError)) throw thrown
   const { kind, message, retryAfterMs } = thrown
-  loop.hub.log.warn('source.mint-failed', { source: desk.id, kind, message, runners: runners.length })
+  loop.hub.log.emit({
+    name: 'source.mint-failed',
+    source: desk.id,
+    kind,
+    reason: message,
+    runners: runners.length,
+  })
   if (kind === 'rate-limited' || kind === 'unavailable') {
     desk.mintQueue.unshift(...runners)
     desk.mintAfterMs = loop.hub.clock.monotonicMs() + Math.max(RETRY_MS, retryAfterMs ?? 0)
@@ -149,5 +155,5 @@ function noteMint(loop: Loop, desk: SourceDesk, first: ReservedRunner | undefine
   const before = desk.mintBackoff
   desk.mintBackoff = nextBackoff(before, clock.monotonicMs(), random.unit())
   const { failures } = desk.mintBackoff
-  if (desk.mintBackoff !== before) log.warn('source.mint-backing-off', { source: desk.id, failures })
+  if (desk.mintBackoff !== before) log.emit({ name: 'source.mint-backing-off', source: desk.id, failures })
 }

@@ -29,7 +29,7 @@ export async function leaveInTime(loop: Loop, signal: AbortSignal): Promise<Leav
     const leaving = reasonToLeave(loop)
     if (leaving !== null) {
       loop.isLeaving = true
-      loop.hub.log.info('hub.leaving', { why: leaving, runners: loop.view.liveRunnerCount })
+      loop.hub.log.emit({ name: 'hub.leaving', reason: leaving, runners: loop.view.liveRunnerCount })
       return leaving
     }
     await loop.hub.clock.sleep(Math.min(LEAVE_LOOK_MS, loop.msToHandOver), woken)
@@ -47,7 +47,7 @@ function reasonToLeave(loop: Loop): Leaving | null {
 /** Brings what is under way to its end, waits for runners if asked to, and tells the sources how it ended. */
 export async function windDown(loop: Loop, stayUntil: StayUntil, over: AbortSignal): Promise<void> {
   const { clock, log } = loop.hub
-  log.info('hub.draining', { runners: loop.view.liveRunnerCount, stayUntil })
+  log.emit({ name: 'hub.draining', runners: loop.view.liveRunnerCount, stayUntil })
   const deadlineMs = clock.monotonicMs() + WIND_DOWN_MAX_MS
   const isLate = (): boolean => stayUntil !== 'ended' && clock.monotonicMs() >= deadlineMs
   while (!over.aborted && !isLate() && !isDone(loop, stayUntil)) await clock.sleep(WIND_DOWN_LOOK_MS, over)

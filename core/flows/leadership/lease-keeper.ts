@@ -117,7 +117,7 @@ export class LeaseKeeper implements LeaseGuard {
       }
       return true
     } catch (cause) {
-      this.#log.warn('lease.renewal-failed', { cause })
+      this.#log.emit({ name: 'lease.renewal-failed', cause })
       this.holds()
       return false
     }
@@ -126,7 +126,7 @@ export class LeaseKeeper implements LeaseGuard {
   #lose(): void {
     if (this.#lost) return
     this.#lost = true
-    this.#log.warn('lease.lost', { fence: this.fence })
+    this.#log.emit({ name: 'lease.lost', fence: this.fence })
     this.#over.abort()
   }
 }

@@ -85,7 +85,7 @@ export async function workUnderLease(
   const tasks = new TaskGroup()
   let loop: Loop | null = null
   const lease = new LeaseKeeper(hub, taken.lease, taken.atMs, () => loop?.notes() ?? taken.lease.notes)
-  hub.log.info('lease.taken', { holder: run.holder, fence: lease.fence })
+  hub.log.emit({ name: 'lease.taken', holder: run.holder, fence: lease.fence })
   tasks.run(lease.keep(AbortSignal.any([tasks.signal, run.stop])))
   let leaving: Leaving | null = null
   try {
@@ -101,7 +101,7 @@ export async function workUnderLease(
   }
   if (lease.isLost) return 'lost'
   await lease.release()
-  hub.log.info('lease.released', { fence: lease.fence, why: leaving ?? 'stopped' })
+  hub.log.emit({ name: 'lease.released', fence: lease.fence, reason: leaving ?? 'stopped' })
   return leaving ?? 'stopped'
 }
 

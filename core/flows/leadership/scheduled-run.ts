@@ -7,7 +7,7 @@ import {
   type TickFacts,
   ungranted,
 } from '../../plan/index.ts'
-import type { DemandSource } from '../../ports/index.ts'
+import { type DemandSource, SourceError } from '../../ports/index.ts'
 import { type ControlLoopEnd, takeLease, workUnderLease } from './run-under-lease.ts'
 import type { Hub } from '../hub-ports.ts'
 import { failing, stateAfter } from '../source/publish-status.ts'
@@ -53,7 +53,7 @@ export async function runTick(hub: Hub, tick: Tick): Promise<TickEnd> {
       const end = await serve(hub, tick, lease, facts, startedAtMs + tick.workMs)
       if (end !== 'not-leader') return end
     } else if (verdict === 'ask' && lease !== null) {
-      hub.log.info('lease.yield-asked', { holder: lease.holder, build: tick.build })
+      hub.log.emit({ name: 'lease.yield-asked', holder: lease.holder, build: tick.build })
       await hub.store.requestYield({ holder: lease.holder, build: tick.build })
     }
     if (tick.stop.aborted || clock.monotonicMs() >= waitUntilMs) return 'held'
@@ -105,7 +105,8 @@ async function isWorkWaiting(hub: Hub, stop: AbortSignal): Promise<boolean> {
   })
   const sourcesFailing = looks.filter(({ failed }) => failed).length
   const waiting = looks.reduce((sum, look) => sum + look.waiting, 0)
-  if (waiting === 0) log.info('loop.alive', { working: false, waiting, running: 0, lagMs: 0, sourcesFailing })
+  if (waiting === 0)
+    log.emit({ name: 'loop.alive', working: false, waiting, running: 0, lagMs: 0, sourcesFailing })
   return waiting > 0
 }
 
@@ -131,9 +132,10 @@ async function lookAt(
     if (waiting === 0) await hub.store.putSourceStatus({ ...status, state: { kind: 'ok' } })
     return { waiting, failed: false }
   } catch (thrown) {
-    const state = stateAfter(thrown)
-    hub.log.warn('source.poll-failed', { source: source.id, ...state })
-    await hub.store.putSourceStatus({ ...status, state })
+    if (!(thrown instanceof SourceError)) throw thrown
+    const { kind, message } = thrown
+    hub.log.emit({ name: 'source.poll-failed', source: source.id, kind, reason: message })
+    await hub.store.putSourceStatus({ ...status, state: stateAfter(thrown) })
     return { waiting: 0, failed: true }
   }
 }

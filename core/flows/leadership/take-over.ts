@@ -4,6 +4,7 @@ import { unmintable } from '../launch/claim.ts'
 import type { Loop } from '../planner/planner.ts'
 import { freeOrphan, orphansOf } from '../planner/orphaned-slots.ts'
 import { forEachLimited, WRITES_AT_ONCE } from '../../concurrency/limit.ts'
+import { logUnreadable } from '../skip-unreadable.ts'
 
 /** Ends a little older than what the last holder noted are told again: sources take repeats calmly. */
 export const REPORT_AGAIN_MS = 60_000
@@ -22,7 +23,7 @@ export async function raiseBarrier(store: FleetStore, fence: Fence): Promise<Fle
 
 /** Goes on with what the last holder left between two steps. */
 export async function takeUpWork(loop: Loop, fleet: Fleet, notes: LeaseNotes): Promise<void> {
-  for (const item of fleet.unreadable) loop.hub.log.error('store.item-unreadable', { ...item })
+  logUnreadable(loop.hub.log, fleet.unreadable)
   loop.view.applyAll(fleet)
   for (const desk of loop.desks) desk.mintWindow = notes.mintWindows[desk.id]
   // Before the first pause: from then on a renewal notes what this holder still owes.

@@ -2,6 +2,7 @@ import { type Host, type HostId, isAssigned } from '../../model/index.ts'
 import { sendPrefetch } from '../agent/agent-session.ts'
 import type { Loop } from './planner.ts'
 import { forEachLimited, WRITES_AT_ONCE } from '../../concurrency/limit.ts'
+import { logUnreadable } from '../skip-unreadable.ts'
 
 /** About twice a second while work lives. */
 const BUSY_INTERVAL_MS = 400
@@ -83,7 +84,7 @@ function lacksImage(loop: Loop, host: Host): boolean {
 
 async function readEverything(loop: Loop): Promise<void> {
   const fleet = await loop.hub.store.readFleet()
-  for (const item of fleet.unreadable) loop.hub.log.error('store.item-unreadable', { ...item })
+  logUnreadable(loop.hub.log, fleet.unreadable)
   for (const advance of loop.view.applyAll(fleet)) loop.follow(advance)
   loop.view.forgetGone(loop.now - GONE_MEMORY_MS)
   loop.roomChanged()

@@ -1,4 +1,4 @@
-import type { RefusalReason } from '../../model/index.ts'
+import type { LoopFacts, RefusalReason } from '../../model/index.ts'
 import { ungranted } from '../../plan/index.ts'
 import { countHosts } from './count-hosts.ts'
 import type { Loop } from './planner.ts'
@@ -12,33 +12,14 @@ const STUCK_AFTER_MS = 45_000
 export async function tellAlive(loop: Loop, signal: AbortSignal): Promise<void> {
   const { clock, log } = loop.hub
   while (!signal.aborted && loop.lease.holds()) {
-    const facts = aliveFacts(loop)
-    if (facts.lagMs < STUCK_AFTER_MS) log.info('loop.alive', { ...facts })
-    else log.error('loop.stuck', { ...facts })
+    const facts = loopFacts(loop)
+    if (facts.lagMs < STUCK_AFTER_MS) log.emit({ name: 'loop.alive', ...facts })
+    else log.emit({ name: 'loop.stuck', ...facts })
     await clock.sleep(EVERY_MS, signal)
   }
 }
 
-/** What the loop sees at one moment. */
-export interface AliveFacts {
-  /** Something waits, is reserved or runs, or did within this minute. */
-  readonly working: boolean
-  readonly hostsOnline: number
-  readonly hostsOffline: number
-  readonly running: number
-  readonly waiting: number
-  readonly waitingNoRoom: number
-  readonly waitingNoTemplate: number
-  readonly waitingOther: number
-  /** Age of the oldest job that no runner is reserved for; 0 = none. */
-  readonly oldestWaitingMs: number
-  /** Time since the fleet was last looked at. */
-  readonly lagMs: number
-  /** Sources that can't be had. */
-  readonly sourcesFailing: number
-}
-
-function aliveFacts(loop: Loop): AliveFacts {
+function loopFacts(loop: Loop): LoopFacts {
   const nowMs = loop.hub.clock.monotonicMs()
   return {
     working: loop.workLeft || loop.msSinceWork < EVERY_MS,

@@ -48,7 +48,7 @@ export async function freeOrphan(
   const known =
     (await store.getRunner(host.id, id)) ?? (await store.putRunner(tombstoneOf(host, id, slot, now), now))
   if (known !== null && !isOrphan(known)) return known
-  log.warn('slot.orphan-freed', { host: host.id, runner: id })
+  log.emit({ name: 'slot.orphan-freed', host: host.id, runner: id })
   await store.freeSlot({ host: host.id, runner: id, now })
   return null
 }

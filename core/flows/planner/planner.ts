@@ -24,6 +24,7 @@ import { endAgentSession } from '../agent/agent-session.ts'
 import type { Advance, FleetView } from './fleet-cache.ts'
 import type { Hub } from '../hub-ports.ts'
 import type { LeaseGuard } from './lease-guard.ts'
+import { runnerEvent } from './runner-event.ts'
 import type { SourceDesk } from './source-state.ts'
 import { Notify } from '../../concurrency/notify.ts'
 import { type TaskGroup } from '../../concurrency/task-group.ts'
@@ -146,7 +147,7 @@ export class Loop {
     if (before === null && after.state === 'gone') return
     this.sawWork()
     this.report(after)
-    this.hub.log.info(`runner.${after.state}`, { ...eventFields(after), ...this.#timesOf(after) })
+    this.hub.log.emit(runnerEvent(after, this.queuedAt.get(after.id) ?? null))
     if (after.state !== 'reserved' && after.state !== 'dispatched') this.queuedAt.delete(after.id)
     if (after.state === 'gone') this.#learnFromEnd(after)
   }
@@ -211,19 +212,6 @@ export class Loop {
     }
   }
 
-  /**
-   * How long a start took. `queuedMs` counts from when the oldest job of the runner's labels was queued, since which job
-   * a runner will take is not known: an upper bound. Absent for a runner that an earlier holder reserved.
-   */
-  #timesOf(runner: Runner): Readonly<Record<string, number>> {
-    if (runner.state !== 'running') return {}
-    const queuedAt = this.queuedAt.get(runner.id)
-    return {
-      reservedMs: Math.max(0, runner.startedAt - runner.reservedAt),
-      ...(queuedAt !== undefined && { queuedMs: Math.max(0, runner.startedAt - queuedAt) }),
-    }
-  }
-
   /** A host that fails pauses for the template; one that ran a runner for a while has proved itself again. */
   #learnFromEnd(runner: GoneRunner): void {
     const host = this.view.host(runner.host)
@@ -233,19 +221,11 @@ export class Loop {
     if (!isHostFault(runner)) return
     const backoff = nextBackoff(before, this.now, this.hub.random.unit())
     if (backoff === before) return
-    this.hub.log.warn('host.backing-off', { host: host.id, template: runner.template, ...backoff })
+    this.hub.log.emit({ name: 'host.backing-off', host: host.id, template: runner.template, ...backoff })
     this.#setBackoff(host, runner, backoff)
   }
 
   #setBackoff(host: Host, { template }: Runner, backoff: ReturnType<typeof nextBackoff> | null): void {
     this.tasks.run(this.hub.store.setBackoff({ host: host.id, template, backoff, now: this.now }))
   }
-}
-
-function eventFields(runner: Runner): Readonly<Record<string, unknown>> {
-  const { id, template, host, source, labels } = runner
-  const base = { runner: id, template, host, source, labels }
-  if (runner.state !== 'gone') return base
-  const { outcome, code, reason, exitCode, startedAt, goneAt } = runner
-  return { ...base, outcome, code, reason, exitCode, startedAt, goneAt }
 }

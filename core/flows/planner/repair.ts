@@ -104,7 +104,7 @@ async function order(loop: Loop, id: HostId, what: Order): Promise<void> {
     })
     if (posted === 'gone') await loop.connectionGone({ host: id, connection: host.connection })
   } catch (cause) {
-    loop.hub.log.warn('host.order-undelivered', { host: id, order: what.type, cause })
+    loop.hub.log.emit({ name: 'host.order-undelivered', host: id, order: what.type, cause })
   }
 }
 

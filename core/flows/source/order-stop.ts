@@ -12,7 +12,7 @@ export function cancelRunner(loop: Loop, id: RunnerId): void {
 export async function orderStop(loop: Loop, id: RunnerId, reason: StopReason): Promise<void> {
   const runner = loop.view.runner(id)
   if (runner === undefined) return
-  loop.hub.log.info('runner.stop-ordered', { runner: id, reason })
+  loop.hub.log.emit({ name: 'runner.stop-ordered', runner: id, reason })
   const stop = { reason, requestedAt: loop.now }
   const { runner: after } = await loop.hub.store.orderStop({ host: runner.host, id, stop, now: loop.now })
   loop.advance(after)

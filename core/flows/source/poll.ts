@@ -14,6 +14,7 @@ import { launchGranted, launchWarm } from '../launch/claim.ts'
 import type { Loop } from '../planner/planner.ts'
 import type { SourceDesk } from '../planner/source-state.ts'
 import { cancelRunner } from './order-stop.ts'
+import { refusalFields } from '../source-events.ts'
 import { failing, stateAfter } from './publish-status.ts'
 
 /** Polls woken by freed room keep this distance, so that a hundred exits don't make a hundred polls. */
@@ -107,13 +108,13 @@ function takeAnswer(loop: Loop, desk: SourceDesk, answer: DemandAnswer, promised
       ? { kind: 'granted' }
       : { kind: 'empty', inRow: before.last.kind === 'empty' ? before.last.inRow + 1 : 0 }
   if (before.last.kind === 'unauthorized' || before.last.kind === 'failed')
-    loop.hub.log.info('source.back', { source: desk.id })
+    loop.hub.log.emit({ name: 'source.back', source: desk.id })
   if (answer.waiting.length > 0) loop.sawWork()
   if (sum(before.waiting) !== sum(answer.waiting))
-    loop.hub.log.info('demand.waiting', { source: desk.id, jobs: sum(answer.waiting) })
+    loop.hub.log.emit({ name: 'demand.waiting', source: desk.id, jobs: sum(answer.waiting) })
   for (const reservation of answer.reservations) {
     const { id, labels, count } = reservation
-    loop.hub.log.info('demand.granted', { source: desk.id, reservation: id, labels, count })
+    loop.hub.log.emit({ name: 'demand.granted', source: desk.id, reservation: id, labels, count })
   }
   if (answer.reservations.length > 0) {
     loop.tasks.run(launchGranted(loop, desk, answer.reservations, promised))
@@ -140,7 +141,7 @@ function sayOnce(loop: Loop, desk: SourceDesk, refusals: readonly Refusal[]): vo
   if (said === desk.refusalsSaid) return
   desk.refusalsSaid = said
   for (const refusal of refusals) {
-    loop.hub.log.info('demand.refused', { ...refusal, message: sayRefusal(refusal) })
+    loop.hub.log.emit({ name: 'demand.refused', ...refusalFields(refusal) })
   }
 }
 
@@ -153,7 +154,7 @@ function notePollFailure(loop: Loop, desk: SourceDesk, thrown: unknown): void {
     return
   }
   const inRow = desk.last.kind === 'failed' ? desk.last.inRow + 1 : 1
-  loop.hub.log.warn('source.poll-failed', { source: desk.id, kind, message, inRow })
+  loop.hub.log.emit({ name: 'source.poll-failed', source: desk.id, kind, reason: message, inRow })
   desk.last = { kind: 'failed', inRow, retryAfterMs }
 }
 
@@ -161,7 +162,7 @@ function notePollFailure(loop: Loop, desk: SourceDesk, thrown: unknown): void {
 function noteUnauthorized(loop: Loop, desk: SourceDesk, reason: string): void {
   if (desk.last.kind !== 'unauthorized') {
     const message = `${reason} No new job is claimed until then.`
-    loop.hub.log.error('source.unauthorized', { source: desk.id, message })
+    loop.hub.log.emit({ name: 'source.unauthorized', source: desk.id, reason: message })
     const refused = desk.waiting.map((jobs) => ({ labels: jobs.labels, count: ungranted(jobs) }))
     const waiting = refused.filter(({ count }) => count > 0)
     sayOnce(

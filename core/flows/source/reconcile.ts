@@ -29,7 +29,7 @@ export async function reconcileWithSource(loop: Loop, desk: SourceDesk, signal: 
       if (!(thrown instanceof SourceError)) throw thrown
       if (signal.aborted) return
       const { kind, message } = thrown
-      log.error('source.reconcile-failed', { source: desk.id, kind, message })
+      log.emit({ name: 'source.reconcile-failed', source: desk.id, kind, reason: message })
       desk.noteTelling('reconcile', failing(kind, message), clock.monotonicMs())
     }
   }

@@ -46,7 +46,7 @@ export async function flushReports(loop: Loop, desk: SourceDesk, signal: AbortSi
     if (!(thrown instanceof SourceError)) throw thrown
     const { kind, message, retryAfterMs } = thrown
     if (!signal.aborted) {
-      loop.hub.log.warn('source.report-failed', { source: desk.id, kind, message })
+      loop.hub.log.emit({ name: 'source.report-failed', source: desk.id, kind, reason: message })
       desk.noteTelling('report', failing(kind, message), loop.hub.clock.monotonicMs())
     }
     return { kind: kind === 'unauthorized' ? 'refused' : 'later', retryAfterMs: retryAfterMs ?? 0 }

@@ -1,4 +1,5 @@
 import {
+  type AuditViolation,
   FINISHED_TOMBSTONE_MS,
   type Fleet,
   type GoneRunner,
@@ -13,7 +14,7 @@ import { countHosts } from '../planner/count-hosts.ts'
 import { freeOrphan } from '../planner/orphaned-slots.ts'
 import { REPORT_AGAIN_MS } from '../leadership/take-over.ts'
 import { forEachLimited, WRITES_AT_ONCE } from '../../concurrency/limit.ts'
-import { unlessUnreadable } from '../skip-unreadable.ts'
+import { logUnreadable, unlessUnreadable } from '../skip-unreadable.ts'
 
 /** A host offline for longer than most outages is gone for good; its runners are written off. */
 export const HOST_DEAD_AFTER_MS = 30 * 60_000
@@ -44,12 +45,13 @@ export async function sweep(ports: SweepPorts): Promise<void> {
     if (!unknown.has(host.id)) await attempt(sweepHost(ports, host, liveness.get(host.id), now))
   await attempt(writeOffHomeless(ports, fleet, now))
   const violations = [...audit(fleet.hosts)]
-  for (const violation of violations) log.error('audit.violation', violation)
-  for (const item of fleet.unreadable) log.error('store.item-unreadable', { ...item })
+  for (const violation of violations) log.emit({ name: 'audit.violation', ...violation })
+  logUnreadable(log, fleet.unreadable)
   const forgotten = await forgetFinished(ports, fleet, now)
   const limit = REMOVALS_PER_SWEEP - forgotten
   const removed = forgotten + (await store.removeExpired({ before: now - TOMBSTONE_MS, limit }))
-  log.info('sweep.done', {
+  log.emit({
+    name: 'sweep.done',
     ...countHosts(fleet.hosts),
     violations: violations.length + fleet.unreadable.length,
     removed,
@@ -69,7 +71,7 @@ async function sweepHost(
   const expectedBy =
     liveness?.epoch === host.epoch ? liveness.expectedBy : host.stateSince + FIRST_SIGN_MAX_MS
   if (host.connection !== null && expectedBy < now) {
-    ports.log.warn('host.silent', { host: host.id, expectedBy })
+    ports.log.emit({ name: 'host.silent', host: host.id, expectedBy })
     await endAgentSession(ports, { host: host.id, connection: host.connection })
   } else if (host.state === 'offline' && now - host.stateSince > HOST_DEAD_AFTER_MS) {
     await bury(ports, host)
@@ -80,7 +82,7 @@ async function bury(ports: SweepPorts, host: Host): Promise<void> {
   const { store, clock, log } = ports
   const now = clock.now()
   if (!(await store.declareDead({ host: host.id, revision: host.revision, now }))) return
-  log.error('host.dead', { host: host.id, offlineSince: host.stateSince })
+  log.emit({ name: 'host.dead', host: host.id, offlineSince: host.stateSince })
   await writeOff(ports, host, now)
 }
 
@@ -111,7 +113,7 @@ async function writeOffHomeless({ store, log }: SweepPorts, fleet: Fleet, now: n
     // It may have been added, or have connected, since.
     if (((await store.getHost(host))?.state ?? 'new') !== 'new') return
     const reason = `Host ${host} was removed.`
-    log.warn('runner.homeless', { runner: id, host })
+    log.emit({ name: 'runner.homeless', runner: id, host })
     const ending = { outcome: 'lost', code: 'host-removed', reason, exitCode: null } as const
     await store.endRunner({ host, id, ending, now })
   })
@@ -133,7 +135,7 @@ async function forgetFinished({ store }: SweepPorts, fleet: Fleet, now: number):
 }
 
 /** Checks invariant 3 from outside: no host holds more than its capacity. */
-function* audit(hosts: readonly Host[]): Generator<Readonly<Record<string, unknown>>> {
+function* audit(hosts: readonly Host[]): Generator<AuditViolation> {
   for (const host of hosts) {
     let cpuMillis = 0
     let memoryMib = 0

@@ -1,10 +1,48 @@
 import { describe, expect, it } from 'vitest'
+import { lineOf } from '../../../adapters/log/index.ts'
 import { Meter } from '../../../adapters/cloudwatch/meter.ts'
+import {
+  type EndCode,
+  fence,
+  hostId,
+  type LogEvent,
+  type LogEventOf,
+  type LoopFacts,
+  runnerId,
+  sourceId,
+  templateKey,
+} from '../../../core/model/index.ts'
 
 const AT = 1_800_000_000_000
 
-function entry(event: string, fields: Readonly<Record<string, unknown>> = {}) {
-  return { at: AT, level: 'info' as const, event, fields }
+const RUNNER = {
+  runner: runnerId('0198f000-0000-7000-8000-000000000001'),
+  template: templateKey('small'),
+  host: hostId('one'),
+  source: sourceId('demo'),
+  labels: ['small'],
+}
+const RELEASED = entry({ name: 'lease.released', fence: fence(1), reason: 'stopped' })
+
+function entry(event: LogEvent) {
+  return { at: AT, event }
+}
+
+function alive(facts: LoopFacts) {
+  return entry({ name: 'loop.alive', ...facts })
+}
+
+function started(times: { reservedMs: number; queuedMs?: number }) {
+  return entry({ name: 'runner.running', ...RUNNER, ...times })
+}
+
+function ended(code: EndCode) {
+  const end = { outcome: 'failed', code, reason: 'It ended.', exitCode: null } as const
+  return entry({ name: 'runner.gone', ...RUNNER, ...end, startedAt: null, goneAt: AT })
+}
+
+function swept(counts: Pick<LogEventOf<'sweep.done'>, 'hostsOffline' | 'violations'>) {
+  return entry({ name: 'sweep.done', hostsOnline: 0, removed: 0, failures: 0, ...counts })
 }
 
 /** What CloudWatch makes metrics of: their names with values, and the dimensions. */
@@ -37,9 +75,9 @@ const BUSY = {
 
 describe('metrics', () => {
   it('of an idle fleet are one, with everything else as plain fields', () => {
-    const { fields } = new Meter('hub', { mode: 'economy' }).take(entry('loop.alive', IDLE))
+    const fields = new Meter('hub', { mode: 'economy' }).take(alive(IDLE))
     expect(metricsIn(fields)).toEqual({ LoopAlive: 1 })
-    expect(fields).toMatchObject({ hostsOnline: 2, lagMs: 40, mode: 'economy' })
+    expect(lineOf(alive(IDLE), fields).fields).toMatchObject({ hostsOnline: 2, lagMs: 40, mode: 'economy' })
     expect(fields['_aws']).toEqual({
       Timestamp: AT,
       CloudWatchMetrics: [
@@ -51,8 +89,8 @@ describe('metrics', () => {
 
   it('of more starts than one line holds are spread over all of them, the slowest among them', () => {
     const meter = new Meter('hub')
-    for (let ms = 1; ms <= 1_000; ms += 1) meter.take(entry('runner.running', { reservedMs: ms }))
-    const sent = metricsIn(meter.take(entry('loop.alive', BUSY)).fields)['ReservedToRunning'] as number[]
+    for (let ms = 1; ms <= 1_000; ms += 1) meter.take(started({ reservedMs: ms }))
+    const sent = metricsIn(meter.take(alive(BUSY)))['ReservedToRunning'] as number[]
     expect(sent).toHaveLength(100)
     expect([sent[0], sent[94], sent[99]]).toEqual([1, expect.closeTo(950, -1), 1_000])
   })
@@ -60,11 +98,11 @@ describe('metrics', () => {
   it('of a working fleet are sent together, zeros included, with what happened since the last ones', () => {
     const meter = new Meter('hub')
     for (let call = 0; call < 12; call += 1) meter.counting({})
-    meter.take(entry('runner.running', { reservedMs: 900, queuedMs: 1_400 }))
-    meter.take(entry('runner.running', { reservedMs: 1_100 }))
-    meter.take(entry('runner.gone', { code: 'engine-failed' }))
-    meter.take(entry('runner.gone', { code: 'exited' }))
-    expect(metricsIn(meter.take(entry('loop.alive', BUSY)).fields)).toEqual({
+    meter.take(started({ reservedMs: 900, queuedMs: 1_400 }))
+    meter.take(started({ reservedMs: 1_100 }))
+    meter.take(ended('engine-failed'))
+    meter.take(ended('exited'))
+    expect(metricsIn(meter.take(alive(BUSY)))).toEqual({
       LoopAlive: 1,
       Waiting: 5,
       WaitingNoRoom: 3,
@@ -80,7 +118,7 @@ describe('metrics', () => {
       ReservedToRunning: [900, 1_100],
       FailuresHost: 1,
     })
-    const next = metricsIn(meter.take(entry('loop.alive', { ...BUSY, sourcesFailing: 1 })).fields)
+    const next = metricsIn(meter.take(alive({ ...BUSY, sourcesFailing: 1 })))
     expect(next).toMatchObject({ Launches: 0, SourceFailures: 1 })
     expect(next).not.toHaveProperty('CallsPerLaunch')
     expect(next).not.toHaveProperty('FailuresHost')
@@ -88,26 +126,26 @@ describe('metrics', () => {
 
   it('that were summed up are sent when the lease is released, without a sign of life', () => {
     const meter = new Meter('hub')
-    meter.take(entry('runner.gone', { code: 'mint-refused' }))
-    expect(metricsIn(meter.take(entry('lease.released')).fields)).toEqual({ FailuresSource: 1 })
-    expect(meter.take(entry('lease.released')).fields).toEqual({})
+    meter.take(ended('mint-refused'))
+    expect(metricsIn(meter.take(RELEASED))).toEqual({ FailuresSource: 1 })
+    expect(meter.take(RELEASED)).toEqual({})
   })
 
   it('of a sweep tell of hosts that are offline and of broken invariants, while there are any', () => {
     const meter = new Meter('hub')
-    expect(metricsIn(meter.take(entry('sweep.done', { hostsOffline: 0, violations: 0 })).fields)).toEqual({})
-    const { fields } = meter.take(entry('sweep.done', { hostsOffline: 2, violations: 1 }))
+    expect(metricsIn(meter.take(swept({ hostsOffline: 0, violations: 0 })))).toEqual({})
+    const fields = meter.take(swept({ hostsOffline: 2, violations: 1 }))
     expect(metricsIn(fields)).toEqual({ HostsOffline: 2, AuditViolations: 1 })
   })
 
   it('hold at most a hundred values of one kind in a line, which CloudWatch takes', () => {
     const meter = new Meter('hub')
-    for (let n = 0; n < 150; n += 1) meter.take(entry('runner.running', { reservedMs: n }))
-    expect(metricsIn(meter.take(entry('loop.alive', BUSY)).fields)['ReservedToRunning']).toHaveLength(100)
+    for (let n = 0; n < 150; n += 1) meter.take(started({ reservedMs: n }))
+    expect(metricsIn(meter.take(alive(BUSY)))['ReservedToRunning']).toHaveLength(100)
   })
 
   it('leave every other line as it is', () => {
-    const line = entry('host.offline', { host: 'one', template: 'small' })
-    expect(new Meter('hub').take(line)).toBe(line)
+    const offline = entry({ name: 'host.offline', host: hostId('one') })
+    expect(new Meter('hub', { mode: 'economy' }).take(offline)).toEqual({})
   })
 })

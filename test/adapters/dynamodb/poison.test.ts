@@ -18,6 +18,7 @@ import {
 import { openApi, yamlOf } from '../../lambdas/http-api-fixtures.ts'
 import { template } from '../../sim/world/sim-world.ts'
 import { type RawTable, useBenches } from './bench.ts'
+import { EventRecorder } from '../../support/event-recorder.ts'
 
 /*
  * L14: one damaged item of each kind. It is told, nothing is done about it, and everything else has its turn.
@@ -25,22 +26,16 @@ import { type RawTable, useBenches } from './bench.ts'
 
 const open = useBenches()
 
-interface Told {
-  readonly event: string
-  readonly fields: Readonly<Record<string, unknown>>
-}
-
 function portsOf(store: FleetStore, now: number) {
-  const told: Told[] = []
-  const log = (event: string, fields: Told['fields'] = {}): void => void told.push({ event, fields })
+  const log = new EventRecorder()
   const ports: SessionPorts = {
     store,
     gateway: { post: async () => 'posted', close: async () => {} },
     templates: () => [],
     clock: { now: () => now, monotonicMs: () => now, sleep: async () => {} },
-    log: { info: log, warn: log, error: log },
+    log,
   }
-  return { ports, told }
+  return { ports, log }
 }
 
 async function spoil(raw: RawTable, pk: string, sk: string, change: Record<string, unknown>): Promise<void> {
@@ -62,11 +57,11 @@ describe('L14: a damaged', () => {
     const session = { host: H2, connection: connectionId('c2'), now: T0 }
     await store.beginSession({ ...session, facts: { ...facts, accepting: true, notAcceptingReason: null } })
     await spoil(raw, 'HOST#h1', sk, change)
-    const { ports, told } = portsOf(store, T0 + 3_600 * SECOND)
+    const { ports, log } = portsOf(store, T0 + 3_600 * SECOND)
     await sweep(ports)
     expect((await store.getHost(H2))?.state).toBe('offline')
-    expect(told.find(({ event }) => event === 'sweep.done')?.fields['violations']).toBe(1)
-    expect(told.some(({ event }) => event === 'store.item-unreadable')).toBe(true)
+    expect(log.events('sweep.done')[0]?.violations).toBe(1)
+    expect(log.names).toContain('store.item-unreadable')
   })
 
   it('sign of life does not make its host silent', async () => {
@@ -86,7 +81,7 @@ describe('L14: a damaged', () => {
       await store.dispatchRunner({ host: H1, id: rid(n), epoch: host.epoch, now: T0 })
     }
     await spoil(raw, 'HOST#h1', `RUNNER#${rid(1)}`, { state: 'hibernating' })
-    const { ports, told } = portsOf(store, T0 + SECOND)
+    const { ports, log } = portsOf(store, T0 + SECOND)
     const from = { host: H1, connection: connectionId('c9') }
     await takeAgentMessage(ports, from, {
       type: 'hello',
@@ -104,7 +99,7 @@ describe('L14: a damaged', () => {
     expect(after.state).toBe('online')
     expect([...after.slots.keys()]).toContain(rid(1))
     expect(await store.getRunner(H1, rid(2))).toMatchObject({ state: 'gone', code: 'never-arrived' })
-    expect(told.filter(({ event }) => event === 'store.item-unreadable').length).toBeGreaterThan(0)
+    expect(log.events('store.item-unreadable').length).toBeGreaterThan(0)
     const runners = [{ runner: rid(1), sighting: { phase: 'running' as const, agoMs: 0 }, cleared: false }]
     await takeAgentMessage(ports, from, { type: 'report', epoch, seq: 2, runners })
   })

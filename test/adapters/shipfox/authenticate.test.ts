@@ -1,17 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { createShipfoxSource } from '../../../adapters/shipfox/index.ts'
 import { Secret } from '../../../core/model/index.ts'
-import {
-  failureOf,
-  json,
-  NEVER,
-  optionsFor,
-  pollOf,
-  ready,
-  recordingLog,
-  serve,
-  serveApi,
-} from './support.ts'
+import { failureOf, json, NEVER, optionsFor, pollOf, ready, serve, serveApi } from './support.ts'
+import { EventRecorder } from '../../support/event-recorder.ts'
 
 describe('authenticate', () => {
   it('finds out that a server is of v1, and its limits', async () => {
@@ -172,14 +163,10 @@ describe('authenticate', () => {
   })
 
   it('logs what it found', async () => {
-    const log = recordingLog()
+    const log = new EventRecorder()
     await ready(await serveApi('v1', {}), { log })
-    expect(log.lines).toEqual([
-      {
-        level: 'info',
-        event: 'source.authenticated',
-        fields: { source: 'shipfox', generation: 'v1', scope: 'workspace' },
-      },
+    expect(log.all).toEqual([
+      { name: 'source.authenticated', source: 'shipfox', generation: 'v1', scope: 'workspace' },
     ])
   })
 })

@@ -2,17 +2,8 @@ import type { ServerResponse } from 'node:http'
 import { describe, expect, it } from 'vitest'
 import { Secret } from '../../../core/model/index.ts'
 import type { Mint } from '../../../core/ports/index.ts'
-import {
-  failureOf,
-  json,
-  makeRunners,
-  makeTemplate,
-  NEVER,
-  ready,
-  recordingLog,
-  RESERVATION,
-  serveApi,
-} from './support.ts'
+import { failureOf, json, makeRunners, makeTemplate, NEVER, ready, RESERVATION, serveApi } from './support.ts'
+import { EventRecorder } from '../../support/event-recorder.ts'
 
 type Answer = (ids: string[], response: ServerResponse) => void
 
@@ -259,7 +250,7 @@ describe('minting registration tokens (v1)', () => {
       (ids) => ({ tokens: ids.map((id) => ({ provider_runner_id: id, registration_token: '' })) }),
     ],
   ])('R3: a server that %s: no token is made up or used twice', async (_, body) => {
-    const log = recordingLog()
+    const log = new EventRecorder()
     const { server } = await serveMints((ids, response) => json(response, 200, body(ids)))
     const source = await ready(server, { log })
     const mints = await source.mint({ reservation: RESERVATION, runners: makeRunners(3) }, NEVER)

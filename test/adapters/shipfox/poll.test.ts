@@ -10,13 +10,13 @@ import {
   NEVER,
   pollOf,
   ready,
-  recordingLog,
   RESERVATION,
   type Handler,
   type WireBody,
   serveApi,
   systemClock,
 } from './support.ts'
+import { EventRecorder } from '../../support/event-recorder.ts'
 
 const inOneMinute = (): string => new Date(Date.now() + 60_000).toISOString()
 
@@ -151,12 +151,11 @@ describe('what a poll answers', () => {
     const { server } = await serveAnswers('v2', [
       { terminate_provider_runner_ids: ['someone-elses', runner, 'sf_pt_secretsecret', ''] },
     ])
-    const log = recordingLog()
+    const log = new EventRecorder()
     const source = await ready(server, { log })
     for (let poll = 0; poll < 3; poll += 1)
       expect((await source.poll(pollOf({ a: 1 }), NEVER)).cancel).toEqual([runner])
-    const told = log.lines.filter(({ event }) => event === 'source.cancel.ignored')
-    expect(told.map(({ fields }) => fields['id'])).toEqual(['someone-elses', '[secret]', ''])
+    expect(log.events('source.cancel.ignored').map(({ id }) => id)).toEqual(['someone-elses', '[secret]', ''])
   })
 
   it.each([-600_000, 600_000])(
@@ -216,10 +215,10 @@ describe('what a poll answers', () => {
         ],
       },
     ])
-    const log = recordingLog()
+    const log = new EventRecorder()
     const source = await ready(server, { log })
     await source.poll(pollOf({ a: 1 }), NEVER)
-    expect(log.lines.map(({ event }) => event)).toContain('source.reservation.dead-on-arrival')
+    expect(log.names).toContain('source.reservation.dead-on-arrival')
   })
 })
 

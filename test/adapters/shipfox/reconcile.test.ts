@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { failureOf, json, makeRunnerId, NEVER, ready, recordingLog, serveApi } from './support.ts'
+import { failureOf, json, makeRunnerId, NEVER, ready, serveApi } from './support.ts'
+import { EventRecorder } from '../../support/event-recorder.ts'
 
 const row = (id: string, changes: object = {}) => ({
   provider_runner_id: id,
@@ -17,7 +18,7 @@ const job = (cancelledAt: string | null) => ({
   cancellation_requested_at: cancelledAt,
 })
 
-async function observe(generation: 'v1' | 'v2', changes: object, log = recordingLog()) {
+async function observe(generation: 'v1' | 'v2', changes: object, log = new EventRecorder()) {
   const server = await serveApi(generation, {
     '/reconcile': ({ body }, response) =>
       json(response, 200, {
@@ -69,13 +70,9 @@ describe('reconcile', () => {
   })
 
   it('tells of runners that the server has ended because they were missing', async () => {
-    const log = recordingLog()
+    const log = new EventRecorder()
     await observe('v1', {}, log)
-    expect(log.lines.at(-1)).toMatchObject({
-      level: 'warn',
-      event: 'source.absent-ended',
-      fields: { count: 2 },
-    })
+    expect(log.all.at(-1)).toMatchObject({ name: 'source.absent-ended', count: 2 })
   })
 
   it('sends each id once, all in one call, and gives rows of others back to nobody', async () => {

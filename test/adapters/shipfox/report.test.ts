@@ -9,12 +9,12 @@ import {
   makeRunnerId,
   NEVER,
   ready,
-  recordingLog,
   RESERVATION,
   type Handler,
   serveApi,
   type WireBody,
 } from './support.ts'
+import { EventRecorder } from '../../support/event-recorder.ts'
 
 const seed = Number(process.env['FC_SEED'] ?? Date.now())
 
@@ -147,15 +147,11 @@ describe('reports', () => {
     ['a reservation of another kind', { reservation: 'github-7' as RunnerReport['reservation'] }],
   ])('L14: one with %s holds up no other, and is told in the log', async (_, changes) => {
     const { server, batches } = await serveReports()
-    const log = recordingLog()
+    const log = new EventRecorder()
     const source = await ready(server, { log })
     const [first, bad, last] = [makeReport(), makeReport(changes), makeReport()]
     await source.report([first, bad, last], NEVER)
-    expect(log.lines.at(-1)).toMatchObject({
-      level: 'error',
-      event: 'source.report.unsendable',
-      fields: { runner: bad.id },
-    })
+    expect(log.all.at(-1)).toMatchObject({ name: 'source.report.unsendable', runner: bad.id })
     expect(batches.flat().map(({ provider_runner_id: id }) => id)).toEqual([first.id, last.id])
   })
 
@@ -172,12 +168,11 @@ describe('reports', () => {
       taken.push(...ids)
       return json(response, 200, { accepted: ids.length, reservations_released: 0 })
     })
-    const log = recordingLog()
+    const log = new EventRecorder()
     const source = await ready(server, { log })
     await source.report(reports, NEVER)
     expect(taken).toEqual(reports.map(({ id }) => id).filter((id) => !bad.has(id)))
-    const told = log.lines.filter(({ event }) => event === 'source.report.unsendable')
-    expect(told.map(({ fields }) => fields['runner'])).toEqual([...bad])
+    expect(log.events('source.report.unsendable').map(({ runner }) => runner)).toEqual([...bad])
     expect(calls).toBeLessThan(30)
   })
 

@@ -11,11 +11,11 @@ import {
   NEVER,
   optionsFor,
   pollOf,
-  recordingLog,
   RESERVATION,
   serve,
   TOKEN,
 } from './support.ts'
+import { EventRecorder } from '../../support/event-recorder.ts'
 
 const CANARY = TOKEN.slice('sf_pt_'.length)
 
@@ -79,7 +79,7 @@ describe.each(['v1', 'v2'] as const)('X18: the canary token, with %s', (protocol
       if (good) return json(response, 200, { id: 'p', scope: 'workspace' })
       echo(seen.headers.authorization ?? '', response, seen.socket)
     })
-    const log = recordingLog()
+    const log = new EventRecorder()
     const source = createShipfoxSource(optionsFor(server.url, { log, protocol }))
     await source.authenticate(NEVER)
     good = false
@@ -104,7 +104,7 @@ describe.each(['v1', 'v2'] as const)('X18: the canary token, with %s', (protocol
       ...results.map((result) =>
         result.status === 'rejected' ? printed(result.reason) : inspect(result.value, { depth: 10 }),
       ),
-      inspect(log.lines, { depth: 10 }),
+      inspect(log.all, { depth: 10 }),
     ].join('\n')
     expect(all).not.toContain(CANARY)
     expect(all).not.toContain(Buffer.from(CANARY).toString('base64').slice(0, 20))

@@ -12,7 +12,8 @@ import {
   type Template,
   templateKey,
 } from '../../../core/model/index.ts'
-import type { Clock, DemandSource, Log, MintRequest, SourceError } from '../../../core/ports/index.ts'
+import type { Clock, DemandSource, MintRequest, SourceError } from '../../../core/ports/index.ts'
+import { SILENT_LOG } from '../../support/event-recorder.ts'
 
 export const TOKEN = `sf_pt_${'Kq7-_xZ3'.repeat(5)}abc`
 export const NEVER = new AbortController().signal
@@ -24,22 +25,6 @@ export const systemClock: Clock = {
   sleep: async (ms) => {
     await new Promise((resolve) => setTimeout(resolve, ms))
   },
-}
-
-export interface LogLine {
-  readonly level: 'info' | 'warn' | 'error'
-  readonly event: string
-  readonly fields: Readonly<Record<string, unknown>>
-}
-
-export function recordingLog(): Log & { lines: LogLine[] } {
-  const lines: LogLine[] = []
-  const at =
-    (level: LogLine['level']) =>
-    (event: string, fields = {}): void => {
-      lines.push({ level, event, fields })
-    }
-  return { lines, info: at('info'), warn: at('warn'), error: at('error') }
 }
 
 export function optionsFor(apiUrl: string, changes: Partial<ShipfoxOptions> = {}): ShipfoxOptions {
@@ -58,7 +43,7 @@ export function optionsFor(apiUrl: string, changes: Partial<ShipfoxOptions> = {}
     registrationDeadlineMs: 120_000,
     runnerPollMaxDurationMs: 300_000,
     clock: systemClock,
-    log: recordingLog(),
+    log: SILENT_LOG,
     ...changes,
   }
 }

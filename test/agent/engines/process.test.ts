@@ -9,11 +9,12 @@ import { birthOf, isAlive, parseStat } from '../../../agent/engines/process/proc
 import { toEngineRunner } from '../../../agent/engines/process/records.ts'
 import { hostId, Secret } from '../../../core/model/index.ts'
 import { describeEngine, failureOf, reach, realClock, specFor } from '../../contract/engine.ts'
+import { EventRecorder, SILENT_LOG } from '../../support/event-recorder.ts'
 
 const command = () => ({ file: '/bin/sh', args: ['-c', 'eval "$SCRIPT"'] })
 
 function openEngine(dir: string, install = 'install-a', more: object = {}): Engine {
-  const log = { info: () => {}, warn: () => {}, error: () => {} }
+  const log = SILENT_LOG
   return createProcessEngine({
     dir,
     install,
@@ -173,8 +174,7 @@ describe('process engine', () => {
   })
 
   it('leaves out a runner whose record was spoiled, says so, and shows the others', async () => {
-    const events: string[] = []
-    const log = { info: () => {}, warn: () => {}, error: (event: string) => void events.push(event) }
+    const log = new EventRecorder()
     const { dir, engine } = await open({ log })
     const [good, bad] = [specFor('any', 'exit 0'), specFor('any', 'exit 0')]
     await engine.create(good)
@@ -184,7 +184,7 @@ describe('process engine', () => {
     await writeFile(spoiled, '{"install":')
     await mkdir(join(dir, 'runners', 'lost+found'))
     expect((await engine.list()).map(({ runner }) => runner)).toEqual([good.runner])
-    expect(events).toEqual(['engine.runner-unreadable'])
+    expect(log.names).toEqual(['engine.runner-unreadable'])
     await writeFile(spoiled, intact)
   })
 

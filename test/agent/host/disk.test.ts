@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createDiskGuard, measureDisk, shortageOf, type DiskRoom } from '../../../agent/host/disk.ts'
 import { eventually, FastClock } from '../../support/fast-clock.ts'
 import { order, World } from '../harness.ts'
+import { SILENT_LOG } from '../../support/event-recorder.ts'
 
 const GIB = 1024 ** 3
 const ROOMY: DiskRoom = { bytes: 100 * GIB, freeBytes: 50 * GIB, files: 1_000_000, freeFiles: 900_000 }
@@ -29,7 +30,7 @@ describe('the room on a disk', () => {
     let room: DiskRoom | null = ROOMY
     const guard = createDiskGuard({
       clock: new FastClock(1),
-      log: { info: () => {}, warn: () => {}, error: () => {} },
+      log: SILENT_LOG,
       folder: () => '/data',
       measure: async () => room,
       onChange: (problem) => told.push(problem),

@@ -4,8 +4,9 @@ import type { AddressInfo } from 'node:net'
 import { afterEach, expect, it } from 'vitest'
 import { connectHub } from '../../../agent/hub/connection.ts'
 import { Secret } from '../../../core/model/index.ts'
+import { SILENT_LOG } from '../../support/event-recorder.ts'
 
-const log = { info: () => {}, warn: () => {}, error: () => {} }
+const log = SILENT_LOG
 let server: Server | null = null
 afterEach(() => server?.close())
 

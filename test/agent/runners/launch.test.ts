@@ -18,6 +18,7 @@ describe('launching', () => {
   it('a runner is accepted, runs, ends, and is cleared away', async () => {
     const runner = await world.launched()
     expect(world.events('runner.started')[0]).toEqual({
+      name: 'runner.started',
       runner,
       startedAt: world.engine.containers.get(runner)?.seen.startedAt,
     })
@@ -25,7 +26,7 @@ describe('launching', () => {
     await world.cleared(runner)
     expect(world.hub.endOf(runner)).toMatchObject({ outcome: 'finished', code: 'exited', exitCode: 0 })
     expect(world.engine.containers.size).toBe(0)
-    expect(world.events('runner.cleared')).toEqual([{ runner }])
+    expect(world.events('runner.cleared')).toEqual([{ name: 'runner.cleared', runner }])
   })
 
   it('about four are created and started at a time', async () => {

@@ -7,6 +7,7 @@ import { openJournal } from '../../../agent/state/journal.ts'
 import { fence } from '../../../core/model/index.ts'
 import { eventually } from '../../support/fast-clock.ts'
 import { World } from '../harness.ts'
+import { EventRecorder } from '../../support/event-recorder.ts'
 
 /** What the disk refuses now. */
 const disk = vi.hoisted(() => ({ isFull: false, losesFolders: false }))
@@ -60,12 +61,11 @@ beforeEach(() => {
 afterEach(() => rmSync(dir, { recursive: true, force: true }))
 
 it('K17: a journal whose compaction fails at its very end goes on in the file that is there', async () => {
-  const warned: string[] = []
-  const log = { info: () => {}, warn: (event: string) => warned.push(event), error: () => {} }
+  const log = new EventRecorder()
   const journal = await openJournal(dir, log, { onChange: () => {}, onWritable: () => {} }, 100)
   disk.losesFolders = true
-  for (let n = 1; warned.length === 0; n += 1) await journal.write({ record: 'fence', fence: fence(n) })
-  expect(warned).toEqual(['journal.compaction-failed'])
+  for (let n = 1; log.all.length === 0; n += 1) await journal.write({ record: 'fence', fence: fence(n) })
+  expect(log.names).toEqual(['journal.compaction-failed'])
   const last = fence(journal.ledger.fence + 1)
   await journal.write({ record: 'fence', fence: last })
   await journal.close()

@@ -9,18 +9,18 @@ import { Journal, openJournal } from '../../../agent/state/journal.ts'
 import { createLedger } from '../../../agent/state/ledger.ts'
 import { lockDataDir } from '../../../platform/folder-lock.ts'
 import { newRunner, ORIGIN } from '../harness.ts'
+import { EventRecorder } from '../../support/event-recorder.ts'
 
 const END = { outcome: 'finished', code: 'exited', reason: 'It exited with code 0.', exitCode: 0 } as const
 
 let dir: string
-let warned: string[]
-const log = { info: () => {}, warn: (event: string) => warned.push(event), error: () => {} }
+let log: EventRecorder
 const listener = { onChange: () => {}, onWritable: () => {} }
 const random = { unit: Math.random, bytes: (count: number) => crypto.getRandomValues(new Uint8Array(count)) }
 
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'agent-'))
-  warned = []
+  log = new EventRecorder()
 })
 afterEach(() => rmSync(dir, { recursive: true, force: true }))
 
@@ -69,17 +69,17 @@ describe('the journal', () => {
     appendFileSync(path, '\u0000\u0000garbage\n{"v":1,"record":"of a newer build"}\n{"v":1,"record":"fen')
     const again = await openJournal(dir, log, listener)
     expect(again.ledger.entries.size).toBe(1)
-    expect(warned.toSorted()).toEqual([
+    expect(log.names.toSorted()).toEqual([
       'journal.line-unreadable',
       'journal.line-unreadable',
       'journal.torn-tail-cut',
     ])
     await again.write({ record: 'fence', fence: fence(4) })
     await again.close()
-    warned = []
+    log = new EventRecorder()
     const third = await openJournal(dir, log, listener)
     expect(third.ledger.fence).toBe(4)
-    expect(warned).not.toContain('journal.torn-tail-cut')
+    expect(log.names).not.toContain('journal.torn-tail-cut')
     await third.close()
   })
 

@@ -10,6 +10,7 @@ import { Link } from './link.ts'
 import { freePort, nodeLine, runIn } from './processes.ts'
 import { isOver, Source } from './source.ts'
 import { templatesFile } from './templates.ts'
+import type { LineName, LineOf } from '../../support/log-lines.ts'
 
 const AGENT_TOKEN = 'an-agent-token-for-this-scene-alone'
 const MAIN_ENGINE = '/var/run/docker.sock'
@@ -168,11 +169,11 @@ export class Scene {
   }
 
   /** The hub's events of that name, over all of its runs. */
-  hubEvents(name: string) {
+  hubEvents<Name extends LineName>(name: Name): readonly LineOf<Name>[] {
     return this.hubs.flatMap((hub) => hub.events(name))
   }
 
-  agentEvents(name: string) {
+  agentEvents<Name extends LineName>(name: Name): readonly LineOf<Name>[] {
     return this.agents.flatMap((agent) => agent.events(name))
   }
 

@@ -1,7 +1,8 @@
-import type { Job, SandboxStats } from '../../../sandbox/index.ts'
+import type { Job, SandboxEvent, SandboxStats } from '../../../sandbox/index.ts'
 import type { Place, Run } from '../../e2e/support.ts'
 import { onBridge } from '../../e2e/world.ts'
 import { nodeLine, runIn } from './processes.ts'
+import type { LogLine } from '../../support/log-lines.ts'
 
 export interface SourceOptions {
   readonly generation: 'v1' | 'v2'
@@ -9,10 +10,15 @@ export interface SourceOptions {
   readonly jobLeaseMs: number
 }
 
-const OVER = ['finished', 'failed', 'cancelled', 'lost']
+const OVER = ['finished', 'failed', 'cancelled', 'lost'] as const
 
 export function isOver({ state }: Job): boolean {
-  return OVER.includes(state)
+  return OVER.some((over) => over === state)
+}
+
+/** What that process told of one thing, in its own words. */
+function linesOf(run: Run, name: SandboxEvent['type'] | 'source.listening'): readonly LogLine[] {
+  return run.lines().filter(({ event }) => event === name)
 }
 
 /** The sandbox source in a process of its own, seen through its own API and events. */
@@ -24,7 +30,7 @@ export class Source {
   static async start(place: Place, { generation, jobLeaseMs }: SourceOptions): Promise<Source> {
     const args = [generation, `${place.path}/source`, await onBridge(), String(jobLeaseMs)]
     const run = runIn(place, nodeLine('source-process.ts', ...args), {})
-    const { url, token } = await run.until('the source listens', () => run.events('source.listening')[0])
+    const { url, token } = await run.until('the source listens', () => linesOf(run, 'source.listening')[0])
     return new Source(run, String(url), String(token))
   }
 
@@ -34,8 +40,8 @@ export class Source {
     this.token = token
   }
 
-  events(name: string) {
-    return this.#run.events(name)
+  events(type: SandboxEvent['type']): readonly LogLine[] {
+    return linesOf(this.#run, type)
   }
 
   /** Queues a job of each kind; it runs the command and proves that it did. */
@@ -59,7 +65,8 @@ export class Source {
   /** What was told of jobs that can't be: a job claimed twice, or ended twice, or not at all. */
   async oddities(): Promise<readonly string[]> {
     const { jobs } = await this.look()
-    const told = (type: string): readonly unknown[] => this.events(type).map(({ jobId }) => jobId)
+    const told = (type: SandboxEvent['type']): readonly unknown[] =>
+      this.events(type).map(({ jobId }) => jobId)
     const claims = told('job.claimed')
     const ends = OVER.flatMap((state) => told(`job.${state}`))
     const count = (ids: readonly unknown[], id: string): number => ids.filter((other) => other === id).length

@@ -174,7 +174,11 @@ const BREACHES: readonly Breach[] = [
     ({ world, one, running }) =>
       world.store.endRunner({ host: one.host, id: running, ending: FINISHED, now: world.clock.now() }),
   ],
-  [15, 'a token is logged', async ({ world, one }) => world.log.info('x', { token: one.started[0]!.token })],
+  [
+    15,
+    'a token is logged',
+    async ({ world, one }) => world.log.emit({ name: 'start.progress', text: one.started[0]!.token }),
+  ],
   [
     16,
     'a message of one host changes another',

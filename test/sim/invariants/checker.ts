@@ -3,6 +3,7 @@ import type {
   HostId,
   HubMessage,
   LaunchOrder,
+  LogEvent,
   Moved,
   Runner,
   RunnerId,
@@ -46,8 +47,8 @@ export class Witness extends WitnessBook {
     })
   }
 
-  says(event: string, fields: object): void {
-    this.expect(!TOKEN.test(JSON.stringify(fields)), 15, `the log event ${event} holds a token`)
+  says(event: LogEvent): void {
+    this.expect(!TOKEN.test(JSON.stringify(event)), 15, `the log event ${event.name} holds a token`)
   }
 
   mints(source: SimSource, { runners }: MintRequest): void {

@@ -65,7 +65,7 @@ export class Invocation {
 
   /** The adapters of this invocation; `parts` is what its container was built with. */
   parts(build: string, over: Partial<ControlLoopParts>): ControlLoopParts {
-    const { random, sources, log } = this.#world
+    const { random, sources } = this.#world
     const store = over.store ?? this.#world.store
     return {
       gateway: this.#watched(this.#world.gateway(), (name, _, args, sentAtMs) =>
@@ -74,7 +74,7 @@ export class Invocation {
       openSources: () => sources.map((source) => this.#source(source)),
       clock: this.#clock(),
       random,
-      log: this.#log(log),
+      log: this.#log(),
       build,
       mode: 'auto',
       busyHours: null,
@@ -167,13 +167,12 @@ export class Invocation {
       throw new SourceError('unknown-outcome', 'The call was given up.')
   }
 
-  #log(log: ControlLoopParts['log']): ControlLoopParts['log'] {
-    const write =
-      (level: 'info' | 'warn' | 'error') =>
-      (event: string, fields: Readonly<Record<string, unknown>> = {}): void => {
-        if (this.#held === null) log[level](event, { ...fields, by: this.id })
-      }
-    return { info: write('info'), warn: write('warn'), error: write('error') }
+  #log(): ControlLoopParts['log'] {
+    return {
+      emit: (event) => {
+        if (this.#held === null) this.#world.take({ ...event, by: this.id })
+      },
+    }
   }
 }
 

@@ -13,6 +13,8 @@ import {
   type HostCapacity,
   type HostId,
   hostId,
+  type LogEvent,
+  type LogEventName,
   SlipwayError,
   type Template,
   templateKey,
@@ -23,11 +25,10 @@ import { SimAgent } from './sim-agent.ts'
 import { SimClock, SimRandom } from './sim-clock.ts'
 import { SimSource } from './sim-source.ts'
 import { Witness } from '../invariants/checker.ts'
+import { type EventOf, eventsOf } from '../../support/event-recorder.ts'
 
-export interface SimEvent {
-  readonly event: string
-  readonly fields: Readonly<Record<string, unknown>>
-}
+/** `by`: the invocation that logged it, where one did. */
+export type SimEvent = LogEvent & { readonly by?: string }
 
 export interface SimHub {
   readonly end: () => string | null
@@ -82,11 +83,7 @@ export class SimWorld {
     this.random = new SimRandom(seed)
     this.store = wrapStore(this.witness.watch(createMemoryStore()))
     this.sources = sources.map((name) => new SimSource(this.clock, name, this.witness))
-    const write = (event: string, fields: SimEvent['fields'] = {}): void => {
-      this.events.push({ event, fields })
-      this.witness.says(event, fields)
-    }
-    this.log = { info: write, warn: write, error: write }
+    this.log = { emit: (event) => this.take(event) }
   }
 
   get source(): SimSource {
@@ -198,8 +195,17 @@ export class SimWorld {
     await Promise.race([sweep(this.session(life)), life.over])
   }
 
-  count(event: string): number {
-    return this.events.filter((one) => one.event === event).length
+  take(event: SimEvent): void {
+    this.events.push(event)
+    this.witness.says(event)
+  }
+
+  eventsOf<Name extends LogEventName>(name: Name): readonly EventOf<Name>[] {
+    return eventsOf(this.events, name)
+  }
+
+  count(name: LogEventName): number {
+    return this.eventsOf(name).length
   }
 
   #agentOf(connection: ConnectionId): SimAgent | undefined {

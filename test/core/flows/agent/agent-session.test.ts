@@ -22,6 +22,7 @@ import {
 import type { FleetStore } from '../../../../core/ports/index.ts'
 import { SimClock, SimRandom } from '../../../sim/world/sim-clock.ts'
 import { template } from '../../../sim/world/sim-world.ts'
+import { SILENT_LOG } from '../../../support/event-recorder.ts'
 
 const ONE = hostId('one')
 const ORIGIN: RunnerOrigin = {
@@ -55,7 +56,7 @@ describe('an agent session', () => {
       },
       templates: () => [template('small')],
       clock,
-      log: { info() {}, warn() {}, error() {} },
+      log: SILENT_LOG,
     }
     await store.addHost({ id: ONE, tags: [], tokenHash: 'hash', now: clock.now() })
     await store.takeLease({ holder: 'a', build: '1', now: clock.now(), ttlMs: 20_000, handOverAt: null })

@@ -16,6 +16,7 @@ import {
 import type { FleetStore } from '../../../../core/ports/index.ts'
 import { SimClock, SimRandom } from '../../../sim/world/sim-clock.ts'
 import { template } from '../../../sim/world/sim-world.ts'
+import { SILENT_LOG } from '../../../support/event-recorder.ts'
 
 const ONE = hostId('one')
 const SLOT = { template: templateKey('small'), cpuMillis: 1_000, memoryMib: 512 }
@@ -40,7 +41,7 @@ describe('a snapshot that comes late, twice, or beside a launch', () => {
       gateway: { post: async () => 'posted', close: async () => {} },
       templates: () => [template('small')],
       clock,
-      log: { info() {}, warn() {}, error() {} },
+      log: SILENT_LOG,
     }
   }
 
