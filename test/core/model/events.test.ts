@@ -6,7 +6,9 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, expectTypeOf, it } from 'vitest'
 import {
   type EndCode,
+  epoch,
   type HostId,
+  hostId,
   levelOf,
   type LogEventName,
   type LogEventOf,
@@ -38,9 +40,12 @@ describe('an event', () => {
   })
 
   it('comes out of a recorder with the fields of its name', () => {
-    expectTypeOf(new EventRecorder().events('host.offline')).toEqualTypeOf<
-      readonly { readonly name: 'host.offline'; readonly host: HostId }[]
-    >()
+    const recorder = new EventRecorder()
+    recorder.emit({ name: 'host.online', host: hostId('one'), epoch: epoch(1) })
+    recorder.emit({ name: 'host.offline', host: hostId('one') })
+    const [offline] = recorder.events('host.offline')
+    expect(offline).toEqual({ name: 'host.offline', host: 'one' })
+    expectTypeOf(offline?.host).toEqualTypeOf<HostId | undefined>()
   })
 })
 
