@@ -1,10 +1,10 @@
 import { GetParameterCommand, ParameterNotFound, SSMClient } from '@aws-sdk/client-ssm'
-import { readSettings, sayNoSource, SettingsError, type StageSettings } from '../lib/settings.ts'
+import { readSettings, formatNoSource, SettingsError, type StageSettings } from '../lib/settings.ts'
 
-/** Where CDK notes that an account's region was prepared for it. */
+/** The parameter that `cdk bootstrap` creates in a region of an account. */
 const PREPARED_PARAMETER = '/cdk-bootstrap/hnb659fds/version'
 
-/** What of the command line concerns which hub is meant, and where. */
+/** The part of the command line that selects the stage, the account and the region. */
 export interface DeployTarget {
   /** `-c name=value` */
   readonly context: Readonly<Record<string, string>>
@@ -23,7 +23,7 @@ export function targetOf(args: readonly string[]): DeployTarget {
 export interface DeployWorld {
   readonly stages: Readonly<Record<string, StageSettings>>
   readonly defaultStage: string
-  /** `region`: as the stage's settings name it. */
+  /** `region`: from the stage's settings. */
   readonly isPrepared: (where: {
     region: string | undefined
     profile: string | undefined
@@ -31,18 +31,18 @@ export interface DeployWorld {
 }
 
 /**
- * What to run for this command line. Throws a SettingsError before anything is asked of the account, so that nothing
- * is prepared for a stage that could not be deployed.
+ * The CDK commands to run for this command line. Throws SettingsError before the account is accessed, so that nothing is
+ * bootstrapped for a stage that cannot be deployed.
  */
 export async function planDeploy(args: readonly string[], world: DeployWorld): Promise<string[][]> {
   if (args.includes('--help') || args.includes('-h')) return deployCommands(args, { isPrepared: true })
   const { context, profile } = targetOf(args)
   const { stage, sources, region } = readSettings({ ...world, context })
-  if (sources.length === 0) throw new SettingsError(sayNoSource(stage))
+  if (sources.length === 0) throw new SettingsError(formatNoSource(stage))
   return deployCommands(args, { isPrepared: await world.isPrepared({ region, profile }) })
 }
 
-/** The commands of CDK to run, one after the other. */
+/** The CDK commands to run, in order. */
 export function deployCommands(args: readonly string[], target: { isPrepared: boolean }): string[][] {
   const deploy = ['deploy', '--strict', ...args]
   if (target.isPrepared) return [deploy]
@@ -51,12 +51,12 @@ export function deployCommands(args: readonly string[], target: { isPrepared: bo
   return [['bootstrap', ...same, ...(profile === undefined ? [] : ['--profile', profile])], deploy]
 }
 
-/** Where CDK looks for the region, one after the other, before it reads the profile. */
+/** The variables in which CDK looks for the region, in order, before it reads the profile. */
 const REGION_VARIABLES = ['AWS_REGION', 'AMAZON_REGION', 'AWS_DEFAULT_REGION', 'AMAZON_DEFAULT_REGION']
 
 /**
- * Whether CDK's bucket and roles are there, in the region that CDK will deploy to. True where that can't be told: then
- * deploying itself says what is wrong.
+ * Whether the region that CDK deploys to is bootstrapped. True if that is unknown: then the deployment reports the
+ * problem.
  */
 export async function isPrepared(where: { region: string | undefined }): Promise<boolean> {
   const region = where.region ?? REGION_VARIABLES.map((name) => process.env[name]).find(Boolean)

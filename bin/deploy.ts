@@ -5,7 +5,7 @@ import { DEFAULT_STAGE, STAGES } from '../lib/stages.ts'
 import { endLike, runChild } from '../platform/bootstrap/child.mjs'
 import { isPrepared, planDeploy } from './deploy-plan.ts'
 
-/** `npm run deploy`: prepares the account for CDK where that was never done, then deploys one stage. */
+/** `npm run deploy`: bootstraps the account for CDK if necessary, then deploys one stage. */
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const cdk = join(root, 'node_modules', 'aws-cdk', 'bin', 'cdk')
@@ -19,16 +19,17 @@ try {
 }
 
 async function deploy(args: readonly string[]): Promise<void> {
-  const commands = await planDeploy(args, { stages: STAGES, defaultStage: DEFAULT_STAGE, isPrepared: look })
+  const commands = await planDeploy(args, { stages: STAGES, defaultStage: DEFAULT_STAGE, isPrepared: check })
   for (const command of commands) {
     const { code, signal } = await runChild(process.execPath, [cdk, ...command], { cwd: root })
     if (code !== 0) return endLike({ code, signal })
   }
 }
 
-async function look({ region, profile }: { region: string | undefined; profile: string | undefined }) {
+async function check({ region, profile }: { region: string | undefined; profile: string | undefined }) {
   if (profile !== undefined) process.env['AWS_PROFILE'] = profile
   const prepared = await isPrepared({ region })
-  if (!prepared) console.error('slipway: this account and region see CDK for the first time; preparing them')
+  if (!prepared)
+    console.error('slipway: this account and region are not prepared for CDK yet; running cdk bootstrap')
   return prepared
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * The `slipway` command. Runs on any Node from 20 on with no package installed: it installs the packages when
- * they are missing or outdated, finds a Node that runs TypeScript, and hands over to bin/slipway.ts.
+ * The `slipway` command. Runs on any Node from 20 on without packages: it installs missing or outdated packages, finds
+ * a Node that runs TypeScript, and hands over to bin/slipway.ts.
  */
 import { launch } from './bootstrap/launch.mjs'
 

@@ -17,8 +17,8 @@ import type { SourceEnv } from './env.ts'
 import { Meter } from '../adapters/cloudwatch/meter.ts'
 
 /*
- * The composition root of the hub on AWS: the only place here that chooses adapters. One function per need, so that
- * a bundle carries what its handler uses and nothing else.
+ * The composition root of the hub on AWS: the only file in lambdas/ that chooses adapters. One function per handler, so
+ * that a bundle contains only what its handler uses.
  */
 
 /**
@@ -35,7 +35,7 @@ const CLIENT = {
   },
 }
 
-/** What `shipfox` sources are asked with, as on one machine unless told otherwise. */
+/** Settings of `shipfox` sources: the defaults of a hub on one machine. */
 const SOURCE_PACE = {
   maxReservations: 250,
   mintBatchMax: { v1: 250, v2: 250 },
@@ -59,12 +59,12 @@ function managementClient(env: { readonly SLIPWAY_SOCKET_ENDPOINT: string }): Ap
   return new ApiGatewayManagementApiClient({ ...CLIENT, endpoint: env.SLIPWAY_SOCKET_ENDPOINT })
 }
 
-/** JSON lines on stdout, past the console: the runtime would wrap its lines, and metrics would not be found. */
+/** JSON lines on stdout. Not through the console: the runtime would wrap them, and CloudWatch would find no metrics. */
 export function openLog(): Log {
   return createLog((entry) => write(lineOf(entry)))
 }
 
-/** As `openLog`, with the metrics that follow from the events. */
+/** Like `openLog`, with the metrics of the events. */
 function meteredLog(meter: Meter): Log {
   return createLog((entry) => write(lineOf(entry, meter.take(entry))))
 }
@@ -73,7 +73,7 @@ function write(line: LogLine): void {
   process.stdout.write(`${lambdaLine(line)}\n`)
 }
 
-/** What takes the messages of agents. */
+/** The ports of the function that handles messages of agents. */
 export function openSession(env: {
   readonly SLIPWAY_TABLE: string
   readonly SLIPWAY_SOCKET_ENDPOINT: string
@@ -91,12 +91,12 @@ export function openSession(env: {
   }
 }
 
-/** What the sweep needs: it writes down what it finds, and talks to nobody. */
+/** The ports of the sweep, which only changes the store. */
 export function openSweep(env: { readonly SLIPWAY_TABLE: string }) {
   return { store: openStore(env), clock: systemClock, log: meteredLog(new Meter(env.SLIPWAY_TABLE)) }
 }
 
-/** What looking after the fleet by hand needs. */
+/** The ports of the HTTP API. */
 export function openAdmin(env: { readonly SLIPWAY_TABLE: string; readonly SLIPWAY_SOCKET_ENDPOINT: string }) {
   const client = new DynamoDBClient(CLIENT)
   const close: SignedFetch = async (request) => {
@@ -112,7 +112,7 @@ export function openAdmin(env: { readonly SLIPWAY_TABLE: string; readonly SLIPWA
   }
 }
 
-/** A host that connects is told its images by templates that are this old at most; the control loop tells it changes. */
+/** Maximum age of the templates by which a connecting host gets its images; the control loop sends later changes. */
 const TEMPLATES_CACHE_MS = 60_000
 
 export function openControlLoop(env: ControlLoopEnv): ControlLoopParts {
@@ -139,10 +139,10 @@ export function openControlLoop(env: ControlLoopEnv): ControlLoopParts {
   }
 }
 
-/** Every request that leaves, repeats included, is billed, so each is counted. */
+/** Every sent request, retries included, is billed, so each is counted. */
 const COUNTED = { step: 'finalizeRequest', name: 'countCall', priority: 'low' } as const
 
-/** Region and credentials as the SDK finds them, and the endpoint as it would. */
+/** With region, credentials and endpoint as the SDK would choose them. */
 async function parameterStore({ config }: DynamoDBClient): Promise<ParameterStore> {
   const region = await config.region()
   const domain = region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com'

@@ -2,7 +2,7 @@ import { type Stack, Validations } from 'aws-cdk-lib'
 import type { IConstruct } from 'constructs'
 import * as z from 'zod'
 
-/** Findings of the security rules that are meant to be so, each with its reason, on the very construct. */
+/** Accepts findings of the security rules on a construct, each with the reason. */
 export function acknowledge(construct: IConstruct, reasons: Readonly<Record<string, string>>): void {
   const acknowledged = Object.entries(reasons).map(([id, reason]) => ({ id, reason }))
   Validations.of(construct).acknowledge(...acknowledged)
@@ -11,7 +11,7 @@ export function acknowledge(construct: IConstruct, reasons: Readonly<Record<stri
 const Ref = z.object({ Ref: z.string() })
 const Joined = z.object({ 'Fn::Join': z.tuple([z.literal(''), z.array(z.union([z.string(), Ref]))]) })
 
-/** The name of the finding about this one resource of a role, as the rules spell it. */
+/** The id that the rules give to the finding about this wildcard resource of a role. */
 export function wildcardFinding(stack: Stack, resource: string): string {
   const parts = Joined.parse(stack.resolve(resource))['Fn::Join'][1]
   const text = parts.map((part) => (typeof part === 'string' ? part : `<${part.Ref}>`)).join('')

@@ -11,16 +11,16 @@ import type { FleetTable } from './fleet-table.ts'
 import { type HubContext, HubFunction } from './hub-function.ts'
 
 const STAGE_NAME = 'hub'
-/** API Gateway waits no longer than this for a function. */
+/** API Gateway waits at most this long for a function. */
 const ANSWER_WITHIN = Duration.seconds(29)
-/** Several hundred hosts that come back at once, or report a burst: above it agents wait and send again. */
+/** Enough for several hundred hosts that reconnect at once or report a burst; above it agents wait and retry. */
 const MESSAGES_PER_SECOND = 500
 const MESSAGES_BURST = 1_000
 
-/** POST sends a message over a connection, DELETE ends it. */
+/** POST sends a message over a connection, DELETE closes it. */
 export type ConnectionCall = 'POST' | 'DELETE'
 
-/** Where agents dial in: the WebSocket API, who lets them in, and who takes what they say. */
+/** The WebSocket API that agents connect to, its authorizer, and the function that handles their messages. */
 export class AgentSocketApi extends Construct {
   readonly api: WebSocketApi
   readonly authorizer: HubFunction
@@ -29,7 +29,7 @@ export class AgentSocketApi extends Construct {
 
   constructor(scope: Construct, id: string, { hub, table }: { hub: HubContext; table: FleetTable }) {
     super(scope, id)
-    this.api = new WebSocketApi(this, 'Api', { description: 'Agents dial in here' })
+    this.api = new WebSocketApi(this, 'Api', { description: 'Agents connect to this API' })
     this.#stage = new WebSocketStage(this, 'Stage', {
       webSocketApi: this.api,
       stageName: STAGE_NAME,
@@ -39,7 +39,7 @@ export class AgentSocketApi extends Construct {
     this.authorizer = new HubFunction(this, 'Authorizer', {
       hub,
       folder: 'agent-authorizer',
-      description: 'Lets an agent in by its token',
+      description: 'Authenticates an agent by its token',
       timeout: Duration.seconds(10),
       env: AgentAuthorizerEnv,
       environment: { SLIPWAY_TABLE: table.name },
@@ -48,11 +48,11 @@ export class AgentSocketApi extends Construct {
     this.socket = new HubFunction(this, 'Socket', {
       hub,
       folder: 'agent-socket',
-      description: 'Takes what agents report',
+      description: 'Handles messages of agents',
       timeout: ANSWER_WITHIN,
       env: AgentSocketEnv,
       environment: { SLIPWAY_TABLE: table.name, SLIPWAY_SOCKET_ENDPOINT: this.endpoint },
-      // It reads the lease and the templates as well, and changes neither.
+      // It also reads the lease and the templates, but may change only items of hosts.
       allowed: [
         table.allow('GetItem'),
         table.allowHosts('PutItem', 'UpdateItem', 'Query'),
@@ -63,17 +63,17 @@ export class AgentSocketApi extends Construct {
     this.#acknowledgeFindings()
   }
 
-  /** Where agents dial in. */
+  /** The URL that agents connect to. */
   get url(): string {
     return this.#stage.url
   }
 
-  /** Where messages to agents are posted. */
+  /** The endpoint for posting messages to agents. */
   get endpoint(): string {
     return this.#stage.callbackUrl
   }
 
-  /** Calls on the connections of this API and stage. */
+  /** Allows these calls on the connections of this API and stage. */
   allowCalls(...calls: readonly ConnectionCall[]): PolicyStatement {
     return new PolicyStatement({
       actions: ['execute-api:ManageConnections'],
@@ -104,8 +104,8 @@ export class AgentSocketApi extends Construct {
     ]) {
       acknowledge(route, {
         'AwsSolutions-APIG4':
-          'A WebSocket API asks an authorizer at $connect only: messages come over a connection that was let in there, ' +
-          'and each carries the host that the authorizer found.',
+          'A WebSocket API supports an authorizer at $connect only: messages arrive over a connection that it admitted, ' +
+          'and each carries the host that the authorizer returned.',
       })
     }
   }
@@ -113,16 +113,16 @@ export class AgentSocketApi extends Construct {
   #acknowledgeFindings(): void {
     acknowledge(this.#stage, {
       'AwsSolutions-APIG1':
-        "The access log of a WebSocket API needs the account's one CloudWatch role of API Gateway, which a stack can't " +
-        'own beside others. The functions log what it would be read for: tokens that are refused, the hello that begins ' +
-        'a session, and the end of the session in force. API Gateway itself turns away who sends no token at all.',
+        'The access log of a WebSocket API requires the account-wide CloudWatch role of API Gateway, which several stacks ' +
+        'cannot share. The functions log the same information: refused tokens, the hello that starts a session, and the ' +
+        'end of the current session. API Gateway itself rejects requests without a token.',
     })
     const stack = Stack.of(this)
     for (const call of ['POST', 'DELETE'] as const) {
       acknowledge(stack, {
         [wildcardFinding(stack, this.#connections(call))]:
-          'API Gateway makes the ids of connections when agents dial in, so they have no names to grant; the API, its ' +
-          'stage and the call are exact, and every connection of this API is an agent.',
+          'API Gateway creates connection ids when agents connect, so they cannot be listed here. The API, its stage and ' +
+          'the call are exact, and every connection of this API belongs to an agent.',
       })
     }
   }

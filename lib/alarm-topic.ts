@@ -8,7 +8,7 @@ import type { HubSettings } from './settings.ts'
 
 const CLOUDWATCH = new ServicePrincipal('cloudwatch.amazonaws.com')
 
-/** Where alarms tell: this account's alarms alone may publish, and only over TLS. */
+/** The topic of the alarms: only alarms of this account may publish, and only over TLS. */
 export class AlarmTopic extends Construct {
   readonly topic: Topic
 
@@ -23,7 +23,7 @@ export class AlarmTopic extends Construct {
       enforceSSL: true,
       ...(encryptAlarms && { masterKey: this.#key(account) }),
     })
-    // A policy of our own replaces SNS's default one, so it has to let the alarms in.
+    // A custom policy replaces SNS's default policy, so it must allow the alarms to publish.
     this.topic.addToResourcePolicy(
       new PolicyStatement({
         principals: [CLOUDWATCH],
@@ -35,10 +35,10 @@ export class AlarmTopic extends Construct {
     if (alarmEmail !== undefined) this.topic.addSubscription(new EmailSubscription(alarmEmail))
   }
 
-  /** Alarms can't use the key that AWS keeps for SNS, so an encrypted topic needs one of its own. */
+  /** Alarms can't use the AWS managed key of SNS, so an encrypted topic needs its own key. */
   #key(account: string): Key {
     const key = new Key(this, 'Key', {
-      description: 'What alarms tell, at rest',
+      description: 'Encrypts the messages of alarms',
       enableKeyRotation: true,
       removalPolicy: RemovalPolicy.DESTROY,
     })

@@ -17,25 +17,25 @@ export interface ControlLoopProps {
 }
 
 /**
- * The one planner. Every minute a tick starts an invocation, which works for up to 14 minutes if it gets the fleet's
- * lease and ends at once if not. The lease alone keeps two from planning: reserved concurrency would fail the first
- * deployment of accounts with a low limit.
+ * The planner. Every minute a schedule starts an invocation, which works for up to 14 minutes if it gets the fleet's
+ * lease and ends at once if not. Only the lease prevents two planners: reserved concurrency would make the first
+ * deployment fail in accounts with a low limit.
  */
 export class ControlLoop extends Construct {
   readonly loop: HubFunction
 
   constructor(scope: Construct, id: string, { hub, table, agents, secrets, settings }: ControlLoopProps) {
     super(scope, id)
-    const orders = {
+    const settingsEnv = {
       SLIPWAY_SOURCES: secrets.asText,
       SLIPWAY_MODE: settings.mode,
       SLIPWAY_BUSY_HOURS: settings.busyHours,
     }
-    hub.build.addSettings('control-loop', orders)
+    hub.build.addSettings('control-loop', settingsEnv)
     this.loop = new HubFunction(this, 'Loop', {
       hub,
       folder: 'control-loop',
-      description: 'Asks sources for jobs, plans, and launches runners',
+      description: 'Polls sources for jobs, plans, and launches runners',
       timeout: Duration.minutes(15),
       maxEventAge: TICK_AGE_MAX,
       env: ControlLoopEnv,
@@ -43,7 +43,7 @@ export class ControlLoop extends Construct {
         SLIPWAY_TABLE: table.name,
         SLIPWAY_BUILD: hub.build.name,
         SLIPWAY_SOCKET_ENDPOINT: agents.endpoint,
-        ...orders,
+        ...settingsEnv,
       },
       allowed: [
         table.allow('BatchGetItem', 'GetItem', 'PutItem', 'Scan', 'UpdateItem'),

@@ -8,7 +8,7 @@ import { PRICES } from './prices.ts'
 
 const MIB_PER_GB = 1024
 const MS_PER_SECOND = 1000
-/** CloudWatch's expressions know no exponents; the smallest price is that of a millisecond. */
+/** CloudWatch's expressions don't support exponents; the smallest price is for one millisecond. */
 const PRICE_DIGITS = 15
 
 export interface CostParts {
@@ -18,7 +18,7 @@ export interface CostParts {
   readonly http: HubHttpApi
 }
 
-/** What use alone costs, in dollars a day at list price, computed by CloudWatch from AWS's own free metrics. */
+/** The usage costs in dollars a day at list price, computed by CloudWatch from AWS's free metrics. */
 export function costPerDay(parts: CostParts): IMetric {
   const uses = [...functionUses(parts.functions), ...tableUses(parts.table), ...apiUses(parts)]
   const usingMetrics = Object.fromEntries(uses.map(({ metric }, index) => [`use${index}`, metric]))
@@ -33,7 +33,7 @@ export function costPerDay(parts: CostParts): IMetric {
 
 interface Use {
   readonly metric: Metric
-  /** For one unit of the metric's sum. */
+  /** Dollars for one unit of the metric's sum. */
   readonly price: number
 }
 

@@ -4,10 +4,10 @@ import type { IFunction } from 'aws-cdk-lib/aws-lambda'
 import { CfnSchedule } from 'aws-cdk-lib/aws-scheduler'
 import { Construct } from 'constructs'
 
-/** A tick that waited for longer than until the next one has nothing to add (the shortest age that AWS takes). */
+/** An older event is useless, because the next one has been sent (60 s is the minimum that AWS accepts). */
 export const TICK_AGE_MAX = Duration.seconds(60)
 
-/** Starts a function every minute. A tick that can't be delivered is left out: the next one does its work. */
+/** Starts a function every minute. An event that can't be delivered is dropped: the next one does its work. */
 export class EveryMinute extends Construct {
   constructor(scope: Construct, id: string, { target }: { target: IFunction }) {
     super(scope, id)

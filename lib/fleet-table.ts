@@ -6,7 +6,7 @@ import { acknowledge } from './acknowledge.ts'
 
 export const CHANGES_INDEX = 'changes'
 
-/** Actions on single items and on the table as a whole that the store's adapter knows. */
+/** The actions that the store's adapter uses, on single items and on the whole table. */
 export type TableAction =
   | 'BatchGetItem'
   | 'DeleteItem'
@@ -16,7 +16,7 @@ export type TableAction =
   | 'Scan'
   | 'UpdateItem'
 
-/** The one table of a fleet, as the store's adapter declares it. */
+/** The table of a fleet, as the store's adapter defines it. */
 export class FleetTable extends Construct {
   readonly table: Table
 
@@ -39,8 +39,8 @@ export class FleetTable extends Construct {
     if (!production) {
       acknowledge(this.table, {
         'AwsSolutions-DDB3':
-          'A stage that is not marked as production keeps nothing that must survive: hosts and templates are added ' +
-          'again by command, and everything else is rebuilt from what runs. Production stages have recovery on.',
+          'A stage that is not marked as production stores nothing that must survive: hosts and templates can be added ' +
+          'again, and everything else is rebuilt from running agents. Production stages have recovery on.',
       })
     }
   }
@@ -49,12 +49,12 @@ export class FleetTable extends Construct {
     return this.table.tableName
   }
 
-  /** Exactly these actions on the table itself. */
+  /** Allows exactly these actions on the table itself. */
   allow(...actions: readonly TableAction[]): PolicyStatement {
     return new PolicyStatement({ actions: prefixed(actions), resources: [this.table.tableArn] })
   }
 
-  /** Exactly these actions, and only on items of hosts. */
+  /** Allows exactly these actions, and only on items of hosts. */
   allowHosts(...actions: readonly TableAction[]): PolicyStatement {
     return new PolicyStatement({
       actions: prefixed(actions),
@@ -63,7 +63,7 @@ export class FleetTable extends Construct {
     })
   }
 
-  /** Reading the index of changes. */
+  /** Allows reading the change index. */
   allowChanges(): PolicyStatement {
     return new PolicyStatement({
       actions: prefixed(['Query']),

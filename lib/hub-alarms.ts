@@ -17,11 +17,11 @@ import type { HubSettings } from './settings.ts'
 
 const MINUTE = Duration.minutes(1)
 const FIVE_MINUTES = Duration.minutes(5)
-/** A job that waits for longer than this is missed by the person who pushed it. */
+/** The person who pushed notices a job that waits longer than this. */
 const OLDEST_WAITING_MAX = Duration.minutes(15)
-/** One failure is a retry; these many in five minutes are a host that has a problem. */
+/** A single failure is retried; this many in five minutes mean that a host has a problem. */
 const HOST_FAILURES_MAX = 3
-/** DynamoDB's clients try again by themselves, so a few throttled writes do no harm. */
+/** DynamoDB's clients retry, so a few throttled writes do no harm. */
 const THROTTLED_WRITES_MAX = 10
 
 export interface HubAlarmsProps {
@@ -39,22 +39,22 @@ export interface HubFunctions {
   readonly http: HubFunction
 }
 
-/** One alarm: at least `threshold` in `breaching` of `periods` of the metric's periods. */
+/** One alarm: raised if the metric is at least `threshold` in `breaching` of the last `periods` periods. */
 interface AlarmRule {
-  /** Also the name of its section in the runbook. */
+  /** Also the title of its section in the runbook. */
   readonly name: string
-  /** One sentence for the person whom it wakes. */
+  /** One sentence for the person on call. */
   readonly tells: string
   readonly metric: IMetric
   readonly threshold: number
   readonly periods: number
   readonly breaching: number
-  /** What silence means; most metrics are only sent when there is something to tell. */
+  /** What missing data means; most metrics are sent only when they are not zero. */
   readonly silence: 'fine' | 'alarm'
   readonly isBelow?: boolean
 }
 
-/** Every alarm costs 0.10 $ a month for each metric that it reads: these are the ones that a person can act on. */
+/** An alarm costs $0.10 a month for each metric that it reads, so there are alarms only where a person can act. */
 export class HubAlarms extends Construct {
   readonly topic: AlarmTopic
   readonly alarms: readonly Alarm[]
@@ -79,9 +79,9 @@ export class HubAlarms extends Construct {
       treatMissingData:
         rule.silence === 'alarm' ? TreatMissingData.BREACHING : TreatMissingData.NOT_BREACHING,
     })
-    const tell = new SnsAction(this.topic.topic)
-    alarm.addAlarmAction(tell)
-    alarm.addOkAction(tell)
+    const notify = new SnsAction(this.topic.topic)
+    alarm.addAlarmAction(notify)
+    alarm.addOkAction(notify)
     return alarm
   }
 }
@@ -90,7 +90,7 @@ function loopRules({ metrics, functions }: HubAlarmsProps): AlarmRule[] {
   return [
     {
       name: 'loop-silent',
-      tells: 'No control loop has completed a pass for three minutes: no job is started.',
+      tells: 'The control loop has not completed a pass for three minutes, so no jobs are started.',
       metric: metrics.get('LoopAlive', 'Sum'),
       threshold: 1,
       isBelow: true,
@@ -100,8 +100,8 @@ function loopRules({ metrics, functions }: HubAlarmsProps): AlarmRule[] {
     },
     {
       name: 'sweep-fails',
-      tells: 'The sweep has failed, or was not started, for three minutes: silent hosts go unnoticed.',
-      // Lambda sends a 0 for each invocation that went well, so no value means no invocation.
+      tells: 'The sweep has failed or has not run for three minutes, so silent hosts are not detected.',
+      // Lambda sends a 0 for each invocation that succeeds, so missing data means no invocation.
       metric: functions.sweep.function.metricErrors({ statistic: 'Sum', period: MINUTE }),
       threshold: 1,
       periods: 3,
@@ -114,13 +114,13 @@ function loopRules({ metrics, functions }: HubAlarmsProps): AlarmRule[] {
 function functionRules({ functions }: HubAlarmsProps): AlarmRule[] {
   const { loop, socket, authorizer, http } = functions
   return [
-    errorRule('loop-errors', 'The control loop ends with errors again and again.', loop),
-    errorRule('agent-socket-errors', 'What agents report fails to be taken, again and again.', socket),
-    errorRule('agent-authorizer-errors', 'Agents that dial in are turned away by errors.', authorizer),
-    errorRule('http-api-errors', "Requests of the command line fail by the hub's own errors.", http),
+    errorRule('loop-errors', 'The control loop fails repeatedly.', loop),
+    errorRule('agent-socket-errors', 'Handling messages of agents fails repeatedly.', socket),
+    errorRule('agent-authorizer-errors', 'Agents cannot connect because the authorizer fails.', authorizer),
+    errorRule('http-api-errors', 'Requests to the HTTP API fail with internal errors.', http),
     {
       name: 'agent-socket-throttles',
-      tells: "Lambda has turned reports of agents away: the account's concurrency is used up.",
+      tells: "Lambda has throttled messages of agents: the account's concurrency limit is reached.",
       metric: socket.function.metricThrottles({ statistic: 'Sum', period: FIVE_MINUTES }),
       threshold: 1,
       periods: 1,
@@ -130,7 +130,7 @@ function functionRules({ functions }: HubAlarmsProps): AlarmRule[] {
   ]
 }
 
-/** A single error is repaired by the next try, wherever it happens. */
+/** A single error is retried everywhere, so the alarm needs errors in two of three periods. */
 function errorRule(name: string, tells: string, failing: HubFunction): AlarmRule {
   const metric = failing.function.metricErrors({ statistic: 'Sum', period: FIVE_MINUTES })
   return { name, tells, metric, threshold: 1, periods: 3, breaching: 2, silence: 'fine' }
@@ -149,19 +149,19 @@ function fleetRules({ metrics }: HubAlarmsProps): AlarmRule[] {
   })
   return [
     rule('jobs-wait', metrics.get('OldestWaiting', 'Maximum'), {
-      tells: 'A job has waited for more than 15 minutes without getting a runner.',
+      tells: 'A job has been waiting for a runner for more than 15 minutes.',
       threshold: OLDEST_WAITING_MAX.toMilliseconds(),
       periods: 3,
       breaching: 3,
     }),
     rule('host-failures', metrics.get('FailuresHost', 'Sum', FIVE_MINUTES), {
-      tells: 'Runners fail because of their host, again and again.',
+      tells: 'Runners fail repeatedly because of their host.',
       threshold: HOST_FAILURES_MAX,
       periods: 3,
       breaching: 2,
     }),
     rule('source-fails', metrics.get('SourceFailures', 'Maximum'), {
-      tells: 'A source has not answered for five minutes, refuses our token, or has no token yet.',
+      tells: 'For five minutes a source has not answered, has refused the token, or has had no token.',
       threshold: 1,
       periods: 5,
       breaching: 5,
@@ -173,7 +173,7 @@ function fleetRules({ metrics }: HubAlarmsProps): AlarmRule[] {
       breaching: 10,
     }),
     rule('audit-violations', metrics.get('AuditViolations', 'Sum', FIVE_MINUTES), {
-      tells: 'The recorded state breaks one of its own rules, or part of it cannot be read.',
+      tells: 'The stored state violates an invariant, or a part of it cannot be read.',
       threshold: 1,
       periods: 1,
       breaching: 1,
@@ -192,9 +192,9 @@ function tableRule({ table }: FleetTable): AlarmRule {
     })
   return {
     name: 'table-throttles',
-    tells: 'DynamoDB turns writes away: launches and reports are slowed down.',
+    tells: 'DynamoDB throttles writes, so launches and reports are delayed.',
     metric: new MathExpression({
-      // Either one is only there while something is throttled, and a sum passes over what is missing.
+      // Each metric exists only while something is throttled, and SUM ignores missing data.
       expression: 'SUM(METRICS())',
       usingMetrics: { table: throttled({}), index: throttled({ GlobalSecondaryIndexName: CHANGES_INDEX }) },
       period: FIVE_MINUTES,

@@ -5,14 +5,14 @@ import { readSettings, type StageSettings } from './settings.ts'
 import { DEFAULT_STAGE, STAGES } from './stages.ts'
 
 export interface HubAppOptions {
-  /** Beside what CDK's own command line passes. */
+  /** In addition to the context of CDK's command line. */
   readonly context?: Readonly<Record<string, unknown>>
-  /** Where the assembly is written; absent = as CDK's command line says, or else a temporary folder. */
+  /** Output folder of the assembly; absent = the one of CDK's command line, else a temporary folder. */
   readonly outdir?: string
   readonly stages?: Readonly<Record<string, StageSettings>>
 }
 
-/** The app of one stage, checked against security rules when it is synthesized. Throws a SettingsError. */
+/** The CDK app of one stage; security rules are checked when it is synthesized. Throws SettingsError. */
 export function hubApp({ context = {}, outdir, stages = STAGES }: HubAppOptions = {}): App {
   const app = new App({ context: { ...context }, ...(outdir !== undefined && { outdir }) })
   const settings = readSettings({ stages, defaultStage: DEFAULT_STAGE, context: app.node.getAllContext() })

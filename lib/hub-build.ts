@@ -6,12 +6,12 @@ import { Asset } from 'aws-cdk-lib/aws-s3-assets'
 const BUILD_LENGTH = 16
 
 /**
- * The name of a hub's build: the same exactly if the content of all its bundles is, and what its loop is told to do.
- * A bundle's hash stands for its content alone, without the function's environment, so the name may stand there.
+ * The name of a hub's build: a hash of all its bundles and of the loop's settings. A bundle's hash covers only the code,
+ * not the function's environment, so the name can be part of the environment.
  */
 export class HubBuild {
   readonly #parts = new Map<string, string>()
-  /** Stands for the name until all functions are known. */
+  /** A token that is resolved once all functions have been added. */
   readonly name: string = Lazy.string({ produce: () => this.#digest() })
 
   add(name: string, bundled: IConstruct): void {
@@ -20,7 +20,7 @@ export class HubBuild {
     this.#parts.set(name, asset.assetHash)
   }
 
-  /** A loop that works by other settings is another build, so that it takes over at once. */
+  /** Changed settings of a loop make another build, so that the new loop takes over at once. */
   addSettings(name: string, settings: Readonly<Record<string, string | undefined>>): void {
     this.#parts.set(`${name} settings`, JSON.stringify(settings))
   }

@@ -24,7 +24,7 @@ const FULL_WIDTH = 24
 const HALF = FULL_WIDTH / 2
 const THIRD = FULL_WIDTH / 3
 const MINUTE = Duration.minutes(1)
-/** Costs are known by the day, so the few hours of the other graphs would show none. */
+/** Costs have one value per day, so the default range of a few hours would show none. */
 const COST_RANGE = { start: '-P14D', end: 'P0D' }
 
 export interface HubDashboardProps extends Omit<CostParts, 'functions'> {
@@ -36,8 +36,8 @@ export interface HubDashboardProps extends Omit<CostParts, 'functions'> {
 }
 
 /**
- * One page with four answers: is it working, is it fast, what is broken, what does it cost. What an idle hub doesn't
- * send as metrics is read from the log, which costs only while somebody looks.
+ * One page that answers: is it working, is it fast, what is broken, what does it cost. Values that an idle hub doesn't
+ * send as metrics are queried from the log, which costs only while the dashboard is open.
  */
 export class HubDashboard extends Construct {
   readonly url: string
@@ -46,7 +46,7 @@ export class HubDashboard extends Construct {
     super(scope, id)
     const dashboard = new Dashboard(this, 'Dashboard', {
       defaultInterval: Duration.hours(3),
-      // Else CloudWatch would choose the periods by the time shown, and what is a minute's or a day's would be neither.
+      // Otherwise CloudWatch would choose periods by the time range, and values per minute or per day would be wrong.
       periodOverride: PeriodOverride.INHERIT,
     })
     dashboard.addWidgets(title('Is it working?'))
@@ -66,9 +66,9 @@ export class HubDashboard extends Construct {
 function isItWorking({ alarms, metrics, functions }: HubDashboardProps): IWidget[] {
   return [
     new AlarmStatusWidget({ title: 'Alarms', alarms: [...alarms], width: THIRD, height: 6 }),
-    graph('Passes of the loop, a minute', THIRD, [metrics.get('LoopAlive', 'Sum')]),
+    graph('Passes of the loop, per minute', THIRD, [metrics.get('LoopAlive', 'Sum')]),
     query(
-      'What the loop says of itself',
+      'Status of the loop',
       THIRD,
       [functions.loop],
       [
@@ -91,7 +91,7 @@ function isItFast(metrics: HubMetrics): IWidget[] {
     graph('Reserved to running, ms', THIRD, percentiles('ReservedToRunning')),
     graph('The loop: time since its last pass, ms', THIRD, [metrics.get('LoopLag', 'Maximum')]),
     graph('Waiting jobs', THIRD, maxima(metrics, ['WaitingNoRoom', 'WaitingNoTemplate', 'WaitingOther'])),
-    graph('The oldest waiting job, ms', THIRD, maxima(metrics, ['OldestWaiting'])),
+    graph('Age of the oldest waiting job, ms', THIRD, maxima(metrics, ['OldestWaiting'])),
     graph('Runners and hosts', THIRD, maxima(metrics, ['RunnersRunning', 'HostsOnline', 'HostsOffline'])),
   ]
 }
@@ -111,7 +111,7 @@ function whatIsBroken({ metrics, functions }: HubDashboardProps): IWidget[][] {
         THIRD,
         all.map((each) => each.function.metricErrors({ statistic: 'Sum' })),
       ),
-      graph('Sources that fail', THIRD, [
+      graph('Failing sources and audit violations', THIRD, [
         metrics.get('SourceFailures', 'Maximum'),
         metrics.get('AuditViolations', 'Sum'),
       ]),
@@ -126,7 +126,7 @@ function whatIsBroken({ metrics, functions }: HubDashboardProps): IWidget[][] {
       query('The latest warnings and errors', HALF, Object.values(functions), [
         'filter level in ["warn", "error", "WARN", "ERROR"]',
         'fields @timestamp, event, source, host, template',
-        // What a function threw is logged by Lambda, as an object in `message`.
+        // Lambda logs an error that a function threw as an object in `message`.
         'fields coalesce(code, message.code) as errorCode',
         'fields coalesce(message.errorMessage, message, reason, errorMessage, cause) as text',
         'sort @timestamp desc',
@@ -140,17 +140,17 @@ function whatDoesItCost({ metrics, table, functions, agents, http }: HubDashboar
   const all = Object.values(functions)
   return [
     graph(
-      'US dollars a day, at list price, alarms and dashboard apart',
+      'US dollars a day at list price, without alarms and dashboard',
       THIRD,
       [costPerDay({ table, functions: all, agents, http })],
       COST_RANGE,
     ),
     graph(
-      'Time that functions ran, ms',
+      'Run time of functions, ms',
       THIRD,
       all.map((each) => each.function.metricDuration({ statistic: 'Sum' })),
     ),
-    graph('Calls for each launch', THIRD, [metrics.get('CallsPerLaunch', 'Average')]),
+    graph('AWS calls per launch', THIRD, [metrics.get('CallsPerLaunch', 'Average')]),
   ]
 }
 

@@ -11,7 +11,7 @@ import type { HubBuild } from './hub-build.ts'
 const LAMBDAS = join(import.meta.dirname, '..', 'lambdas')
 export const MEMORY_MIB = 256
 
-/** What all parts of one hub have in common. */
+/** Shared by all parts of a hub. */
 export interface HubContext {
   readonly production: boolean
   readonly logRetentionDays: RetentionDays
@@ -24,16 +24,16 @@ export interface HubFunctionProps<Env extends z.ZodObject> {
   readonly folder: string
   readonly description: string
   readonly timeout: Duration
-  /** The schema by which the function reads its environment, and what it will read. */
+  /** The schema with which the function parses its environment. */
   readonly env: Env
   readonly environment: z.input<Env>
-  /** All that the function may do, beside writing its own log. */
+  /** All permissions of the function, except writing its own log. */
   readonly allowed: readonly PolicyStatement[]
-  /** For events that nobody waits for: how old one may be when it is worked on. Such an event is never repeated. */
+  /** For asynchronous events: the maximum age of an event when it is handled. Such events are not retried. */
   readonly maxEventAge?: Duration
 }
 
-/** One function: its bundle, its role, its log. Nothing else shares them. */
+/** One function with its own bundle, role and log. */
 export class HubFunction<Env extends z.ZodObject = z.ZodObject> extends Construct {
   readonly function: NodejsFunction
   readonly logGroup: LogGroup
@@ -71,7 +71,7 @@ export class HubFunction<Env extends z.ZodObject = z.ZodObject> extends Construc
   }
 }
 
-/** The log of a part: kept for as long as the settings say, and in production beyond the end of the stack. */
+/** A log group with the retention of the settings; in production it is kept when the stack is deleted. */
 export function logGroupOf(scope: Construct, { production, logRetentionDays }: HubContext): LogGroup {
   return new LogGroup(scope, 'Log', {
     retention: logRetentionDays,
@@ -79,7 +79,7 @@ export function logGroupOf(scope: Construct, { production, logRetentionDays }: H
   })
 }
 
-/** One small module with everything in it: the runtime's own copy of the SDK loads two to three times slower. */
+/** Bundles everything into one module: the runtime's copy of the SDK loads two to three times slower. */
 const BUNDLING = {
   format: OutputFormat.ESM,
   target: 'node24',
@@ -89,17 +89,17 @@ const BUNDLING = {
   logLevel: LogLevel.WARNING,
   esbuildArgs: {
     '--legal-comments': 'none',
-    // A function's credentials are in its environment: what looks for them elsewhere would be a fifth of the bundle.
+    // A function's credentials are in its environment: the SDK's credential chain would be a fifth of the bundle.
     '--alias': [
       `@aws-sdk/credential-provider-node=${join(LAMBDAS, 'credentials', 'env.ts')}`,
       `@aws-sdk/endpoint-cache=${join(LAMBDAS, 'endpoint-cache', 'none.ts')}`,
-      // The package's build for browsers is of modules, so that what reads YAML comes without what writes it.
+      // The browser build consists of ES modules, so that the YAML writer can be tree-shaken.
       `yaml=${join(LAMBDAS, '..', 'node_modules', 'yaml', 'browser', 'dist', 'index.js')}`,
     ],
   },
 }
 
-/** Compares what is known while synthesizing with the function's own schema; tokens are known to AWS alone. */
+/** Checks the environment against the function's schema, except tokens, which only AWS can resolve. */
 function checked<Env extends z.ZodObject>(
   folder: string,
   env: Env,
@@ -109,7 +109,7 @@ function checked<Env extends z.ZodObject>(
   for (const [name, schema] of Object.entries(env.shape)) {
     const value: unknown = environment[name]
     if (value === undefined) continue
-    if (typeof value !== 'string') throw new Error(`${folder}: ${name} is no text.`)
+    if (typeof value !== 'string') throw new Error(`${folder}: ${name} is not a text.`)
     const parsed = Token.isUnresolved(value) ? undefined : z.safeParse(schema, value)
     if (parsed?.success === false) throw new Error(`${folder}: ${name}: ${parsed.error.message}`)
     values.push([name, value])

@@ -17,11 +17,11 @@ import type { FleetTable } from './fleet-table.ts'
 import { type HubContext, HubFunction, logGroupOf } from './hub-function.ts'
 import type { SourceSecrets } from './source-secrets.ts'
 
-/** People, their scripts and a monitor: far more than they need, and little enough to bound the bill of a flood. */
+/** Far more than people, scripts and a monitor need, and low enough to limit the cost of a flood. */
 const REQUESTS_PER_SECOND = 20
 const REQUESTS_BURST = 40
 
-/** Who asked for what, and how it ended. Neither headers nor bodies: they may hold secrets. */
+/** Caller, request and result. No headers and bodies: they may contain secrets. */
 const ACCESS_LOG = AccessLogFormat.custom(
   JSON.stringify({
     requestId: '$context.requestId',
@@ -43,7 +43,7 @@ export interface HubHttpApiProps {
   readonly secrets: SourceSecrets
 }
 
-/** What people and their scripts ask: health, open to everyone, and the JSON API, for callers whom IAM lets in. */
+/** The HTTP API: `GET /health` is public, the JSON API is for callers that IAM authorizes. */
 export class HubHttpApi extends Construct {
   readonly api: HttpApi
   readonly handler: HubFunction
@@ -53,7 +53,7 @@ export class HubHttpApi extends Construct {
     this.handler = new HubFunction(this, 'Handler', {
       hub,
       folder: 'http-api',
-      description: 'Answers the command line: templates, hosts, runners, health',
+      description: 'Handles requests of the command line: templates, hosts, runners, health',
       timeout: Duration.seconds(29),
       env: HttpApiEnv,
       environment: {
@@ -69,7 +69,7 @@ export class HubHttpApi extends Construct {
       ],
     })
     this.api = new HttpApi(this, 'Api', {
-      description: 'The hub as people use it',
+      description: 'HTTP API of the hub',
       createDefaultStage: false,
     })
     new HttpStage(this, 'Stage', {
@@ -99,8 +99,8 @@ export class HubHttpApi extends Construct {
     if (health !== undefined) {
       acknowledge(health, {
         'AwsSolutions-APIG4':
-          'Monitors need no key: health tells the builds, whether the loop works and since when, and of each source its ' +
-          'id, its state, when that was seen, the code of a failure and the name of a missing secret, never a value.',
+          'Monitors need no key: health shows the builds, whether the loop works and since when, and for each source its ' +
+          'id, its state, the time of the last check, the error code and the name of a missing secret, never a value.',
       })
     }
     this.api.addRoutes({

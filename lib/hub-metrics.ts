@@ -4,8 +4,8 @@ import { Metric } from 'aws-cdk-lib/aws-cloudwatch'
 const METRIC_NAMESPACE = 'Slipway'
 
 /**
- * What the functions measure themselves (embedded metric format). Only LoopAlive is sent all the time; the others
- * while work lives, or when there is something to tell, because CloudWatch bills a metric by the hour.
+ * Metrics that the functions send (embedded metric format). Only LoopAlive is sent all the time; the others are sent
+ * while there is work or when they are not zero, because CloudWatch bills a metric by the hour.
  */
 export const METRIC_NAMES = [
   'LoopAlive',
@@ -31,7 +31,7 @@ export const METRIC_NAMES = [
 ] as const
 export type MetricName = (typeof METRIC_NAMES)[number]
 
-/** The metrics of one hub, told from those of other stages by the name of its table. */
+/** The metrics of one hub. The dimension `Hub`, the name of its table, separates them from other stages. */
 export class HubMetrics {
   readonly #hub: string
 

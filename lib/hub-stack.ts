@@ -9,11 +9,11 @@ import { HubDashboard } from './hub-dashboard.ts'
 import type { HubContext } from './hub-function.ts'
 import { HubHttpApi } from './hub-http-api.ts'
 import { HubMetrics } from './hub-metrics.ts'
-import { type HubSettings, sayNoSource } from './settings.ts'
+import { type HubSettings, formatNoSource } from './settings.ts'
 import { SourceSecrets } from './source-secrets.ts'
 import { Sweep } from './sweep.ts'
 
-/** The whole hub of one stage. Nothing outside knows it but by its outputs, and several live side by side. */
+/** The whole hub of one stage. Only its outputs are used outside, and several stacks can share an account. */
 export class HubStack extends Stack {
   constructor(scope: Construct, settings: HubSettings) {
     super(scope, `slipway-${settings.stage}`, stackProps(settings))
@@ -39,13 +39,13 @@ export class HubStack extends Stack {
   }
 
   #noteGaps({ stage, sources, production, runbookUrl }: HubSettings): void {
-    if (sources.length === 0) Validations.of(this).addWarning('slipway:NoSource', sayNoSource(stage))
-    // No warning, since deploying takes those for errors: a hub does its work without the link.
+    if (sources.length === 0) Validations.of(this).addWarning('slipway:NoSource', formatNoSource(stage))
+    // Not a warning, because deploying treats warnings as errors, and a hub works without the link.
     if (production && !runbookUrl.startsWith('https://')) {
       Annotations.of(this).addInfoV2(
         'slipway:NoRunbookLink',
-        `Alarms of stage "${stage}" will name "${runbookUrl}", which no mail can link to. Set runbookUrl in ` +
-          'lib/stages.ts to where your team reads docs/runbook.md, such as https://…/docs/runbook.md',
+        `Alarms of stage "${stage}" refer to "${runbookUrl}", which is not a link in an email. Set runbookUrl in ` +
+          'lib/stages.ts to the URL where your team reads docs/runbook.md, such as https://…/docs/runbook.md',
       )
     }
   }

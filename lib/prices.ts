@@ -1,19 +1,19 @@
 /**
- * AWS list prices, US East (N. Virginia), arm64, without the free tier, in US dollars, as they were on the date
- * below. The dashboard's estimate and `npm run cost` both use them.
+ * AWS list prices in US dollars on the date `asOf`: US East (N. Virginia), arm64, without the free tier. Used by the
+ * dashboard's estimate and by `npm run cost`.
  */
 export const PRICES = {
   region: 'us-east-1',
   asOf: '2025-06-01',
   lambda: { perGbSecond: 0.0000133334, perRequest: 0.2e-6 },
-  /** On-demand units; a write of 1 KB is one, a strongly consistent read of 4 KB is one. */
+  /** On demand. One unit is a write of 1 KB or a strongly consistent read of 4 KB. */
   dynamodb: { perWriteUnit: 0.625e-6, perReadUnit: 0.125e-6, perGbMonth: 0.25, backupPerGbMonth: 0.2 },
-  /** Messages count in steps of 32 KB, in both directions; calls of the management API count as messages. */
+  /** Messages in both directions are billed per 32 KB; calls of the management API count as messages. */
   webSocket: { perMessage: 1e-6, perConnectionMinute: 0.25e-6 },
   httpApi: { perRequest: 1e-6 },
   scheduler: { perInvocation: 1e-6 },
   cloudWatch: {
-    /** Prorated: a metric costs for the hours in which it is sent. */
+    /** Prorated by the hours in which a metric is sent. */
     perMetricMonth: 0.3,
     /** For each metric that an alarm reads. */
     perAlarmMetricMonth: 0.1,
@@ -27,8 +27,8 @@ export const PRICES = {
 } as const
 
 /**
- * What every account has free each month, new or old. The allowances that end after an account's first months
- * (API Gateway's among them) are left out.
+ * The monthly free tier of every account. Allowances that end after an account's first months (such as API Gateway's)
+ * are not included.
  */
 export const FREE_TIER = {
   lambda: { gbSeconds: 400_000, requests: 1_000_000 },

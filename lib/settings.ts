@@ -8,7 +8,7 @@ const RETENTION_DAYS = Object.values(RetentionDays)
   .filter((days) => typeof days === 'number')
   .filter((days) => days !== RetentionDays.INFINITE)
 
-/** A token travels with every call. */
+/** Only https, because every call carries a token. */
 const ApiUrl = z.url({ protocol: /^https$/, error: 'expected an https URL such as https://api.example.com' })
 
 const SourceSettings = z.strictObject({
@@ -20,7 +20,7 @@ const SourceSettings = z.strictObject({
 })
 
 const StageSettings = z.strictObject({
-  /** State, logs and the table outlive the stack, and deleting the table needs a step of its own. */
+  /** True: the table and the logs are kept when the stack is deleted, and the table has deletion protection. */
   production: z.boolean(),
   sources: z
     .array(SourceSettings)
@@ -37,9 +37,9 @@ const StageSettings = z.strictObject({
     error: `expected one of ${RETENTION_DAYS.join(', ')}`,
   }),
   alarmEmail: z.email({ error: 'expected an email address' }).optional(),
-  /** Encrypts what alarms tell with a key of the stack's own, which costs a dollar a month. */
+  /** Encrypts the messages of alarms with the stack's own key, which costs a dollar a month. */
   encryptAlarms: z.boolean().default(false),
-  /** Where alarms find the runbook: its sections are appended as `#name`. */
+  /** URL of the runbook; alarms append `#name` of their section. */
   runbookUrl: z.string().min(1).default('docs/runbook.md'),
   tags: z.record(z.string().min(1).max(128), z.string().max(256)).default({}),
   account: z
@@ -56,7 +56,7 @@ export type StageSettings = z.input<typeof StageSettings>
 
 export type HubSettings = z.output<typeof StageSettings> & { readonly stage: string }
 
-/** What the command line gives is text; what cdk.json gives may be typed. */
+/** Values of the command line are text; values of cdk.json may be booleans. */
 const Flag = z.union([z.boolean(), z.stringbool({ truthy: ['true'], falsy: ['false'] })], {
   error: 'expected true or false',
 })
@@ -77,7 +77,7 @@ const Overrides = z.strictObject({
   region: z.string().optional(),
 })
 
-/** A mistake in the settings: the message is meant for the person who made it. */
+/** Invalid settings. The message is shown to the user as it is. */
 export class SettingsError extends Error {
   override readonly name = 'SettingsError'
 }
@@ -85,11 +85,11 @@ export class SettingsError extends Error {
 export interface GivenSettings {
   readonly stages: Readonly<Record<string, StageSettings>>
   readonly defaultStage: string
-  /** Everything that CDK holds as context; its own entries are passed over. */
+  /** The whole CDK context; CDK's own entries are ignored. */
   readonly context: Readonly<Record<string, unknown>>
 }
 
-/** The settings of the chosen stage, context applied. Throws a SettingsError that names each wrong field. */
+/** The settings of the selected stage with the context applied. Throws SettingsError with all invalid fields. */
 export function readSettings({ stages, defaultStage, context }: GivenSettings): HubSettings {
   const own = Object.fromEntries(Object.entries(context).filter(([name]) => isOurs(name)))
   const {
@@ -101,7 +101,7 @@ export function readSettings({ stages, defaultStage, context }: GivenSettings): 
   const settings = Object.hasOwn(stages, stage) ? stages[stage] : undefined
   if (settings === undefined || !STAGE_NAME.test(stage)) throw unknownStage(stage, Object.keys(stages))
   if (shipfoxRunnerApiUrl !== undefined && shipfoxApiUrl === undefined) {
-    throw new SettingsError('shipfoxRunnerApiUrl: give shipfoxApiUrl as well, which it belongs to.')
+    throw new SettingsError('shipfoxRunnerApiUrl is set without shipfoxApiUrl. Set shipfoxApiUrl as well.')
   }
   const sources =
     shipfoxApiUrl === undefined
@@ -117,15 +117,15 @@ export function readSettings({ stages, defaultStage, context }: GivenSettings): 
   return { ...parse(StageSettings, { ...settings, ...overrides, sources }, where), stage }
 }
 
-/** What is said of a stage without a source: synthesizing it is a warning, deploying it an error. */
-export function sayNoSource(stage: string): string {
+/** The message about a stage without a source: a warning when synthesizing, an error when deploying. */
+export function formatNoSource(stage: string): string {
   return (
-    `Stage "${stage}" has no source, so its hub would have nothing to do. Name one in lib/stages.ts, or for this ` +
+    `Stage "${stage}" has no source, so its hub would get no jobs. Add a source in lib/stages.ts, or for this ` +
     'run with -c shipfoxApiUrl=https://…'
   )
 }
 
-/** CDK's own context has names with a colon, slash or dash in them. */
+/** Names in CDK's own context contain a colon, slash or dash. */
 function isOurs(name: string): boolean {
   return /^\w+$/.test(name)
 }
@@ -133,19 +133,19 @@ function isOurs(name: string): boolean {
 function parse<T extends z.ZodType>(schema: T, given: unknown, where: string): z.output<T> {
   const parsed = schema.safeParse(given)
   if (parsed.success) return parsed.data
-  const mistakes = parsed.error.issues.flatMap((issue) =>
+  const lines = parsed.error.issues.flatMap((issue) =>
     issue.code === 'unrecognized_keys'
-      ? issue.keys.map((key) => `${[...issue.path, key].join('.')}: no such setting`)
+      ? issue.keys.map((key) => `${[...issue.path, key].join('.')}: unknown setting`)
       : [`${issue.path.join('.')}: ${issue.message}`],
   )
   throw new SettingsError(
-    `The settings of ${where} are wrong:\n${mistakes.map((text) => `  ${text}`).join('\n')}`,
+    `The settings of ${where} are invalid:\n${lines.map((line) => `  ${line}`).join('\n')}`,
   )
 }
 
 function unknownStage(stage: string, known: readonly string[]): SettingsError {
   const reason = STAGE_NAME.test(stage)
     ? `lib/stages.ts has ${known.join(', ')}`
-    : 'a name has up to 20 small letters, digits and dashes, and begins with a letter'
+    : 'a name has up to 20 lowercase letters, digits and dashes, and starts with a letter'
   return new SettingsError(`stage: there is no stage "${stage}"; ${reason}.`)
 }

@@ -5,11 +5,11 @@ import type { SourceEnv } from '../lambdas/env.ts'
 import type { HubSettings } from './settings.ts'
 
 /**
- * The names of the secrets that sources are asked with. CloudFormation can't create a SecureString, so the stack
- * has the names and the permission, and `slipway secret set` writes the values.
+ * The parameter names of the sources' tokens. CloudFormation can't create a SecureString, so the stack only has the names
+ * and the permission to read them, and `slipway secret set` writes the values.
  */
 export class SourceSecrets extends Construct {
-  /** The sources as functions get them: with the name of the secret, never with the secret. */
+  /** The sources as the functions get them: with the name of the secret, without the secret. */
   readonly sources: readonly SourceEnv[]
 
   constructor(scope: Construct, id: string, { sources }: Pick<HubSettings, 'sources'>) {
@@ -24,12 +24,12 @@ export class SourceSecrets extends Construct {
     }))
   }
 
-  /** For environments. */
+  /** JSON for the environment of a function. */
   get asText(): string {
     return JSON.stringify(this.sources)
   }
 
-  /** Reading exactly these secrets. Their key is AWS's own for Parameter Store, which lets in who may read them. */
+  /** Allows reading exactly these secrets. They use the AWS managed key, which needs no separate permission. */
   allowReading(): PolicyStatement[] {
     if (this.sources.length === 0) return []
     const stack = Stack.of(this)

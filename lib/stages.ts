@@ -1,9 +1,9 @@
 import type { StageSettings } from './settings.ts'
 
 /**
- * The stages of your hub: each is deployed as a stack of its own (`slipway-dev`, `slipway-prod`), side by side in
- * one account if you like. docs/deploy.md describes every setting; `-c stage=prod` chooses a stage, and most
- * settings can be given for one run only, such as `-c shipfoxApiUrl=https://api.example.com`.
+ * The stages of your hub. Each is deployed as a separate stack (`slipway-dev`, `slipway-prod`); they can share one
+ * account. docs/deploy.md describes every setting. `-c stage=prod` selects a stage, and most settings can be overridden
+ * for one run, such as `-c shipfoxApiUrl=https://api.example.com`.
  *
  * A source is listed as `{ id: 'shipfox', apiUrl: 'https://api.example.com' }`.
  */
@@ -20,5 +20,5 @@ export const STAGES: Readonly<Record<string, StageSettings>> = {
   },
 }
 
-/** What is deployed where no stage is named. */
+/** Used when no stage is selected. */
 export const DEFAULT_STAGE = 'dev'

@@ -5,7 +5,7 @@ import { EveryMinute, TICK_AGE_MAX } from './every-minute.ts'
 import type { FleetTable } from './fleet-table.ts'
 import { type HubContext, HubFunction } from './hub-function.ts'
 
-/** Finds every minute what nobody reports: silent hosts, records past their time, broken invariants. */
+/** Runs every minute and finds silent hosts, expired records and violated invariants. */
 export class Sweep extends Construct {
   readonly sweep: HubFunction
 

@@ -4,16 +4,16 @@ import { connect, createServer, type Server } from 'node:net'
 import { dirname, join, relative } from 'node:path'
 import { SlipwayError, messageOf } from '../core/model/index.ts'
 
-/** Longest path of a Unix socket that every system takes, in bytes. */
+/** The longest path of a Unix socket that every system accepts, in bytes. */
 const SOCKET_PATH_MAX_BYTES = 100
 
 export interface Lock {
-  /** False: someone took the data folder over by force; this agent must stop. */
+  /** False: another process has taken the folder over; this one must stop. */
   held(): Promise<boolean>
   release(): Promise<void>
 }
 
-/** Who keeps others of its kind out of a folder. */
+/** The kinds of holders; a folder can have one holder of each kind. */
 export type LockHolder = 'agent' | 'hub' | 'sandbox'
 
 /**
@@ -27,7 +27,7 @@ export async function lockDataDir(dataDir: string, holder: LockHolder = 'agent')
   if (Buffer.byteLength(address(own)) > SOCKET_PATH_MAX_BYTES) {
     throw new SlipwayError(
       'data-dir-too-long',
-      `The path of the data folder ${dataDir} is too long. Choose one of at most 80 bytes, or start closer to it.`,
+      `The path of the data folder ${dataDir} is too long. Use a path of at most 80 bytes, or start Slipway in a folder closer to it.`,
     )
   }
   const server = await listen(own)
@@ -48,15 +48,15 @@ export async function lockDataDir(dataDir: string, holder: LockHolder = 'agent')
   }
 }
 
-/** A socket's path is short by law: a relative one may do where the whole one does not. */
+/** The shorter of the absolute and the relative path, because the path of a socket is limited. */
 function address(path: string): string {
   const near = relative(process.cwd(), path)
   return near.length < path.length ? near : path
 }
 
-/** Puts our socket in the lock's place, which succeeds for one agent alone; clears a dead agent's away first. */
+/** Links our socket as the lock, which succeeds for one process only; removes the lock of a dead process first. */
 async function claim(path: string, own: string, holder: LockHolder): Promise<void> {
-  // Three rounds: each lost round means that another agent was just claiming or dying.
+  // Three rounds: a lost round means that another process was claiming or dying at the same time.
   for (let round = 0; round < 3; round += 1) {
     if (await linkNew(own, path)) return
     if (await answers(path)) break
@@ -64,11 +64,11 @@ async function claim(path: string, own: string, holder: LockHolder): Promise<voi
   }
   throw new SlipwayError(
     `${holder}-locked`,
-    `Another ${holder} uses the folder ${dirname(path)}. Stop it first, or give this one a folder of its own (SLIPWAY_STATE_DIR).`,
+    `Another ${holder} uses the folder ${dirname(path)}. Stop it first, or set SLIPWAY_STATE_DIR to another folder.`,
   )
 }
 
-/** Removes what killed agents left behind. */
+/** Removes the sockets of killed processes. */
 async function sweepDead(dataDir: string, own: string): Promise<void> {
   const left = (await readdir(dataDir)).filter((name) => name.startsWith('.lock-'))
   for (const path of left.map((name) => join(dataDir, name))) {
@@ -76,7 +76,7 @@ async function sweepDead(dataDir: string, own: string): Promise<void> {
   }
 }
 
-/** Moves the dead socket away, and back again should it have come alive (another claimed it since we looked). */
+/** Moves the dead socket away, and back if it is alive (another process claimed it since the check). */
 async function clearDead(path: string, aside: string): Promise<void> {
   try {
     await rename(path, aside)
@@ -94,7 +94,7 @@ async function linkNew(from: string, to: string): Promise<boolean> {
     return true
   } catch (error) {
     if (codeOf(error) === 'EEXIST') return false
-    throw new SlipwayError('agent-lock-failed', `The lock ${to} can't be made: ${messageOf(error)}.`, {
+    throw new SlipwayError('agent-lock-failed', `The lock ${to} can't be created: ${messageOf(error)}.`, {
       cause: error,
     })
   }
@@ -127,12 +127,12 @@ function listen(path: string): Promise<Server> {
     const server = createServer((socket) => socket.destroy())
     server.once('error', (cause) => {
       reject(
-        new SlipwayError('agent-lock-failed', `The lock ${path} can't be made: ${messageOf(cause)}.`, {
+        new SlipwayError('agent-lock-failed', `The lock ${path} can't be created: ${messageOf(cause)}.`, {
           cause,
         }),
       )
     })
-    // Held by its file, not by the event loop: it must not keep a process alive.
+    // `unref`, because the lock must not keep the process alive.
     server.listen(address(path), () => resolve(server.unref()))
   })
 }

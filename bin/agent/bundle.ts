@@ -4,16 +4,16 @@ import { readVersion } from '../../platform/version.ts'
 
 const ENTRY = fileURLToPath(new URL('main.ts', import.meta.url))
 
-/** What the bundle consists of. */
+/** The result of bundling. */
 export interface AgentBundle {
   readonly bytes: number
-  /** Its sources, by their paths from the root of the repository. */
+  /** Paths of its sources, relative to the root of the repository. */
   readonly inputs: readonly string[]
 }
 
 /**
- * Packages that dockerode loads for what the agent never asks of it: ssh (the agent has the machine's own), image
- * builds and uploads of folders. They are most of its weight, and an empty object stands in for each.
+ * Packages that dockerode loads for features that the agent doesn't use: ssh (the agent uses the machine's client),
+ * image builds and folder uploads. They are most of dockerode's size; each is replaced by an empty object.
  */
 const LEFT_OUT = /^(ssh2|@grpc\/grpc-js|@grpc\/proto-loader|protobufjs|tar-fs|@balena\/dockerignore)$/
 
@@ -25,7 +25,7 @@ const leaveOut: Plugin = {
   },
 }
 
-/** Writes the agent as one file that runs on Node alone. */
+/** Writes the agent as one file that needs only Node. */
 export async function bundleAgent(outfile: string): Promise<AgentBundle> {
   const { metafile } = await build({
     absWorkingDir: fileURLToPath(new URL('../..', import.meta.url)),
@@ -38,7 +38,7 @@ export async function bundleAgent(outfile: string): Promise<AgentBundle> {
     minify: true,
     legalComments: 'none',
     define: { SLIPWAY_VERSION: JSON.stringify(readVersion()) },
-    // CommonJS packages ask for Node's own modules by `require`, which an ES module lacks.
+    // CommonJS packages import Node's modules with `require`, which ES modules don't have.
     banner: {
       js: "#!/usr/bin/env node\nimport { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
     },

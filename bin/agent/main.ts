@@ -1,4 +1,4 @@
-/** `slipway-agent.mjs`: the agent in one file, for a host that has nothing but Node and Docker. */
+/** `slipway-agent.mjs`: the agent in one file, for a host with only Node and Docker. */
 import { parseArgs } from 'node:util'
 import { hostAgentCommand } from '../../cli/commands/host-agent.ts'
 import { settingsHelp } from '../../cli/commands/help.ts'
@@ -6,16 +6,16 @@ import { describeFailure } from '../../cli/commands/io.ts'
 import { handleShutdown } from '../../cli/shutdown-signals.ts'
 import { runSmall } from './run-small.ts'
 
-/** Put in by the bundler. */
+/** Defined by the bundler. */
 declare const SLIPWAY_VERSION: string
 
-/** The first one that takes the built-in functions that the agent uses. */
+/** The first version with all built-in functions that the agent uses. */
 const NODE_MAJOR_MIN = 22
 
 const HELP = `Usage: node slipway-agent.mjs [--help] [--version]
 
-The Slipway agent of one host: it dials the hub and drives this machine's Docker Engine.
-SIGTERM ends it; running jobs go on without it, and the next start takes them up again.
+The Slipway agent of one host: it connects to the hub and runs containers on this machine's Docker Engine.
+SIGTERM stops it; running jobs continue, and the agent takes care of them again after its next start.
 ${settingsHelp(['SLIPWAY_', 'SHIPFOX_PROVISIONER_DOCKER', 'DOCKER_'])}`
 
 process.exitCode = await main()
@@ -29,7 +29,7 @@ async function main(): Promise<number> {
   }
   if (Number.parseInt(process.versions.node, 10) < NODE_MAJOR_MIN) {
     console.error(
-      `slipway-agent: This is Node ${process.versions.node}; install Node ${NODE_MAJOR_MIN} or newer.`,
+      `slipway-agent: This is Node ${process.versions.node}. Install Node ${NODE_MAJOR_MIN} or newer.`,
     )
     return 1
   }

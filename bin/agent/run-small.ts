@@ -1,20 +1,19 @@
 /**
- * What keeps V8 small: a young generation of 1 MB that is emptied often instead of growing, code and tables made for
- * size, and no threads of their own for collecting. The old generation keeps its usual bound, so nothing runs short.
+ * Flags that reduce V8's memory: a young generation of 1 MB that is collected often instead of growing, code optimized
+ * for size, and no separate threads for garbage collection. The limit of the old generation stays the default.
  */
 export const SMALL_FLAGS = ['--max-semi-space-size=1', '--optimize-for-size', '--single-threaded-gc']
 
 /**
- * Without these, glibc keeps what buffers took: every piece of 32 KB or more goes back to the system when it is freed,
- * and threads share their pools. Other C libraries don't read them.
+ * Settings of glibc, which otherwise keeps the memory of freed buffers: blocks of 32 KB or more are returned to the
+ * system when freed, and threads share arenas. Other C libraries ignore them.
  */
 const ALLOCATOR = { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '32768' }
 
 /**
- * Starts this process again with those settings, in its own place: same process id, output and environment. Both are
- * read only while a process starts, so setting them later has no effect. Returns where that was done already, where
- * any of the flags was given by hand, and where Node can't do it (before 22.15, and on Windows): the agent then works
- * as well with more memory.
+ * Replaces this process by itself with those settings (execve: same process id, output and environment), because both
+ * are read only at process start. Does nothing if that was done already, if one of the flags was set by the user, or if
+ * Node can't do it (before 22.15, and on Windows): the agent then works with more memory.
  */
 export function runSmall(process: NodeJS.Process): void {
   const { execArgv, execPath, argv, env, platform } = process

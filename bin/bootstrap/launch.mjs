@@ -7,12 +7,12 @@ import { ensurePackages } from './packages.mjs'
 
 const repositoryRoot = fileURLToPath(new URL('../..', import.meta.url))
 
-/** What the bootstrap says goes to stderr, so that the command's own output stays clean for pipes. */
+/** Messages of the bootstrap go to stderr, so that the command's stdout can be piped. */
 const print = (line) => process.stderr.write(`${line}\n`)
 
 /**
- * Runs a TypeScript entry point of this repository, whatever this machine lacks: packages first, then Node.
- * The process then ends exactly as the entry point does, by the same exit code or the same signal.
+ * Runs a TypeScript entry point of this repository after installing missing packages and finding a suitable Node. The
+ * process ends with the exit code or the signal of the entry point.
  */
 export async function launch({ entry, args, needsDevPackages, root = repositoryRoot }) {
   try {

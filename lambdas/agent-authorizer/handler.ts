@@ -3,10 +3,10 @@ import { type HostId, Secret } from '../../core/model/index.ts'
 import type { FleetStore, Log } from '../../core/ports/index.ts'
 import { hostOfAgentToken, isAgentToken } from '../../platform/agent-token.ts'
 
-/** The part of API Gateway's event that admission depends on. */
+/** The part of API Gateway's event that the authorizer uses. */
 export type AgentAuthorizerEvent = Pick<APIGatewayRequestAuthorizerEvent, 'type' | 'methodArn' | 'headers'>
 
-/** What the authorizer tells the other routes about the caller: the only place that a host's name is taken from. */
+/** Passed by API Gateway to the other routes: the only trusted source of the caller's host. */
 export interface AgentAuthorizerContext {
   readonly hostId: HostId
 }

@@ -13,13 +13,13 @@ export type AgentSocketEvent = APIGatewayProxyWebsocketEventV2WithRequestContext
   }
 >
 
-/** The agent's WebSocket: `$connect` admits, `$default` takes messages, `$disconnect` ends the session. */
+/** The routes of the agents' WebSocket: `$connect`, `$default` (a message) and `$disconnect` (ends the session). */
 export function agentSocketHandler(ports: SessionPorts) {
   return async (event: AgentSocketEvent): Promise<{ statusCode: number }> => {
     const from = caller(event)
     switch (event.requestContext.routeKey) {
       case '$connect':
-        // The connection can't be posted to before this returns: its epoch rises at hello.
+        // Nothing can be sent to the connection before this returns, so the session starts at the hello.
         return { statusCode: 200 }
       case '$disconnect':
         await endAgentSession(ports, from)
@@ -36,7 +36,7 @@ function caller({ requestContext }: AgentSocketEvent): AgentConnection {
   if (typeof host !== 'string')
     throw new SlipwayError(
       'agent-unauthorized',
-      'The event carries no host: the authorizer is not attached to $connect.',
+      'The event has no host: the authorizer is not attached to $connect.',
     )
   return { host: hostId(host), connection: connectionId(requestContext.connectionId) }
 }

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { Build, HttpUrl, Name, Sources } from '../env.ts'
 
-/** How much the loop runs while nothing waits. */
+/** How often the loop runs while no job waits. */
 export const MODES = ['auto', 'continuous', 'economy'] as const
 
 /** `1-5 07:00-19:00`: days of the week (1 = Monday) and hours, UTC, in which `auto` runs without pause. */
@@ -10,7 +10,7 @@ export const BUSY_HOURS = /^[1-7](?:-[1-7])? (?:[01]\d|2[0-3]):[0-5]\d-(?:(?:[01
 export const ControlLoopEnv = z.object({
   SLIPWAY_TABLE: Name,
   SLIPWAY_BUILD: Build,
-  /** Where messages to agents are posted: the WebSocket API's stage, by https. */
+  /** The endpoint for posting messages to agents: the https URL of the WebSocket API's stage. */
   SLIPWAY_SOCKET_ENDPOINT: HttpUrl,
   SLIPWAY_SOURCES: Sources,
   SLIPWAY_MODE: z.enum(MODES),

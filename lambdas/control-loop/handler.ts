@@ -10,9 +10,9 @@ import type {
   Randomness,
 } from '../../core/ports/index.ts'
 
-/** One invocation works this long: what is left of the 15 minutes is for handing over. */
+/** How long one invocation works; the rest of the 15 minutes is for the hand-over. */
 const WORK_MAX_MS = 14 * 60_000
-/** Before the function's own end: winding down takes 20 s at most, and a store in trouble some more. */
+/** Time before the function's timeout: draining takes at most 20 s, or more if the store is slow. */
 const HAND_OVER_MARGIN_MS = 45_000
 /** Whatever still runs this long before the end is aborted: nothing may go on after the function returned (L8). */
 const STOP_MARGIN_MS = 5_000
@@ -31,16 +31,16 @@ export interface ControlLoopParts {
   readonly busyHours: string | null
 }
 
-/** The part of Lambda's context that the loop depends on. */
+/** The part of Lambda's context that the loop uses. */
 export interface TickContext {
   readonly awsRequestId: string
   getRemainingTimeInMillis(): number
 }
 
-/** What a schedule sends. One that names no time is a person's, who means now. */
+/** The event of the schedule. Without a time it was sent by a person, and means now. */
 const ScheduledEvent = z.object({ time: z.iso.datetime({ offset: true }).optional() })
 
-/** The control loop as a function that a schedule starts once a minute: every invocation begins with what is stored. */
+/** The control loop as a function that a schedule starts every minute. Each invocation starts from the stored state. */
 export function controlLoopHandler(parts: ControlLoopParts) {
   const { build, mode, openSources, busyHours, ...ports } = parts
   const rule = { mode, busyHours: busyHours === null ? null : parseBusyHours(busyHours) }
@@ -59,7 +59,7 @@ export function controlLoopHandler(parts: ControlLoopParts) {
       templatesInForce: shelf,
     }
     const tick = {
-      // A repeat of an invocation has its id as well, and must not take its lease over.
+      // A retried invocation has the same request id and must not take over the lease of the first one.
       holder: `${context.awsRequestId}-${hexOf(ports.random.bytes(4))}`,
       build,
       dueAt,

@@ -7,8 +7,8 @@ const CredentialsEnv = z.object({
 })
 
 /**
- * Takes the place of the SDK's own chain of credential providers in the bundles: a function has its role's credentials
- * in its environment, and looking for profiles, single sign-on and instance roles would be a fifth of each bundle.
+ * Replaces the SDK's chain of credential providers in the bundles. A function has its role's credentials in its
+ * environment, and support for profiles, single sign-on and instance roles would be a fifth of each bundle.
  */
 export function defaultProvider() {
   return async () => {

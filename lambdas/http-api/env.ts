@@ -5,7 +5,7 @@ export const HttpApiEnv = z.object({
   SLIPWAY_TABLE: Name,
   SLIPWAY_BUILD: Build,
   SLIPWAY_SOCKET_ENDPOINT: HttpUrl,
-  /** Where agents dial in: told to whoever adds a host. */
+  /** The URL that agents connect to, part of the answer when a host is added. */
   SLIPWAY_AGENT_URL: z.url({ protocol: /^wss?$/ }),
   SLIPWAY_SOURCES: Sources,
 })

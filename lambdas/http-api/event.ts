@@ -1,7 +1,7 @@
 import type { APIGatewayProxyEventV2 } from 'aws-lambda'
 import { SlipwayError } from '../../core/model/index.ts'
 
-/** The part of API Gateway's event (HTTP API, payload 2.0) that answers depend on. */
+/** The part of API Gateway's event (HTTP API, payload 2.0) that the handler uses. */
 export type HttpApiEvent = Pick<
   APIGatewayProxyEventV2,
   'rawPath' | 'rawQueryString' | 'body' | 'isBase64Encoded'
@@ -9,7 +9,7 @@ export type HttpApiEvent = Pick<
   readonly requestContext: {
     readonly http: { readonly method: string }
     readonly requestId: string
-    /** What the IAM authorizer says of the caller; absent on public routes. */
+    /** Set by the IAM authorizer; absent on public routes. */
     readonly authorizer?: { readonly iam?: { readonly userArn?: string } }
   }
 }
@@ -20,7 +20,7 @@ export interface HttpApiResult {
   readonly body: string
 }
 
-/** Of templates files the largest; a hundred templates take a tenth of it. */
+/** Limit for the largest templates file; a hundred templates take a tenth of it. */
 export const BODY_MAX_BYTES = 512 * 1024
 
 /** The parsed JSON of a body. Throws `body-too-large` and `body-invalid`. */
@@ -29,22 +29,22 @@ export function readBody({ body = '', isBase64Encoded }: HttpApiEvent): unknown 
   if (bytes > BODY_MAX_BYTES)
     throw new SlipwayError(
       'body-too-large',
-      `The request's body has ${bytes} bytes, and at most ${BODY_MAX_BYTES} are taken.`,
+      `The request body has ${bytes} bytes; the limit is ${BODY_MAX_BYTES}.`,
     )
   try {
     return JSON.parse(isBase64Encoded ? Buffer.from(body, 'base64').toString('utf8') : body)
   } catch {
-    // The parser's own message quotes the text, which may hold anything.
-    throw new SlipwayError('body-invalid', 'The request\'s body is not JSON; expected an object with "v": 1.')
+    // The parser's message is dropped, because it quotes the text.
+    throw new SlipwayError('body-invalid', 'The request body is not JSON; expected an object with "v": 1.')
   }
 }
 
-/** Who calls. Throws `unauthorized` where API Gateway let somebody in whom no authorizer has seen. */
+/** The ARN of the caller. Throws `unauthorized` if the route has no authorizer. */
 export function callerOf({ requestContext }: HttpApiEvent): string {
   const arn = requestContext.authorizer?.iam?.userArn
   if (arn !== undefined && arn !== '') return arn
   throw new SlipwayError(
     'unauthorized',
-    'The request came without a caller: the IAM authorizer is not attached to this route.',
+    'The request has no caller: the IAM authorizer is not attached to this route.',
   )
 }

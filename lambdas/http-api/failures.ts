@@ -2,7 +2,7 @@ import { ConfigError } from '../../config/index.ts'
 import { SlipwayError } from '../../core/model/index.ts'
 import type { ErrorAnswer } from '../../protocol/hub-api.ts'
 
-/** What a caller did, or ran into, and can do something about. Every other failure is ours. */
+/** Errors that the caller caused or can fix. Every other error is an internal one. */
 export const STATUS_BY_CODE: Readonly<Record<string, number>> = {
   'body-invalid': 400,
   'query-invalid': 400,
@@ -22,7 +22,7 @@ export const STATUS_BY_CODE: Readonly<Record<string, number>> = {
   'templates-too-many': 422,
 }
 
-/** Null: not the caller's matter. It escapes, so that the function's error is counted and its alarm is raised. */
+/** Null = an internal error: the caller rethrows it, so that the function fails and the alarm is raised. */
 export function failureAnswer(thrown: unknown): { status: number; answer: ErrorAnswer } | null {
   if (!(thrown instanceof SlipwayError)) return null
   const status = STATUS_BY_CODE[thrown.code]

@@ -6,7 +6,7 @@ import { failureAnswer } from './failures.ts'
 import type { HttpApiParts } from './parts.ts'
 import { findRoute } from './routes.ts'
 
-/** The hub as people and their scripts use it: `GET /health` for everyone, and the JSON API for callers of IAM. */
+/** The HTTP API: `GET /health` is public, the JSON API is for callers that IAM authorized. */
 export function httpApiHandler(parts: HttpApiParts) {
   return async (event: HttpApiEvent): Promise<HttpApiResult> => {
     try {
@@ -35,7 +35,7 @@ async function answer(parts: HttpApiParts, event: HttpApiEvent): Promise<HttpApi
 async function health(parts: HttpApiParts): Promise<HttpApiResult> {
   const found = await checkHealth(parts)
   const isAlive = found.loop.state === 'working' || found.loop.state === 'idle'
-  // A hub that was never started is new, or broken: its first minute is no outage.
+  // A loop that never started is normal in the first minute of a new hub, so it is not an outage.
   const status = isAlive || found.loop.state === 'never-started' ? 200 : 503
   return json(status, HealthAnswer.parse({ v: HUB_API_VERSION, build: parts.build, ...found }))
 }
@@ -44,7 +44,7 @@ function unknownRoute(method: string, path: string): SlipwayError {
   const shown = path.slice(0, 100)
   return new SlipwayError(
     'route-unknown',
-    `There is no ${method} ${shown} here. Is the client newer than the hub?`,
+    `There is no route ${method} ${shown}. The client may be newer than the hub.`,
   )
 }
 

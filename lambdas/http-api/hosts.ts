@@ -17,7 +17,7 @@ export const listHostsRoute: Run = async (parts) => {
   return { status: 200, value: HostsAnswer.parse({ v, hosts }) }
 }
 
-/** The one place where an agent's token leaves the hub. */
+/** The only place where the hub returns an agent's token. */
 export const addHostRoute: Run = async (parts, { by, event }) => {
   const { host, tags } = bodyOf(AddHostRequest, event)
   const id = hostId(host)

@@ -2,20 +2,20 @@ import type * as z from 'zod'
 import { SlipwayError } from '../../core/model/index.ts'
 import { type HttpApiEvent, readBody } from './event.ts'
 
-/** The body of a request, checked. Throws `body-too-large` and `body-invalid`. */
+/** The validated body of a request. Throws `body-too-large` and `body-invalid`. */
 export function bodyOf<T>(shape: z.ZodType<T>, event: HttpApiEvent): T {
-  return checked(shape, readBody(event), 'body-invalid', "The request's body")
+  return checked(shape, readBody(event), 'body-invalid', 'The request body')
 }
 
-/** The query of a request, checked. Throws `query-invalid`. */
+/** The validated query of a request. Throws `query-invalid`. */
 export function queryOf<T>(shape: z.ZodType<T>, { rawQueryString }: HttpApiEvent): T {
   return checked(shape, Object.fromEntries(new URLSearchParams(rawQueryString)), 'query-invalid', 'The query')
 }
 
-/** Says where and what, without the values: they may hold anything. */
+/** The message has the paths of the problems, without the values. */
 function checked<T>(shape: z.ZodType<T>, value: unknown, code: string, what: string): T {
   const parsed = shape.safeParse(value)
   if (parsed.success) return parsed.data
-  const issues = parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'it'}: ${message}`)
-  throw new SlipwayError(code, `${what} is not what this route takes: ${issues.join('; ')}.`)
+  const issues = parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'value'}: ${message}`)
+  throw new SlipwayError(code, `${what} is invalid: ${issues.join('; ')}.`)
 }

@@ -3,9 +3,9 @@ import type { AdminPorts } from '../../core/flows/admin/index.ts'
 import type { Template } from '../../core/model/index.ts'
 import type { HttpApiEvent } from './event.ts'
 
-/** Templates that come from elsewhere than the store, and can't be changed by way of the API. */
+/** Templates that do not come from the store and can't be changed through the API. */
 export interface FixedTemplates {
-  /** Where they come from, in words. */
+  /** Where they come from, as text for the user. */
   readonly from: string
   readonly text: string | null
   readonly templates: readonly Template[]
@@ -13,11 +13,11 @@ export interface FixedTemplates {
 
 export interface HttpApiParts extends AdminPorts {
   readonly build: string
-  /** Where agents dial in. */
+  /** The URL that agents connect to. */
   readonly agentUrl: string
-  /** Null: the store's current version is in force. */
+  /** Null = the store's current version is in force. */
   readonly fixedTemplates: FixedTemplates | null
-  /** What templates that don't say get, where this hub has its own mind about it. */
+  /** Defaults of this hub for fields that templates leave out. */
   readonly templateDefaults: Partial<TemplateDefaults>
 }
 
@@ -25,7 +25,7 @@ export interface Call {
   /** The caller's ARN. */
   readonly by: string
   readonly event: HttpApiEvent
-  /** The part of the path that the route leaves open. */
+  /** The variable part of the path. */
   readonly param: string
 }
 

@@ -39,8 +39,8 @@ export const listRunnersRoute: Run = async (parts, { event }) => {
 }
 
 export const showRunnerRoute: Run = async (parts, { param }) => {
-  const { runner, timeline, blackBox } = await showRunner(parts, runnerId(param))
-  const answer = { v, runner: runnerJson(runner), timeline, blackBox: parsedBox(blackBox) }
+  const { runner, timeline, blackBox: crashReport } = await showRunner(parts, runnerId(param))
+  const answer = { v, runner: runnerJson(runner), timeline, blackBox: parseCrashReport(crashReport) }
   return { status: 200, value: RunnerAnswer.parse(answer) }
 }
 
@@ -66,7 +66,7 @@ export const listSecretsRoute: Run = async ({ store, sources }) => {
   return { status: 200, value: SecretsAnswer.parse({ v, secrets }) }
 }
 
-/** Without templates to plan with nobody has looked for the secret. */
+/** `unknown` also without usable templates, because the secret has not been read then. */
 function secretState(state: SourceStatus['state'] | undefined): 'unknown' | 'missing' | 'stored' {
   if (state === undefined) return 'unknown'
   if (state.kind === 'secret-missing') return 'missing'
@@ -78,7 +78,7 @@ function readLabels(text: string): readonly string[] {
   if (labels.length <= LABELS_MAX && labels.every((label) => LABEL_PATTERN.test(label))) return labels
   throw new SlipwayError(
     'query-invalid',
-    `The query's labels are not 1 to ${LABELS_MAX} labels with commas between them, each of a-z, 0-9, ".", "_" and "-".`,
+    `The labels in the query are invalid: expected 1 to ${LABELS_MAX} labels separated by commas, each of a-z, 0-9, ".", "_" and "-".`,
   )
 }
 
@@ -105,13 +105,13 @@ function runnerJson(runner: Runner): RunnerJson {
   }
 }
 
-/** An agent's record is JSON; whatever else stands there is shown as the text that it is. */
-function parsedBox(text: RunnerReport['blackBox']): unknown {
+/** The crash report as JSON; as text if it is not valid JSON. */
+function parseCrashReport(text: RunnerReport['blackBox']): unknown {
   if (text === null) return null
   try {
     return JSON.parse(text)
   } catch {
-    // Written by an agent of another version, perhaps: better shown than hidden behind an error.
+    // An agent of another version may have written it: showing the text is better than an error.
     return text
   }
 }

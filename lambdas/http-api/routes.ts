@@ -3,7 +3,7 @@ import type { Run } from './parts.ts'
 import { listRunnersRoute, listSecretsRoute, showRunnerRoute, whyRoute } from './reports.ts'
 import { applyRoute, listVersionsRoute, showTemplatesRoute, undoRoute } from './templates.ts'
 
-/** `*` stands for one open part. */
+/** `*` matches one part of a path. */
 export const ROUTES: readonly (readonly [method: string, path: string, run: Run])[] = [
   ['GET', '/api/templates', showTemplatesRoute],
   ['GET', '/api/templates/versions', listVersionsRoute],

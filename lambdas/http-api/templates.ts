@@ -18,7 +18,7 @@ import {
 import { bodyOf } from './input.ts'
 import type { Answered, HttpApiParts, Run } from './parts.ts'
 
-/** As many as are kept. */
+/** Equal to the number of versions that are kept. */
 const VERSIONS_LISTED_MAX = 100
 
 interface InForce extends Omit<TemplateVersion, 'storedAt' | 'storedBy' | 'text'> {
@@ -37,7 +37,7 @@ export async function templatesInForce({ store, fixedTemplates }: HttpApiParts):
   return (await store.readTemplates()) ?? NONE
 }
 
-/** Templates that can't be read are replaced like others, by their number: that is how they are mended. */
+/** Like `templatesInForce`, but if the stored version is corrupt, only its number: applying new templates fixes it. */
 async function replaceable(parts: HttpApiParts): Promise<InForce> {
   try {
     return await templatesInForce(parts)
@@ -94,6 +94,6 @@ function assertChangeable({ fixedTemplates }: HttpApiParts): void {
   if (fixedTemplates === null) return
   throw new SlipwayError(
     'templates-fixed',
-    `This hub stores no templates. It takes them from ${fixedTemplates.from}.`,
+    `The templates of this hub can't be changed here: they come from ${fixedTemplates.from}.`,
   )
 }

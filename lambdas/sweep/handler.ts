@@ -1,6 +1,6 @@
 import { type SweepPorts, sweep } from '../../core/flows/index.ts'
 
-/** Once a minute. A part that fails has held up nothing else, and the alarm is raised by the error that escapes. */
+/** Runs once a minute. A failing part does not stop the others; its error is thrown at the end and raises the alarm. */
 export function sweepHandler(ports: SweepPorts) {
   return async (): Promise<void> => sweep(ports)
 }

@@ -1,6 +1,6 @@
 import type { SpawnOptions } from 'node:child_process'
 
-/** How a program ended, and the last signal that this process was sent while it ran. */
+/** How a program ended, and the last signal that this process received while it ran. */
 export type Ending = { code: number | null; signal: NodeJS.Signals | null; sent: NodeJS.Signals | null }
 export type ChildOptions = SpawnOptions & { onOutput?: (text: string) => void }
 

@@ -3,16 +3,16 @@ import { readFileSync } from 'node:fs'
 
 const FORWARDED_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP']
 
-/** The kernel sends these to every process of a terminal's foreground group, so the child has them already. */
+/** The terminal sends these to every process of its foreground group, so the child gets them without forwarding. */
 const TERMINAL_SIGNALS = new Set(['SIGINT', 'SIGHUP'])
 
-/** What a program wrote before it ended is there at once; this leaves room for a machine under load. */
+/** Time to read the rest of the output after a program has ended; more than enough for a loaded machine. */
 const OUTPUT_GRACE_MS = 2_000
 
 /**
- * Runs a program with this process's input and output, or hands what it writes to `onOutput`. Resolves with how it
- * ended (`code` or `signal`, the other null) and with the last signal that this process was `sent` meanwhile.
- * SIGINT, SIGTERM and SIGHUP reach the program once each time they are sent, and never end this process first.
+ * Runs a program with this process's input and output, or passes its output to `onOutput`. Resolves with how it ended
+ * (`code` or `signal`, the other is null) and `sent`, the last signal that this process received meanwhile. SIGINT,
+ * SIGTERM and SIGHUP are forwarded to the program once each, and do not end this process.
  */
 export function runChild(command, args, { onOutput, ...options } = {}) {
   const child = spawn(command, args, { stdio: onOutput ? ['ignore', 'pipe', 'pipe'] : 'inherit', ...options })
@@ -26,7 +26,7 @@ export function runChild(command, args, { onOutput, ...options } = {}) {
   }).finally(forwarding.stop)
 }
 
-/** A service that the program left behind may hold its output open for ever, and then nothing would ever close. */
+/** A service that the program started may keep its output open for ever, so that `close` would never be emitted. */
 function stopReadingSoon(child) {
   const timer = setTimeout(() => {
     child.stdout?.destroy()
@@ -35,7 +35,7 @@ function stopReadingSoon(child) {
   child.once('close', () => clearTimeout(timer))
 }
 
-/** Ends this process as another one ended. A shell then sees "killed by SIGTERM", not merely a number. */
+/** Ends this process as another process ended, by signal if it was a signal, so that a shell sees the signal. */
 export function endLike({ code, signal }) {
   if (signal) process.kill(process.pid, signal)
   else process.exit(code)
@@ -54,7 +54,7 @@ function forwardSignals(child) {
   return { stop, sent: () => sent }
 }
 
-/** Whether this process belongs to the foreground group of a terminal, to which Ctrl+C goes as a whole. */
+/** Whether this process is in the foreground group of a terminal, which gets Ctrl+C as a whole. */
 function isInForeground() {
   try {
     return isForegroundStat(readFileSync('/proc/self/stat', 'utf8'))
@@ -63,7 +63,7 @@ function isInForeground() {
   }
 }
 
-/** Reads proc(5)'s `stat` line: the process's group (field 5) against its terminal's foreground group (field 8). */
+/** Compares the process group (field 5 of proc(5)'s `stat`) with the terminal's foreground group (field 8). */
 export function isForegroundStat(stat) {
   const [, , group, , terminal, foregroundGroup] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   return terminal !== '0' && group === foregroundGroup

@@ -1,4 +1,4 @@
-/** A failure to prepare this machine. Its message is for people; `signal` is set when a signal cut the work short. */
+/** A failure to prepare this machine, with a message for the user. `signal` is set if a signal interrupted the work. */
 export class BootstrapError extends Error {
   constructor(message, { cause, signal } = {}) {
     super(message, { cause })

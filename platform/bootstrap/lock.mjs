@@ -5,18 +5,18 @@ import { BootstrapError } from './errors.mjs'
 
 const POLL_MS = 100
 
-/** Longer than a slow `npm ci` or the installation of an engine takes. */
+/** Longer than a slow `npm ci` or an engine installation. */
 const WAIT_MAX_MS = 15 * 60_000
 
 let serial = 0
 
 /**
- * Runs `work` while no other process on this machine runs under the same lock directory. The lock of a process
- * that is gone is taken over. `onWait(pid)` is called once when another process has to be waited for.
+ * Runs `work` while no other process on this machine holds the same lock directory. The lock of a dead process is taken
+ * over. `onWait(pid)` is called once if another process holds the lock.
  *
- * The lock is a directory that holds one file named after its owner. It appears by a rename, which succeeds only
- * when there is no lock or an empty one; taking over means to unlink exactly the dead owner's file. So whatever
- * the order of two processes, both cannot win.
+ * The lock is a directory with one file, named after its owner. It is created by a rename, which succeeds only if the
+ * directory does not exist or is empty; taking it over means to unlink exactly the dead owner's file. So two processes
+ * can never both get it.
  */
 export async function withLock(directory, work, { onWait = () => {}, waitMaxMs = WAIT_MAX_MS } = {}) {
   const owner = await identify(process.pid)
@@ -57,7 +57,7 @@ async function tryAcquire(directory, owner) {
   }
 }
 
-/** The living holder's name; undefined when there is none (any more), so that acquiring is worth another try. */
+/** The name of the live holder; undefined if there is none, so that acquiring can be retried. */
 async function dropDeadHolder(directory) {
   const [holder] = (await readdir(directory).catch(ignore('ENOENT'))) ?? []
   if (!holder || holder === (await identify(pidOf(holder)))) return holder
@@ -65,7 +65,7 @@ async function dropDeadHolder(directory) {
   return undefined
 }
 
-/** `pid-startTime`: a process number alone may belong to another process by now, or after a restart. */
+/** `pid-startTime`: a pid alone may be reused by another process. */
 async function identify(pid) {
   try {
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8')
@@ -96,6 +96,6 @@ function ignore(...codes) {
 function describeTimeout(directory, holder, waitMaxMs) {
   return (
     `Process ${pidOf(holder)} has held ${directory} for more than ${Math.round(waitMaxMs / 1000)} s. ` +
-    'Wait for it or stop it, then run this again.'
+    'Wait for it or stop it, then run this command again.'
   )
 }

@@ -214,7 +214,7 @@ describe('the command line with a hub on one machine', () => {
     await hub.until('it listens', () => hub.events('hub.listening').length > 0)
     const refused = await say('templates', 'apply', 't.yaml', '--yes')
     expect(refused.code).toBe(1)
-    expect(refused.err).toContain(`It takes them from ${file} (SHIPFOX_PROVISIONER_TEMPLATES_FILE)`)
+    expect(refused.err).toContain(`they come from ${file} (SHIPFOX_PROVISIONER_TEMPLATES_FILE)`)
     const list = await json<{ templates: unknown[] }>('templates', 'list')
     expect(list.templates).toMatchObject([{ key: 'small', maxConcurrency: 2 }])
     const secret = await say('secret', 'set', 'shipfox')

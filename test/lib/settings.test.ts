@@ -76,11 +76,11 @@ describe('the settings', () => {
     [{ alarmEmail: 'someone' }, 'alarmEmail: expected an email address'],
     [{ account: '1234' }, 'account: expected the 12 digits of an AWS account'],
     [{ region: 'Ireland' }, 'region: expected a region such as eu-west-1'],
-    [{ retention: 14 }, 'retention: no such setting'],
+    [{ retention: 14 }, 'retention: unknown setting'],
     [{ sources: [{ id: 'Ship Fox', apiUrl: 'https://a.example' }] }, 'sources.0.id: '],
     [{ sources: [{ id: 'a', apiUrl: 'api.example.com' }] }, 'sources.0.apiUrl: expected an https URL'],
     [{ sources: [{ id: 'a', apiUrl: 'http://api.example.com' }] }, 'sources.0.apiUrl: expected an https URL'],
-    [{ sources: [{ id: 'a', apiUrl: 'https://a.example', token: 'x' }] }, 'sources.0.token: no such setting'],
+    [{ sources: [{ id: 'a', apiUrl: 'https://a.example', token: 'x' }] }, 'sources.0.token: unknown setting'],
     [
       {
         sources: [
@@ -100,8 +100,8 @@ describe('the settings', () => {
   it.each([
     [{ production: 'yes' }, 'production: expected true or false'],
     [{ logRetentionDays: 'many' }, 'logRetentionDays: '],
-    [{ shipfoxURL: 'https://a.example' }, 'shipfoxURL: no such setting'],
-    [{ shipfoxRunnerApiUrl: 'https://a.example' }, 'shipfoxRunnerApiUrl: give shipfoxApiUrl as well'],
+    [{ shipfoxURL: 'https://a.example' }, 'shipfoxURL: unknown setting'],
+    [{ shipfoxRunnerApiUrl: 'https://a.example' }, 'shipfoxRunnerApiUrl is set without shipfoxApiUrl'],
     [{ stage: 'test' }, 'stage: there is no stage "test"; lib/stages.ts has dev.'],
     [{ stage: 'constructor' }, 'stage: there is no stage "constructor"'],
   ])('with a mistake on the command line name it: %j', (context, mistake) => {
