@@ -6,13 +6,13 @@ import { demoRunnerFiles } from '../sandbox/runner-files.ts'
 
 const REPO = 'slipway-demo-runner'
 const FOLDER = '/opt/runner'
-/** What a demo job may use besides its shell's own commands. */
+/** Programs that demo jobs can use, besides the built-ins of the shell. */
 const TOOLS = ['sh', 'sleep', 'cat', 'env', 'ls', 'date', 'id', 'head', 'tail', 'seq', 'dd', 'true', 'false']
 const TOOL_FOLDERS = ['/usr/bin', '/bin']
 
 /**
- * Builds the demo runner's image from this machine's own Node and shell, so that no registry is needed; once per
- * content. Resolves with its name. Throws `rootfs-impossible` where that can't be done.
+ * Builds the demo runner's image from this machine's Node and shell, so that no registry is needed, unless an image with
+ * the same content exists. Resolves with the image's name. Throws `rootfs-impossible`.
  */
 export async function ensureDemoImage(
   dockerHost: string | null,
@@ -39,7 +39,7 @@ export async function ensureDemoImage(
   const tag = (await hashRootfs(entries)).slice(0, 16)
   const archive = { repo: REPO, tag, open: () => packRootfs(entries), changes: changesFor(program.path) }
   const made = await importImage(dockerHost, archive)
-  if (made === 'imported') say(`built the demo runner's image ${REPO}:${tag} from this machine's own parts`)
+  if (made === 'imported') say(`built the demo runner's image ${REPO}:${tag} from programs of this machine`)
   return `${REPO}:${tag}`
 }
 

@@ -1,8 +1,8 @@
 import type { NewJob } from '../sandbox/index.ts'
 
 /**
- * Every fourth job asks for the larger template; each proves that it ran by writing its nonce. Each label set fits one
- * template only: a source gives a runner any job that its labels cover.
+ * Every fourth job requires the larger template; each job proves that it ran by printing its nonce. Each label set
+ * matches only one template, because a source gives a runner any job that its labels cover.
  */
 export function demoJobs(count: number): readonly NewJob[] {
   return Array.from({ length: count }, (_, index) => ({

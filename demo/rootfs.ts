@@ -8,20 +8,20 @@ import { promisify } from 'node:util'
 import { pack, type Pack } from 'tar-stream'
 import { messageOf, SlipwayError } from '../core/model/index.ts'
 
-/** One thing in an image's file system. Paths are absolute in the image; `source` is a file of this machine. */
+/** One entry of an image's file system. `path` is absolute in the image; `source` is a file of this machine. */
 export type RootfsEntry =
   | { readonly kind: 'directory'; readonly path: string; readonly mode: number }
   | { readonly kind: 'link'; readonly path: string; readonly to: string }
   | { readonly kind: 'text'; readonly path: string; readonly text: string; readonly mode: number }
   | { readonly kind: 'copy'; readonly path: string; readonly source: string; readonly mode: number }
 
-/** A program of this machine and where it goes in the image. */
+/** A program of this machine and its path in the image. */
 export interface RootfsProgram {
   readonly source: string
   readonly path: string
 }
 
-/** Folders that today's distributions keep below /usr and link to from the root, so that either path works. */
+/** Folders that modern distributions have below /usr with links from the root, so that both paths work. */
 const MERGED = ['bin', 'sbin', 'lib', 'lib32', 'lib64', 'libx32']
 const MERGED_PATH = new RegExp(`^/(${MERGED.join('|')})/`)
 const EXECUTABLE = 0o755
@@ -29,9 +29,9 @@ const EXECUTABLE = 0o755
 const LDD_TIMEOUT_MS = 10_000
 
 /**
- * The entries of a root file system that holds these programs, the libraries that they need, and `extra`. Works on
- * machines with and without merged /usr, since everything is laid out below /usr and linked. Linux only: throws
- * `rootfs-impossible` where there is no `ldd`, or a library is missing.
+ * The entries of a root file system with these programs, their libraries, and `extra`. Works on machines with and
+ * without merged /usr, because everything is placed below /usr and linked. Linux only: throws `rootfs-impossible` if
+ * there is no `ldd` or a library is missing.
  */
 export async function programsRootfs(
   programs: readonly RootfsProgram[],
@@ -45,7 +45,7 @@ export async function programsRootfs(
   ])
 }
 
-/** Merges /usr, drops repeated paths (the first wins), and adds the folders that are needed. Sorted; pure. */
+/** Merges /usr, drops duplicate paths (the first one wins), and adds the parent folders. Sorted; pure. */
 export function layOut(entries: readonly RootfsEntry[]): readonly RootfsEntry[] {
   const byPath = new Map<string, RootfsEntry>()
   for (const folder of MERGED)
@@ -58,18 +58,18 @@ export function layOut(entries: readonly RootfsEntry[]): readonly RootfsEntry[] 
     addFolders(byPath, path)
     if (!byPath.has(path)) byPath.set(path, { ...entry, path })
   }
-  // A folder sorts before what is in it.
+  // In this order a folder comes before its contents.
   return [...byPath.values()].toSorted((left, right) => (left.path < right.path ? -1 : 1))
 }
 
-/** What `ldd` printed → the paths of the libraries and of the loader. Throws `rootfs-impossible` for a missing one. */
+/** Parses the output of `ldd` to the paths of libraries and loader. Throws `rootfs-impossible` if one is missing. */
 export function parseLdd(output: string): readonly string[] {
   const missing = /^\s*(\S+) => not found/m.exec(output)
   if (missing !== null) throw impossible(`the library ${missing[1]} is not on this machine`)
   return [...output.matchAll(/^\s*(?:\S+ => )?(\/\S+) \(0x[0-9a-f]+\)$/gm)].map((match) => match[1] ?? '')
 }
 
-/** The archive of these entries, byte for byte the same for the same content. */
+/** A tar archive of these entries; the same content gives the same bytes. */
 export function packRootfs(entries: readonly RootfsEntry[]): Readable {
   const archive = pack()
   writeEntries(archive, entries).then(
@@ -79,7 +79,7 @@ export function packRootfs(entries: readonly RootfsEntry[]): Readable {
   return Readable.from(archive)
 }
 
-/** SHA-256, hex, over paths, modes and contents: a name for the image that changes with what is in it. */
+/** SHA-256, hex, of paths, modes and contents: used as the image's tag. */
 export async function hashRootfs(entries: readonly RootfsEntry[]): Promise<string> {
   const hash = createHash('sha256')
   for (const entry of entries) {
@@ -123,7 +123,7 @@ async function readLibraries(program: string): Promise<readonly string[]> {
   }
 }
 
-/** `ldd` fails for a program that needs no library, and says so. */
+/** `ldd` fails for a statically linked program, with one of these messages. */
 function isStatic(thrown: unknown): boolean {
   return /not a (dynamic executable|valid dynamic program)|statically linked/i.test(
     `${messageOf(thrown)} ${stderrOf(thrown)}`,
@@ -145,7 +145,7 @@ function addFolders(byPath: Map<string, RootfsEntry>, path: string): void {
 function impossible(why: string, cause?: unknown): SlipwayError {
   return new SlipwayError(
     'rootfs-impossible',
-    `No image can be built from this machine's programs: ${why}. It needs Linux with ldd.`,
+    `The demo image cannot be built from programs of this machine: ${why}. This requires Linux with ldd.`,
     { cause },
   )
 }

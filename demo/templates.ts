@@ -1,7 +1,7 @@
 import { parseTemplates } from '../config/index.ts'
 import type { Template } from '../core/model/index.ts'
 
-/** A tenth of a CPU each, so that twenty jobs run at once on two cores. */
+/** A tenth of a vCPU each, so that twenty jobs run concurrently on two cores. */
 const DEMO_TEMPLATES = `
 vars:
   image: "\${IMAGE}"
@@ -21,7 +21,7 @@ templates:
     cost: 2
 `
 
-/** The templates that `npm start` serves its own sandbox with. */
+/** The templates of `npm start` with the sandbox. */
 export function demoTemplates(image: string): readonly Template[] {
   return parseTemplates(DEMO_TEMPLATES.replace('${IMAGE}', image), 'built-in demo templates').templates
 }

@@ -27,12 +27,12 @@ export type {
 /** Four heartbeats and a margin for a starved container. */
 const JOB_LEASE_MS = 60_000
 const LEASE_SWEEP_MS = 1000
-/** The cadence of the real server's job that writes silent runners off. */
+/** Interval of the real server's job that ends silent runners. */
 const STALE_SWEEP_MS = 60_000
 
 /**
- * Starts the sandbox source: an honest server of the Shipfox provisioner protocol, one generation of it, with its
- * own job queue. Throws `sandbox-token-invalid`, `sandbox-listen`, or a `sandbox-journal-…` error.
+ * Starts the sandbox source: a complete server of one generation of the Shipfox provisioner protocol, with its own job
+ * queue. Throws `sandbox-token-invalid`, `sandbox-listen`, or a `sandbox-journal-…` error.
  */
 export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const now = options.now ?? Date.now
@@ -112,7 +112,7 @@ class RunningSandbox implements Sandbox {
   enqueue(jobs: readonly NewJob[]): readonly Job[] {
     const parsed = NewJobs.safeParse(jobs)
     if (!parsed.success) {
-      const what = `A job for the sandbox is not valid: ${firstProblem(parsed.error)}.`
+      const what = `A job for the sandbox is invalid: ${firstProblem(parsed.error)}.`
       throw new SlipwayError('sandbox-job-invalid', what, { cause: parsed.error })
     }
     return this.#change((world, now) => enqueueJobs(world, parsed.data, now))
@@ -128,19 +128,19 @@ class RunningSandbox implements Sandbox {
 
   waitUntilIdle(signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
-      const end = (settle: () => void): void => {
-        this.#idleWaiters.delete(look)
+      const end = (finish: () => void): void => {
+        this.#idleWaiters.delete(check)
         signal.removeEventListener('abort', abort)
-        settle()
+        finish()
       }
       const abort = (): void => end(() => reject(toError(signal.reason)))
-      const look = (): void => {
+      const check = (): void => {
         if (isIdle(this.#parts.world)) end(resolve)
       }
       if (signal.aborted) return abort()
       signal.addEventListener('abort', abort, { once: true })
-      this.#idleWaiters.add(look)
-      look()
+      this.#idleWaiters.add(check)
+      check()
     })
   }
 
@@ -170,16 +170,16 @@ class RunningSandbox implements Sandbox {
     return result
   }
 
-  /** Durable first, told of afterwards. */
+  /** Writes the changes to the journal, then emits their events. */
   #commit(): void {
     const { world, journal, options } = this.#parts
     journal.commit(world)
     const events: readonly SandboxEvent[] = world.takeEvents()
     for (const event of events) options.onEvent?.(event)
-    if (events.length > 0) for (const look of this.#idleWaiters) look()
+    if (events.length > 0) for (const check of this.#idleWaiters) check()
   }
 
-  /** A sweep that can't be journaled is told of and repeated: its changes stay in memory until they are written. */
+  /** A sweep that can't be journaled emits an event; its changes stay in memory until a later commit writes them. */
   #sweep(sweep: (world: World, now: EpochMs) => void): void {
     try {
       this.#change(sweep)

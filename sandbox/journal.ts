@@ -18,7 +18,7 @@ import type { RowChange } from './rules/table.ts'
 import type { World } from './rules/world.ts'
 
 const FILE_NAME = 'sandbox.journal'
-/** The journal is rewritten once it is this much larger than what it says, and at least this large. */
+/** The journal is compacted once it has grown by this factor and to at least this size. */
 const COMPACT_GROWTH = 4
 const COMPACT_MIN_BYTES = 16 * 1024 * 1024
 
@@ -30,22 +30,22 @@ const Header = z.strictObject({
 const Change = z.tuple([z.string(), z.string(), z.union([z.looseObject({ id: z.string() }), z.null()])])
 const Changes = z.array(Change)
 
-/** Where the changes of a world rest between two runs. */
+/** Stores the changes of a world between two runs. */
 export type Journal = {
-  /** Makes the world's changes durable, all or none; returns once a kill of this process can't undo them. */
+  /** Makes the world's changes durable, all or none; after it returns, killing the process can't undo them. */
   commit(world: World): void
   close(): void
 }
 
-/** Keeps nothing. */
+/** Stores nothing. */
 export function forgetfulJournal(): Journal {
   return { commit: (world) => void world.takeChanges(), close: () => undefined }
 }
 
 /**
- * Opens the journal in the folder and puts its rows into the (empty) world. Each line holds the changes of one
- * commit behind a checksum. A last line without its end was never answered to anyone and is dropped; any other
- * damage throws `sandbox-journal-corrupt`, and data of the other generation `sandbox-journal-protocol`.
+ * Opens the journal in the folder and restores its rows into the (empty) world. Each line has a checksum and the changes
+ * of one commit. An incomplete last line is dropped, because its commit was never answered; any other damage throws
+ * `sandbox-journal-corrupt`, and data of the other generation throws `sandbox-journal-protocol`.
  */
 export function openJournal(dataDir: string, world: World): Journal {
   mkdirSync(dataDir, { recursive: true })
@@ -85,19 +85,19 @@ class FileJournal implements Journal {
     closeSync(this.#fd)
   }
 
-  /** A write that fails half-way is cut off again, and its changes stay for the next commit. */
+  /** After a partial write, truncates the file again; the changes stay for the next commit. */
   #append(line: Buffer): void {
     try {
       appendFileSync(this.#fd, line)
       this.#bytes += line.length
     } catch (error) {
       ftruncateSync(this.#fd, this.#bytes)
-      const what = `Could not write ${this.#file}: ${messageOf(error)}. Free some space; nothing was lost so far.`
+      const what = `Could not write ${this.#file}: ${messageOf(error)}. Free some space. No data is lost.`
       throw new SlipwayError('sandbox-journal-write', what, { cause: error })
     }
   }
 
-  /** Writes the rows as they stand into a new file that takes the old one's place, and opens it for appending. */
+  /** Writes the current rows to a new file, replaces the old file by it, and opens it for appending. */
   #compact(world: World): number {
     const next = `${this.#file}.next`
     const header = { format: 'slipway-sandbox', version: 1, protocol: world.protocol }
@@ -123,7 +123,7 @@ const checksum = (json: string): string => crc32(json).toString(16).padStart(8, 
 
 function replay(file: string, world: World): void {
   const lines = readFileSync(file, 'utf8').split('\n')
-  lines.pop() // what follows the last line end: nothing, or a commit that was cut short
+  lines.pop() // after the last newline: nothing, or an incomplete commit
   if (lines.length === 0) throw corrupt(`${file}:1`)
   for (const [index, line] of lines.entries()) {
     const where = `${file}:${index + 1}`
@@ -144,7 +144,7 @@ function checkHeader(value: unknown, world: World, where: string): void {
   if (protocol === world.protocol) return
   throw new SlipwayError(
     'sandbox-journal-protocol',
-    `${where} holds a ${protocol} sandbox, but ${world.protocol} was asked for. Use another folder for each.`,
+    `${where} has data of a ${protocol} sandbox, but ${world.protocol} was requested. Use a separate folder for each.`,
   )
 }
 
@@ -155,6 +155,6 @@ function parsed<T>(schema: z.ZodType<T>, value: unknown, where: string): T {
 }
 
 function corrupt(where: string, cause?: unknown): SlipwayError {
-  const what = `${where} is damaged. Move the file away to start with an empty sandbox; its jobs are lost.`
+  const what = `${where} is damaged. To start with an empty sandbox, move the file away; its jobs are lost.`
   return new SlipwayError('sandbox-journal-corrupt', what, { cause })
 }

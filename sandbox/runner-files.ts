@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { stripTypeScriptTypes } from 'node:module'
 
-/** The program first; the rest is what it imports. */
+/** The program first, then the modules that it imports. */
 const SOURCES = ['main.ts', 'job.ts', 'outcome.ts', 'settings.ts', 'wire.ts'] as const
 
 /**
- * The demo runner as plain JavaScript modules, to be put beside each other into an image or a folder: paths are
- * relative, the first is the program (`node main.mjs`). Stripping types at start would cost a container with a
- * tenth of a CPU most of a second.
+ * The demo runner as JavaScript modules for one folder of an image or a machine. Paths are relative; the first one is
+ * the program (`node main.mjs`). Stripping types at start would take most of a second in a container with a tenth of a
+ * vCPU.
  */
 export function demoRunnerFiles(): readonly { path: string; content: string }[] {
   return SOURCES.map((source) => {

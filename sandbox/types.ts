@@ -10,23 +10,23 @@ export type SandboxOptions = {
   protocol: ProtocolGeneration
   /** Folder for the journal, created when absent; null keeps everything in memory. */
   dataDir: string | null
-  /** 0 (the default) takes any free port. */
+  /** 0 (the default) = any free port. */
   port?: number
   /** Default 127.0.0.1; 0.0.0.0 lets containers on a Docker bridge reach the sandbox. */
   host?: string
-  /** `sf_pt_` and 43 base64url characters. Absent: a random one. A restart passes the same token again. */
+  /** `sf_pt_` and 43 base64url characters; absent = a random token. Pass the same token after a restart. */
   provisionerToken?: Secret
   /** How long a claimed job may go without a heartbeat before it is lost. Default 60,000. */
   jobLeaseMs?: number
   now?: () => EpochMs
-  /** Uniform in [0, 1); decides only the re-check times of long polls. */
+  /** Uniform in [0, 1); affects only the check times of held polls. */
   random?: () => number
-  /** Called after the change is durable, in order. It must not throw. */
+  /** Called in order, after the change is durable. Must not throw. */
   onEvent?: (event: SandboxEvent) => void
 }
 
 export type NewJob = {
-  /** What `runs-on` asks for: 1 to 20 labels. */
+  /** The labels of `runs-on`: 1 to 20. */
   labels: readonly string[]
   /** Run by the runner with `/bin/sh -c`; finds the job's nonce in `SLIPWAY_NONCE`. */
   command: string
@@ -37,7 +37,7 @@ export type JobOrder = {
   /** Canonical: lower case, no duplicates, sorted. */
   readonly labels: readonly string[]
   readonly command: string
-  /** Random text that only this job's runner is told, so finding it in the output proves that the job ran. */
+  /** Random text that only this job's runner gets, so finding it in the output proves that the job ran. */
   readonly nonce: string
   readonly queuedAt: EpochMs
 }
@@ -55,13 +55,13 @@ export type JobResult = {
   readonly exitCode: number | null
   /** The last part of the command's output, at most 16 KiB. */
   readonly output: string
-  /** Whether the nonce stands in `output`. */
+  /** Whether `output` contains the nonce. */
   readonly nonceSeen: boolean
 }
 
 /**
- * One job and what is known of it in its state. `finished` is exit code 0; `cancelled` ended after a cancellation
- * was asked for (before a claim, `claim` is null); `lost` stopped sending heartbeats.
+ * One job, with the facts of its state. `finished`: exit code 0. `cancelled`: ended after a cancellation was requested
+ * (`claim` is null if it was not claimed). `lost`: its runner stopped sending heartbeats.
  */
 export type Job = JobOrder &
   (
@@ -75,7 +75,7 @@ export type Job = JobOrder &
 
 export type JobState = Job['state']
 
-/** What happens inside the sandbox, in order. A grant names a label set and a number of jobs, never single jobs. */
+/** Events of the sandbox, in order. A grant has a label set and a number of jobs, not single jobs. */
 export type SandboxEvent =
   | { type: 'job.queued'; at: EpochMs; jobId: string; labels: readonly string[] }
   | { type: 'job.claimed'; at: EpochMs; jobId: string; runnerId: string; queuedAt: EpochMs }
@@ -90,7 +90,7 @@ export type SandboxEvent =
       labels: readonly string[]
       count: number
       expiresAt: EpochMs
-      /** Whether runners that already wait took the units, so that nothing needs to be launched. */
+      /** True if idle runners got the units, so that nothing needs to be launched. */
       adopted: boolean
     }
   | { type: 'runner.registered'; at: EpochMs; runnerId: string; sessionId: string }
@@ -104,15 +104,15 @@ export type SandboxStats = {
   readonly activeRunners: number
 }
 
-/** A running server of the Shipfox provisioner protocol with one workspace and one provisioner token. */
+/** A running server of the Shipfox provisioner protocol, with one workspace and one provisioner token. */
 export type Sandbox = {
   /** Base URL without a trailing slash, as seen from this machine. */
   readonly url: string
   readonly port: number
   readonly token: Secret
-  /** Queues all jobs at one instant: no poll sees a part of them. Throws `sandbox-job-invalid`. */
+  /** Queues all jobs atomically: no poll sees only a part of them. Throws `sandbox-job-invalid`. */
   enqueue(jobs: readonly NewJob[]): readonly Job[]
-  /** Every job kept, oldest first. */
+  /** Every stored job, oldest first. */
   jobs(): readonly Job[]
   /** A queued job is cancelled at once; a claimed one when its runner ends. Throws `sandbox-job-unknown`. */
   cancel(jobId: string): Job
@@ -123,6 +123,6 @@ export type Sandbox = {
   revokeToken(): void
   /** From now on every provisioner call is answered 401 `provisioner-token-expired`. */
   expireToken(): void
-  /** Stops listening, cuts open connections and closes the journal. May be called twice. */
+  /** Stops listening, closes open connections and closes the journal. May be called twice. */
   close(): Promise<void>
 }

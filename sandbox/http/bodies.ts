@@ -4,7 +4,7 @@ import { Refusal } from '../rules/refusal.ts'
 import { RUNNER_STATES } from '../rules/rows.ts'
 
 const LABEL = /^[a-z0-9][a-z0-9._-]*$/i
-/** 1 to 20 labels of 1 to 128 characters each; what comes out is canonical. */
+/** 1 to 20 labels of 1 to 128 characters each; the output is canonical. */
 export const Labels = z
   .array(z.string().min(1).max(128).regex(LABEL))
   .min(1)
@@ -32,7 +32,7 @@ const pollBody = (maxTemplates: number) =>
     reservation_ttl_seconds: z.int().min(1).optional(),
   })
 
-/** v1 knows no `reservation_ttl_seconds`, and like any unknown key of this body it is ignored there. */
+/** v1 has no `reservation_ttl_seconds` and ignores it, like any unknown key of this body. */
 export const PollBody = { v1: pollBody(100).omit({ reservation_ttl_seconds: true }), v2: pollBody(1000) }
 
 const ReportEvent = z.strictObject({
@@ -48,7 +48,7 @@ const ReportEvent = z.strictObject({
 })
 const reportBody = <T extends z.ZodType>(event: T) => z.object({ events: z.array(event).min(1).max(1000) })
 
-/** v2 takes a `runner_instance_id` too, and ignores it. */
+/** v2 also accepts a `runner_instance_id`, and ignores it. */
 export const ReportBody = {
   v1: reportBody(ReportEvent),
   v2: reportBody(ReportEvent.extend({ runner_instance_id: z.uuid().optional() })),
@@ -100,28 +100,28 @@ export const EnrolmentBody = z.object({
 })
 export const AssignmentQuery = z.object({ wait_seconds: z.coerce.number().int().min(1).max(30) })
 
-/** The sandbox's own: how a job ended. */
+/** How a job ended. Only the sandbox has this route. */
 export const CompleteBody = z.strictObject({
   exit_code: z.int().nullable(),
   output: z.string().max(65_536),
   interrupted: z.boolean(),
 })
 
-/** The sandbox's own: jobs to queue at one instant. */
+/** Jobs to queue together. Only the sandbox has this route. */
 export const NewJobs = z
   .array(z.strictObject({ labels: Labels, command: z.string().min(1).max(32_768) }))
   .min(1)
   .max(10_000)
 export const QueueBody = z.strictObject({ jobs: NewJobs })
 
-/** Parses or refuses with 400 `validation-error`, which names the first problem only. */
+/** Parses, or throws a 400 `validation-error` that names the first problem. */
 export function parse<T>(schema: z.ZodType<T>, value: unknown, where: 'body' | 'params' | 'querystring'): T {
   const result = schema.safeParse(value)
   if (result.success) return result.data
   throw new Refusal(400, 'validation-error', { message: `[${where}] ${firstProblem(result.error)}` })
 }
 
-/** Where the first problem is and what it is, as in `templates.0.labels: Invalid input`. */
+/** Path and message of the first problem, such as `templates.0.labels: Invalid input`. */
 export function firstProblem(error: z.ZodError): string {
   const issue = error.issues[0]
   if (issue === undefined) return 'Invalid input'

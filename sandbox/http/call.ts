@@ -4,7 +4,7 @@ import type { Refusal } from '../rules/refusal.ts'
 import type { World } from '../rules/world.ts'
 import type { EpochMs, ProtocolGeneration } from '../types.ts'
 
-/** One request under way, and what its handler may use. */
+/** One request and what its handler may use. */
 export type Call = {
   readonly world: World
   readonly now: () => EpochMs
@@ -12,9 +12,9 @@ export type Call = {
   readonly params: Readonly<Record<string, string>>
   readonly query: URLSearchParams
   readonly headers: IncomingHttpHeaders
-  /** The bearer token, or null without one. */
+  /** The bearer token; null = none was sent. */
   readonly token: Secret | null
-  /** Aborts when the client goes away or the server closes, before the answer is out. */
+  /** Aborts when the client disconnects or the server closes before the answer is sent. */
   readonly gone: AbortSignal
   /** The parsed JSON; undefined for an empty body without a content type. */
   readonly body: unknown
@@ -25,7 +25,7 @@ export type Answer = {
   readonly body: unknown
   /** Sent as the `Retry-After` header. */
   readonly retryAfterSeconds?: number
-  /** Runs if the client went away before it had the whole answer. */
+  /** Called if the client disconnected before it got the whole answer. */
   readonly undo?: () => void
 }
 
@@ -35,15 +35,15 @@ export const isoTime = (at: EpochMs): string => new Date(at).toISOString()
 
 export type Route = {
   readonly method: 'GET' | 'POST' | 'DELETE'
-  /** Segments; one that starts with a colon is a parameter. */
+  /** A segment that starts with a colon is a parameter. */
   readonly path: string
   readonly generations: readonly ProtocolGeneration[]
-  /** Runs before the body is read: auth comes before validation. */
+  /** Called before the body is read: authorization comes before validation. */
   readonly authorize: (call: Call) => void
   readonly handle: (call: Call) => Answer | Promise<Answer>
 }
 
-/** Repeats `check` after each pause until it is ready or the wait is over; its last answer. Throws when gone. */
+/** Repeats `check` until it is ready or the time is over, and returns its last result. Throws ClientGone. */
 export async function holdUntil<T>(
   check: () => T,
   isReady: (found: T) => boolean,
@@ -77,7 +77,7 @@ function pause(ms: number, gone: AbortSignal): Promise<void> {
   })
 }
 
-/** Ends the handling of a request that nobody waits for any more. */
+/** Ends the handling of a request whose client has disconnected. */
 export class ClientGone extends Error {}
 
 export function errorBody(refusal: Refusal): unknown {

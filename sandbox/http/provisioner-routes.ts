@@ -23,9 +23,9 @@ import { provisionerOf, requireProvisioner } from '../rules/provisioner.ts'
 import { type ReconciledRunner, reconcileRunners, reportRunners } from '../rules/reports.ts'
 import { claimOf, derivedJobId, type World } from '../rules/world.ts'
 
-/** A poll is held no longer than this, whatever it asks for; also the default. */
+/** The longest time that a poll is held; also the default. */
 const POLL_WAIT_MAX_SECONDS = 30
-/** An open poll looks again after random(0, interval); the interval grows from the first to the last. */
+/** A held poll checks again after random(0, interval); the interval grows from the first to the last. */
 const RECHECK_FIRST_MS = 1000
 const RECHECK_GROWTH = 1.5
 const RECHECK_LAST_MS = 5000
@@ -48,7 +48,7 @@ export const provisionerRoutes: readonly Route[] = [
   route('POST', '/runner-instances/assignments', assign, ['v2']),
 ]
 
-/** Refuses a call without the provisioner's token, and notes that it was heard. */
+/** Refuses a call without the provisioner's token, and records the time of the call. */
 export function authorize(call: Call): void {
   requireProvisioner(call.world, call.token, call.now())
 }
@@ -58,7 +58,7 @@ function me({ world }: Call): Answer {
   return ok({ id, scope: 'workspace', workspace_id: workspaceId })
 }
 
-/** The pause before look number `attempt + 1` of an open poll. */
+/** The pause before check `attempt + 1` of a held poll. */
 export function recheckPauseMs(attempt: number, random: () => number): number {
   return random() * Math.min(RECHECK_FIRST_MS * RECHECK_GROWTH ** attempt, RECHECK_LAST_MS)
 }
@@ -156,7 +156,7 @@ function boundJobAnswer(world: World, { job }: ReconciledRunner): unknown {
   }
 }
 
-/** Every request counts against the mint limit, valid or not. */
+/** Every request counts against the mint limit, also an invalid one. */
 function mintTokens(call: Call): Answer {
   countMintRequest(call.world, call.now())
   const body = parse(RegistrationTokensBody, call.body, 'body')

@@ -2,10 +2,10 @@ import type { IncomingMessage } from 'node:http'
 import { ClientGone } from './call.ts'
 import { Refusal } from '../rules/refusal.ts'
 
-/** 1 MiB, as the real server's. */
+/** 1 MiB, the limit of the real server. */
 export const BODY_MAX_BYTES = 1_048_576
 
-/** The JSON value of the body; undefined when there is neither body nor content type. Refuses 400, 413 and 415. */
+/** The JSON value of the body; undefined without body and content type. Refuses with 400, 413 or 415. */
 export async function readJsonBody(request: IncomingMessage): Promise<unknown> {
   if (Number(request.headers['content-length'] ?? 0) > BODY_MAX_BYTES)
     throw new Refusal(413, 'body-too-large')
@@ -18,7 +18,7 @@ export async function readJsonBody(request: IncomingMessage): Promise<unknown> {
   return parseJson(content.toString('utf8'))
 }
 
-/** By events, because leaving an async iteration early would destroy the socket before the answer is out. */
+/** Uses events, because leaving an async iteration early would destroy the socket before the answer is sent. */
 function readAll(request: IncomingMessage): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []

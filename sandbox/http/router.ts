@@ -8,7 +8,7 @@ const ALL_ROUTES: readonly Route[] = [...provisionerRoutes, ...runnerRoutes, ...
 
 export type Match = { readonly route: Route; readonly params: Readonly<Record<string, string>> }
 
-/** The route of a generation for a method and path, or null: an unknown route and a wrong method are both 404. */
+/** The route for a method and path in a generation; null = 404 (also for a wrong method). */
 export function matchRoute(protocol: ProtocolGeneration, method: string, path: string): Match | null {
   for (const route of ALL_ROUTES) {
     if (route.method !== method || !route.generations.includes(protocol)) continue

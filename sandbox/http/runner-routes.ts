@@ -13,19 +13,19 @@ import { derivedJobId } from '../rules/world.ts'
 import { AssignmentQuery, CompleteBody, EnrolmentBody, ExchangeBody, parse, RegisterBody } from './bodies.ts'
 import { type Answer, type Call, holdUntil, isoTime, noContent, ok, type Route } from './call.ts'
 
-/** How often an open wait for an assignment looks again. */
+/** Interval at which a held request for an assignment checks again. */
 const ASSIGNMENT_RECHECK_MS = 250
 /** A runner sends this many heartbeats per lease, so that it can miss three. */
 const HEARTBEATS_PER_LEASE = 4
 
-type Who = { readonly row: TokenRow }
+type Bearer = { readonly row: TokenRow }
 
-/** A route for the bearer of one kind of token: `handle` gets the row of the token that was presented. */
+/** A route that requires a token of one kind: `handle` gets the row of the token that was sent. */
 function tokenRoute(
   method: Route['method'],
   path: string,
   kind: Exclude<TokenRow['kind'], 'registration' | 'activation' | 'bootstrap'>,
-  handle: (call: Call, who: Who) => Answer | Promise<Answer>,
+  handle: (call: Call, who: Bearer) => Answer | Promise<Answer>,
   generations: Route['generations'] = ['v1', 'v2'],
 ): Route {
   const rowOf = (call: Call): TokenRow => requireToken(call.world, call.token, kind, call.now())
@@ -51,7 +51,7 @@ export const runnerRoutes: readonly Route[] = [
   tokenRoute('POST', '/runner-control/enrollment', 'control', enrol, ['v2']),
   tokenRoute('GET', '/runner-control/assignment', 'control', assignment, ['v2']),
   tokenRoute('POST', '/runners/jobs/request', 'session', requestJob),
-  // What follows a claim is not on the page: these two are the sandbox's own.
+  // The protocol's page does not describe what follows a claim, so these two routes exist only in the sandbox.
   tokenRoute('POST', '/runners/jobs/heartbeat', 'lease', heartbeat),
   tokenRoute('POST', '/runners/jobs/complete', 'lease', complete),
 ]
@@ -75,13 +75,13 @@ function exchange(call: Call): Answer {
   return ok({ runner_instance_id: instanceId, control_session_token: control.reveal(), expires_at: expires })
 }
 
-function enrol(call: Call, { row }: Who): Answer {
+function enrol(call: Call, { row }: Bearer): Answer {
   const { labels } = parse(EnrolmentBody, call.body, 'body')
   const token = enrolRunner(call.world, row.subject, labels, call.now())
   return ok({ activation_token: token?.reveal() ?? null })
 }
 
-async function assignment(call: Call, { row }: Who): Promise<Answer> {
+async function assignment(call: Call, { row }: Bearer): Promise<Answer> {
   const { wait_seconds: waitSeconds } = parse(AssignmentQuery, Object.fromEntries(call.query), 'querystring')
   const check = (): Secret | null => activate(call.world, row.subject, call.now())
   const pacing = { waitMs: waitSeconds * 1000, pauseMs: () => ASSIGNMENT_RECHECK_MS }
@@ -89,8 +89,8 @@ async function assignment(call: Call, { row }: Who): Promise<Answer> {
   return ok({ activation_token: token?.reveal() ?? null })
 }
 
-/** 204 while no job waits. The key `sandbox` is ours: what to run, and how often to be heard from. */
-function requestJob(call: Call, { row }: Who): Answer {
+/** 204 if no job waits. The key `sandbox` exists only here: the command and the heartbeat interval. */
+function requestJob(call: Call, { row }: Bearer): Answer {
   const claimed = claimJob(call.world, row.subject, call.now())
   if (claimed === null) return noContent
   const { job, lease } = claimed
@@ -105,12 +105,12 @@ function requestJob(call: Call, { row }: Who): Answer {
   })
 }
 
-function heartbeat(call: Call, { row }: Who): Answer {
+function heartbeat(call: Call, { row }: Bearer): Answer {
   heartbeatJob(call.world, row.subject, call.now())
   return ok({ ok: true })
 }
 
-function complete(call: Call, { row }: Who): Answer {
+function complete(call: Call, { row }: Bearer): Answer {
   const body = parse(CompleteBody, call.body, 'body')
   const end = { exitCode: body.exit_code, output: body.output, interrupted: body.interrupted }
   return ok({ state: completeJob(call.world, row.subject, end, call.now()).state })

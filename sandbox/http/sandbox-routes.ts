@@ -6,7 +6,7 @@ import { parse, QueueBody } from './bodies.ts'
 import { type Answer, type Call, ok, type Route } from './call.ts'
 import { authorize } from './provisioner-routes.ts'
 
-/** The sandbox's own routes, for whoever feeds and reads it from another process. Jobs are shown as in `Job`. */
+/** Routes of the sandbox alone, to queue and read jobs from another process. Jobs have the form of `Job`. */
 export const sandboxRoutes: readonly Route[] = [
   { method: 'POST', path: '/sandbox/jobs', generations: ['v1', 'v2'], authorize, handle: queueJobs },
   { method: 'GET', path: '/sandbox/jobs', generations: ['v1', 'v2'], authorize, handle: listJobs },

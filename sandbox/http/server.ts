@@ -8,22 +8,22 @@ import { type Answer, ClientGone, errorBody } from './call.ts'
 import { readJsonBody } from './request-body.ts'
 import { matchRoute } from './router.ts'
 
-/** Longer than the idle time after which usual clients drop a connection, so that none is closed under a request. */
+/** Longer than the idle timeout of usual clients, so that the server never closes a connection during a request. */
 const KEEP_ALIVE_MS = 65_000
 
 export type ServerInputs = {
   readonly world: World
   readonly now: () => EpochMs
   readonly random: () => number
-  /** Makes what a request changed durable and tells of it; a throw turns the answer into a 500. */
+  /** Makes the changes of a request durable and emits their events; if it throws, the answer is 500. */
   readonly commit: () => void
   readonly onFailure: (failure: { method: string; path: string; reason: string }) => void
 }
 
-/** The HTTP edge: match, authorise, read, handle, commit, answer. */
+/** The HTTP server: matches, authorizes, reads, handles, commits, answers. */
 export function createSandboxServer(inputs: ServerInputs): Server {
   const server = createServer((request, response) => {
-    // `serve` turns every failure into an answer and a report, so this promise never rejects.
+    // `serve` turns every failure into an answer and an event, so this promise never rejects.
     void serve(inputs, request, response)
   })
   server.keepAliveTimeout = KEEP_ALIVE_MS
@@ -42,7 +42,7 @@ async function serve(
   else send(inputs, request, response, answer)
 }
 
-/** Commits in every case: a refused request may have changed something too, such as a rate limit. */
+/** Always commits: a refused request may also have changed something, such as a rate limit. */
 async function answerOrFailure(
   inputs: ServerInputs,
   request: IncomingMessage,
@@ -79,7 +79,7 @@ async function handle(inputs: ServerInputs, request: IncomingMessage, gone: Abor
 }
 
 function refusalAnswer(error: unknown): Answer {
-  if (error instanceof ClientGone) return { status: 499, body: undefined } // never sent: nobody is there
+  if (error instanceof ClientGone) return { status: 499, body: undefined } // never sent: the client is gone
   if (!(error instanceof Refusal)) throw error
   return { status: error.status, body: errorBody(error), ...retryAfter(error) }
 }
@@ -119,7 +119,7 @@ function send(
   response.writeHead(answer.status, headers).end(content)
 }
 
-/** The client went away before it had the whole answer. */
+/** Undoes an answer whose client disconnected before it got the whole answer. */
 function takeBack(inputs: ServerInputs, request: IncomingMessage, answer: Answer): void {
   if (answer.undo === undefined) return
   try {

@@ -11,14 +11,14 @@ import {
 import type { ReservationRow, RunnerRow } from './rows.ts'
 import { claimOf, type World } from './world.ts'
 
-/** How long a launched runner may stay without a session before a poll asks for its end (v2). */
+/** v2: how long a launched runner may have no session before a poll requests its termination. */
 const ACTIVATION_TIMEOUT_MS = 300_000
-/** The longest list of runners to end in one answer. */
+/** The most runners to terminate in one answer. */
 const TERMINATE_INTENTS_MAX = 1000
 
 export type PollRequest = {
   readonly maxReservations: number
-  /** Null: the default of 60 s. v1 has no other. */
+  /** Null = the default of 60 s, which is fixed in v1. */
   readonly reservationTtlMs: number | null
   readonly templates: readonly TemplateSlots[]
 }
@@ -31,14 +31,14 @@ export type PollResult = {
     oldestQueuedAt: EpochMs
   }[]
   readonly reservations: readonly ReservationRow[]
-  /** v2: granted units and units that idle runners took. */
+  /** v2: granted units plus units bound to idle runners. */
   readonly newlyReserved: number
   readonly terminate: readonly string[]
-  /** Whether the poll is answered now instead of held. */
+  /** Whether the poll is answered at once instead of held. */
   readonly immediate: boolean
 }
 
-/** One check of a poll: grants what it can and says whether the answer is worth sending. */
+/** One check of a poll: grants what it can, and decides whether the poll is answered now. */
 export function checkDemand(world: World, request: PollRequest, now: EpochMs): PollResult {
   const adopted = world.protocol === 'v2' ? adoptIdleRunners(world, request, now) : 0
   const reservations = grant(world, request, request.maxReservations - adopted, now)
@@ -54,7 +54,7 @@ export function checkDemand(world: World, request: PollRequest, now: EpochMs): P
   }
 }
 
-/** Undoes the grants of a poll whose client went away before it had the whole answer. */
+/** Undoes the grants of a poll whose client disconnected before it got the whole answer. */
 export function releaseGrants(world: World, reservations: readonly ReservationRow[]): void {
   for (const { id } of reservations) world.reservations.delete(id)
 }
@@ -72,7 +72,7 @@ function grant(
   return grants.map((units) => createReservation(world, { ...units, bound: 0, ttlMs }, now))
 }
 
-/** Binds runners that wait without a live reservation to jobs that wait: nothing has to be launched for those. */
+/** Binds idle runners without a live reservation to waiting jobs, so that nothing has to be launched for these jobs. */
 function adoptIdleRunners(world: World, request: PollRequest, now: EpochMs): number {
   const waiting = waitingSets(world, now)
   if (request.maxReservations === 0 || waiting.length === 0) return 0
@@ -93,7 +93,7 @@ function isIdle(world: World, runner: RunnerRow, now: EpochMs): boolean {
   )
 }
 
-/** Units held by label set: reserved but not yet a runner instance. v1 has no instances, so all of them. */
+/** Held units per label set: reserved and not yet a runner instance. v1 has no instances, so all reserved units. */
 function heldUnits(world: World, now: EpochMs): readonly Units[] {
   return [...liveReservations(world, now)].map(({ labels, count, bound }) => ({
     labels,
@@ -101,7 +101,7 @@ function heldUnits(world: World, now: EpochMs): readonly Units[] {
   }))
 }
 
-/** The label sets that lack reservations. */
+/** The label sets with jobs that are not reserved. */
 function waitingSets(world: World, now: EpochMs): readonly WaitingSet[] {
   const sets = demandSets(world, now).map(({ labels, queued, reserved, oldestQueuedAt }) => {
     return { labels, unreserved: queued - reserved, oldestQueuedAt }
@@ -109,7 +109,7 @@ function waitingSets(world: World, now: EpochMs): readonly WaitingSet[] {
   return sets.filter((set) => set.unreserved > 0)
 }
 
-/** Every label set under which jobs wait. */
+/** Every label set with waiting jobs. */
 function demandSets(world: World, now: EpochMs): PollResult['stats'] {
   const reserved = reservedByLabels(world, now)
   return [...world.queuedJobs.keys()].flatMap((key) => {
@@ -133,7 +133,7 @@ function isServed(templates: readonly TemplateSlots[], labels: readonly string[]
   return templates.some((template) => serves(template.labels, labels))
 }
 
-/** Runners that the client is to end, repeated until it reports them ended. */
+/** Runners that the client must terminate, repeated until it reports their end. */
 function terminateIntents(world: World, now: EpochMs): readonly string[] {
   const ids: string[] = []
   for (const runner of world.activeRunners.all('active')) {

@@ -1,6 +1,6 @@
 import { serves } from './labels.ts'
 
-/** Jobs that wait under one label set, less the units that are reserved for them already. */
+/** Waiting jobs of one label set, minus the units already reserved for them. */
 export type WaitingSet = {
   readonly labels: readonly string[]
   readonly unreserved: number
@@ -13,8 +13,8 @@ export type TemplateSlots = { readonly labels: readonly string[]; readonly free:
 export type Units = { readonly labels: readonly string[]; readonly count: number }
 
 /**
- * What one poll grants: at most one reservation per label set, the most specific set (most labels) first, then the
- * one whose oldest job waits longest. `held` are the client's own reserved units, which take slots before anyone.
+ * The grants of one poll: at most one reservation per label set, the most specific set (most labels) first, then the set
+ * with the oldest job. `held`: the client's reserved units, which take their slots first.
  */
 export function planGrants(
   waiting: readonly WaitingSet[],
@@ -35,7 +35,7 @@ export function planGrants(
   return grants
 }
 
-/** Pairs waiting jobs with runners that idle already, in the same order of sets. Shows the runners per set. */
+/** Assigns idle runners to waiting jobs, in the same order of label sets. Returns the runners per set. */
 export function planAdoptions<R extends { readonly labels: readonly string[] }>(
   waiting: readonly WaitingSet[],
   idle: readonly R[],
@@ -60,18 +60,18 @@ function bySpecificityThenAge(a: WaitingSet, b: WaitingSet): number {
   return b.labels.length - a.labels.length || a.oldestQueuedAt - b.oldestQueuedAt
 }
 
-/** The free slots of a poll's templates, shared by every label set that they serve. */
+/** The free slots of a poll's templates, shared by all label sets that they serve. */
 class Slots {
   readonly #templates: { labels: readonly string[]; free: number }[]
 
-  /** The tightest template first, so that the wide ones stay free for sets that only they serve. */
+  /** Templates with the fewest labels first, so that templates with more labels stay free for sets that need them. */
   constructor(templates: readonly TemplateSlots[]) {
     this.#templates = templates
       .map((template) => ({ ...template }))
       .toSorted((a, b) => a.labels.length - b.labels.length)
   }
 
-  /** Takes up to `wanted` slots that serve the labels and says how many there were. */
+  /** Takes up to `wanted` slots that serve the labels, and returns how many it took. */
   take(labels: readonly string[], wanted: number): number {
     let left = wanted
     for (const template of this.#templates) {

@@ -15,7 +15,7 @@ const OUTPUT_MAX_CHARS = 16_384
 
 type ClaimedJob = Extract<Job, { state: 'claimed' }>
 
-/** What a runner says at the end: a null exit code is a death by signal, `interrupted` that it was told to stop. */
+/** The result of a job. Exit code null = ended by a signal; `interrupted` = the runner was stopped. */
 export type JobEnd = {
   readonly exitCode: number | null
   readonly output: string
@@ -37,7 +37,7 @@ export function enqueueJobs(world: World, jobs: readonly NewJob[], now: EpochMs)
   })
 }
 
-/** The oldest waiting job that the session's labels serve, now bound to it; null when none waits. */
+/** Claims the oldest waiting job that the session's labels serve; null = no such job. */
 export function claimJob(
   world: World,
   sessionId: string,
@@ -63,7 +63,7 @@ export function claimJob(
   return { job, lease: world.mintToken('lease', job.id, now + SESSION_TTL_MS) }
 }
 
-/** v2 gives the unit back at the claim; v1 does not, and so counts a claimed job until the reservation expires. */
+/** v2 releases the unit at the claim; v1 does not, so it counts a claimed job until the reservation expires. */
 function releaseAtClaim(world: World, sessionId: string, session: SessionRow, now: EpochMs): void {
   const runner =
     runnerByProviderId(world, session.providerRunnerId) ?? world.runners.get(session.providerRunnerId)
@@ -92,7 +92,7 @@ export function heartbeatJob(world: World, jobId: string, now: EpochMs): void {
   world.heartbeats.set(jobId, now)
 }
 
-/** Ends a claimed job by its result. Telling a result twice answers the same; after a loss, 409 `job-lease-lost`. */
+/** Ends a claimed job with its result. A repeated result gets the same answer; a lost job gets 409 `job-lease-lost`. */
 export function completeJob(world: World, jobId: string, end: JobEnd, now: EpochMs): Job {
   const job = world.jobs.get(jobId)
   if (job === undefined || job.state === 'lost' || job.state === 'queued')
@@ -114,7 +114,7 @@ function endedJob(job: ClaimedJob, end: JobEnd, now: EpochMs): Job {
   return { ...ran, state: 'failed', reason: end.interrupted ? 'the runner was stopped' : how }
 }
 
-/** Cancels a waiting job at once; for a claimed one asks its runner's provisioner to end it. */
+/** Cancels a waiting job at once; for a claimed job, asks its runner's provisioner to end it. */
 export function cancelJob(world: World, jobId: string, now: EpochMs): Job {
   const job = world.jobs.get(jobId)
   if (job === undefined) {
@@ -134,7 +134,7 @@ export function cancelJob(world: World, jobId: string, now: EpochMs): Job {
   return cancelled
 }
 
-/** Ends the claimed jobs whose runner has been silent for the whole lease. */
+/** Ends claimed jobs whose runner sent no heartbeat for the whole lease. */
 export function loseSilentJobs(world: World, now: EpochMs): void {
   for (const job of world.jobsByState.all('claimed')) {
     if (job.state !== 'claimed') continue
@@ -150,7 +150,7 @@ function cancelledJob(job: JobOrder, claim: JobClaim | null, now: EpochMs): Job 
   return { ...orderOf(job), state: 'cancelled', endedAt: now, claim }
 }
 
-/** Stores an ended job and tells of its end. */
+/** Stores an ended job and emits its event. */
 function closeJob(world: World, job: Job): void {
   world.jobs.put(job)
   world.heartbeats.delete(job.id)

@@ -8,15 +8,15 @@ import { heldReservation, isLive } from './reservations.ts'
 import { isTerminal, type ReservationRow, type RunnerRow } from './rows.ts'
 import type { World } from './world.ts'
 
-/** v1 registration and v2 bootstrap tokens live this long, which is longer than a reservation. */
+/** Lifetime of v1 registration tokens and v2 bootstrap tokens, longer than a reservation's. */
 const RUNNER_TOKEN_TTL_MS = 300_000
-/** v1: requests to mint per provisioner token and fixed window, failed ones included. */
+/** v1: mint requests per provisioner token and fixed window, failed ones included. */
 const MINT_REQUESTS_MAX = 120
 const MINT_WINDOW_MS = 60_000
-/** The largest batch that v1 mints; a body may name twice as many. */
+/** The largest batch that v1 mints, although a valid body may have twice as many entries. */
 export const MINT_BATCH_MAX = 500
 
-/** v1: counts one request to mint, or refuses it until the window ends. */
+/** v1: counts a mint request; refuses it above the limit until the window ends. */
 export function countMintRequest(world: World, now: EpochMs): void {
   const provisioner = provisionerOf(world)
   const { startedAt, requests } = provisioner.mintWindow
@@ -72,8 +72,8 @@ export type MintedInstance = {
 }
 
 /**
- * v2: one runner instance and bootstrap token per entry. Entries whose reservation has no room are left out and
- * `reservationUnavailable` is true; entries without a reservation are warm and always made.
+ * v2: mints one runner instance and bootstrap token per entry. Entries whose reservation has no unit left are omitted,
+ * and `reservationUnavailable` is true; entries without a reservation are warm and always minted.
  */
 export function mintRunnerInstances(
   world: World,
@@ -117,7 +117,7 @@ function newInstance(reservationId: string | null, now: EpochMs): RunnerRow {
   }
 }
 
-/** v2: gives an instance its provider runner id, once. An id that another row has is the server's 500. */
+/** v2: sets the provider runner id of an instance, once. An id that another row has causes a 500, as on the server. */
 export function attachProviderRunner(world: World, instanceId: string, providerRunnerId: string): boolean {
   const runner = world.runners.get(instanceId)
   if (runner === undefined || runner.providerRunnerId !== null || isTerminal(runner.state)) return false
@@ -126,7 +126,7 @@ export function attachProviderRunner(world: World, instanceId: string, providerR
   return true
 }
 
-/** v2: binds enrolled runners that wait to a live reservation; those that it has already stay as they are. */
+/** v2: binds waiting, enrolled runners to a live reservation; runners already bound to it stay unchanged. */
 export function assignInstances(
   world: World,
   reservationId: string,

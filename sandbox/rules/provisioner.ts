@@ -7,11 +7,11 @@ import type { ProvisionerRow } from './rows.ts'
 import { hashToken, isProvisionerToken } from './tokens.ts'
 import type { World } from './world.ts'
 
-/** Gives the sandbox's provisioner this token: a new one replaces the old, the same one stays as it was. */
+/** Sets the token of the sandbox's provisioner: a new token replaces the old one, the same token changes nothing. */
 export function installProvisioner(world: World, token: Secret): void {
   if (!isProvisionerToken(token)) {
     const what = 'The provisioner token of the sandbox must be "sf_pt_" and 43 characters of A-Z a-z 0-9 _ -.'
-    throw new SlipwayError('sandbox-token-invalid', `${what} Leave it out to have one made.`)
+    throw new SlipwayError('sandbox-token-invalid', `${what} Omit it to generate one.`)
   }
   const tokenHash = hashToken(token)
   const [known] = world.provisioners.values()
@@ -38,7 +38,7 @@ export function provisionerOf(world: World): ProvisionerRow {
   return provisioner
 }
 
-/** Accepts the provisioner's own token while it is valid, and notes when it was heard. */
+/** Accepts the provisioner's token while it is valid, and records the time. */
 export function requireProvisioner(world: World, token: Secret | null, now: EpochMs): void {
   const provisioner = provisionerOf(world)
   if (token === null || hashToken(token) !== provisioner.tokenHash) throw unauthorized()

@@ -1,4 +1,4 @@
-/** An answer of the protocol other than 200: `code` and `details` go into the error body as they are. */
+/** An error answer of the protocol: `code` and `details` are copied into the error body. */
 export class Refusal extends Error {
   readonly status: number
   readonly code: string

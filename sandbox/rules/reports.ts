@@ -4,11 +4,11 @@ import { releaseUnit } from './reservations.ts'
 import { isInWorkspace, isTerminal, rankOf, type RunnerRow, type RunnerState } from './rows.ts'
 import { claimOf, type World } from './world.ts'
 
-/** A row reported longer ago than this counts as absent when a reconcile leaves it out. */
+/** A row that was last reported longer ago than this counts as absent if a reconcile omits it. */
 const ABSENT_AFTER_MS = 120_000
-/** Both the row and its provisioner must be silent for this long before the cron writes the row off. */
+/** Both the row and its provisioner must be silent for this long before the minutely job ends the row. */
 const STALE_AFTER_MS = 300_000
-/** Reports that change nothing but the time are journaled about this often. */
+/** Interval at which reports that change only the time are journaled. */
 const REPORT_JOURNAL_MS = 10_000
 
 export type RunnerEvent = {
@@ -20,7 +20,7 @@ export type RunnerEvent = {
   readonly reportedAt: EpochMs
 }
 
-/** Applies a batch. `accepted` counts distinct runners, whether or not their rows changed. */
+/** Applies a batch. `accepted` counts distinct runners, changed or not. */
 export function reportRunners(
   world: World,
   events: readonly RunnerEvent[],
@@ -34,7 +34,7 @@ export function reportRunners(
   return { accepted: survivors.length, reservationsReleased }
 }
 
-/** The event of the highest rank survives; of equal ones, the newest. */
+/** The event with the highest rank wins; among equal ranks, the newest. */
 function onePerRunner(events: readonly RunnerEvent[]): readonly RunnerEvent[] {
   const best = new Map<string, RunnerEvent>()
   for (const event of events) {
@@ -48,7 +48,7 @@ function outranks(event: Pick<RunnerEvent, 'state' | 'reportedAt'>, stored: type
   return (rankOf(event.state) - rankOf(stored.state) || event.reportedAt - stored.reportedAt) >= 0
 }
 
-/** True when the event gave a unit back. */
+/** True if the event released a unit. */
 function applyEvent(world: World, event: RunnerEvent, now: EpochMs): boolean {
   const known = runnerByProviderId(world, event.providerRunnerId)
   if (known !== undefined && !outranks(event, known)) return false
@@ -66,7 +66,7 @@ function isLater(runner: RunnerRow, known: RunnerRow): boolean {
   )
 }
 
-/** v1 gives a unit back only for a runner that never registered; v2 always, by its own record of the reservation. */
+/** v1 releases a unit only if the runner never registered; v2 always does, by its own record of the reservation. */
 function releaseOnEnd(world: World, runner: RunnerRow, now: EpochMs, reported: string | null): boolean {
   if (world.protocol === 'v2') return releaseUnit(world, runner, now)
   if (runner.sessionId !== null) return false
@@ -109,7 +109,7 @@ export type ReconciledRunner = {
   readonly terminate: boolean
 }
 
-/** One row per observed id, and the ids of silent rows that the (non-empty) list leaves out, which end here. */
+/** Returns one row per observed id, and ends silent rows that the (non-empty) list omits, returning their ids. */
 export function reconcileRunners(
   world: World,
   observed: readonly string[],
@@ -144,7 +144,7 @@ function terminateAbsent(world: World, observed: ReadonlySet<string>, now: Epoch
   return ended
 }
 
-/** The job of every minute: writes off runners that neither they nor their provisioner speak for any more. */
+/** Runs every minute: ends runners that are silent and whose provisioner is silent as well. */
 export function failStaleRunners(world: World, now: EpochMs): void {
   if (now - world.provisionerSeenAt <= STALE_AFTER_MS) return
   for (const runner of world.activeRunners.all('active')) {

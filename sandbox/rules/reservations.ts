@@ -4,9 +4,9 @@ import type { ReservationRow, RunnerRow } from './rows.ts'
 import { reservationOf } from './rows.ts'
 import type { World } from './world.ts'
 
-/** Fixed from the grant; not renewable. */
+/** Lifetime from the grant; cannot be renewed. */
 export const RESERVATION_TTL_MS = 60_000
-/** The longest lifetime that a v2 poll may ask for. */
+/** The longest lifetime that a v2 poll may request. */
 export const RESERVATION_TTL_MAX_MS = 600_000
 
 export function isLive(reservation: ReservationRow, now: EpochMs): boolean {
@@ -39,8 +39,8 @@ export function createReservation(
 }
 
 /**
- * Gives the runner's unit back, once per binding. True when a live reservation got smaller. `reservationId` is the
- * one to shrink; the default is the one that the server has on record.
+ * Releases the runner's unit, once per binding. True if a live reservation got smaller. `reservationId`: the reservation
+ * to shrink; by default the one in the runner's row.
  */
 export function releaseUnit(
   world: World,

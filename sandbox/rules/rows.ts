@@ -1,7 +1,7 @@
 import type { EpochMs } from '../types.ts'
 import type { TokenKind } from './tokens.ts'
 
-/** The one provisioner of the sandbox and its workspace. */
+/** The sandbox's only provisioner, and its workspace. */
 export type ProvisionerRow = {
   readonly id: string
   readonly workspaceId: string
@@ -16,21 +16,21 @@ export type ReservationRow = {
   readonly labels: readonly string[]
   /** Units still held: shrinks with every release. */
   readonly count: number
-  /** v2: units that have become runner instances. v1 never counts them. */
+  /** v2: units that became runner instances. Always 0 in v1. */
   readonly bound: number
   /** v1: every registration token ever minted for it; never shrinks. */
   readonly alreadyMinted: number
   readonly expiresAt: EpochMs
 }
 
-/** In order of rank: a report moves a runner only forward. */
+/** In order of rank: a report never moves a runner to a lower rank. */
 export const RUNNER_STATES = ['starting', 'running', 'stopping', 'stopped', 'failed', 'terminated'] as const
 export type RunnerState = (typeof RUNNER_STATES)[number]
 
 export const rankOf = (state: RunnerState): number => RUNNER_STATES.indexOf(state)
 export const isTerminal = (state: RunnerState): boolean => rankOf(state) >= rankOf('stopped')
 
-/** One runner as the server knows it: made by a report, or in v2 by a mint (then `id` is the instance id). */
+/** One runner on the server: created by a report, or in v2 by a mint (then `id` is the instance id). */
 export type RunnerRow = {
   readonly id: string
   /** Null until attached (v2). */
@@ -38,11 +38,11 @@ export type RunnerRow = {
   readonly state: RunnerState
   readonly reason: string | null
   readonly labels: readonly string[]
-  /** v2: the reservation named at the mint. */
+  /** v2: the reservation in the mint request. */
   readonly intendedReservationId: string | null
   /** v1: as reported. v2: as bound at enrolment, by adoption or by assignment. */
   readonly reservationId: string | null
-  /** Whether its unit was given back: once per binding. */
+  /** Whether its unit was released: once per binding. */
   readonly unitReleased: boolean
   readonly madeBy: 'report' | 'mint'
   /** v2: null until the container has enrolled. */
@@ -52,11 +52,11 @@ export type RunnerRow = {
   readonly reportedAt: EpochMs
 }
 
-/** A minted runner belongs to no workspace before it enrols: reconcile can't see it until then. */
+/** A minted runner belongs to no workspace until it enrols, so reconcile can't see it before. */
 export const isInWorkspace = (runner: RunnerRow): boolean =>
   runner.madeBy === 'report' || runner.enrolledAt !== null
 
-/** The reservation whose unit this runner has, or would have had. */
+/** The reservation whose unit this runner has or was minted for. */
 export const reservationOf = (runner: RunnerRow): string | null =>
   runner.reservationId ?? runner.intendedReservationId
 
@@ -66,7 +66,7 @@ export type SessionRow = {
   readonly providerRunnerId: string
   readonly labels: readonly string[]
   readonly createdAt: EpochMs
-  /** A session claims one job, once. */
+  /** A session can claim one job. */
   readonly jobId: string | null
 }
 

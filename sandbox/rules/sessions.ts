@@ -9,16 +9,16 @@ import { isTerminal, type RunnerRow, type SessionRow, type TokenRow } from './ro
 import { hashToken, TOKEN_PREFIX } from './tokens.ts'
 import type { World } from './world.ts'
 
-/** Attempts to register per token and fixed window. */
+/** Registration attempts per token and fixed window. */
 const REGISTER_ATTEMPTS_MAX = 5
 const REGISTER_WINDOW_MS = 60_000
 const CONTROL_SESSION_TTL_MS = 3_600_000
-/** The page names no lifetime; a runner registers at once, so that of the bootstrap token is ample. */
+/** The protocol specifies no lifetime; a runner registers at once, so the bootstrap token's lifetime is enough. */
 const ACTIVATION_TTL_MS = 300_000
-/** Sessions and leases end with their job; this only lets the sweep forget those that were dropped. */
+/** Sessions and leases end with their job; this expiry only lets the sweep remove abandoned ones. */
 export const SESSION_TTL_MS = 86_400_000
 
-/** The row of a presented token of the kind, used up or not, as long as it has not expired. */
+/** The row of a token of this kind, used or not, unless it has expired. */
 export function requireToken(
   world: World,
   token: Secret | null,
@@ -48,7 +48,7 @@ function expired(kind: TokenRow['kind']): Refusal {
   }
 }
 
-/** The token with which a runner registers in this generation, after counting the attempt. */
+/** Counts the registration attempt, and returns the row of the token that this generation requires. */
 export function requireRegisterToken(world: World, token: Secret | null, now: EpochMs): TokenRow {
   if (token !== null) countRegisterAttempt(world, hashToken(token), now)
   return unusedToken(world, token, now)
@@ -62,7 +62,7 @@ function unusedToken(world: World, token: Secret | null, now: EpochMs): TokenRow
 }
 
 function countRegisterAttempt(world: World, hash: string, now: EpochMs): void {
-  if (!world.tokens.get(hash)) return // unknown tokens are refused anyway and must not fill the memory
+  if (!world.tokens.get(hash)) return // unknown tokens are refused anyway and must not use memory
   const window = world.registerWindows.get(hash)
   if (window === undefined || now >= window.startedAt + REGISTER_WINDOW_MS) {
     world.registerWindows.set(hash, { startedAt: now, attempts: 1 })
@@ -72,7 +72,7 @@ function countRegisterAttempt(world: World, hash: string, now: EpochMs): void {
   window.attempts += 1
 }
 
-/** Uses the token up and opens the session. The caller runs it without a pause, so one of many callers wins. */
+/** Consumes the token and opens the session. Synchronous, so only one of concurrent callers succeeds. */
 export function registerRunner(
   world: World,
   registerToken: Secret | null,
@@ -95,7 +95,7 @@ function runnerOfToken(world: World, row: TokenRow): RunnerRow | undefined {
   return row.kind === 'registration' ? runnerByProviderId(world, row.subject) : world.runners.get(row.subject)
 }
 
-/** v2: swaps a bootstrap token, once, for a control session. */
+/** v2: exchanges a bootstrap token, once, for a control session. */
 export function exchangeBootstrap(
   world: World,
   token: Secret,
@@ -110,7 +110,7 @@ export function exchangeBootstrap(
   return { instanceId: row.subject, control: world.mintToken('control', row.subject, expiresAt), expiresAt }
 }
 
-/** v2: the runner says what it is; one launched for a live reservation is bound and may register at once. */
+/** v2: enrols a runner. A runner launched for a live reservation is bound to it and may register at once. */
 export function enrolRunner(
   world: World,
   instanceId: string,
@@ -124,7 +124,7 @@ export function enrolRunner(
   return activate(world, instanceId, now)
 }
 
-/** v2: a token to register with, while the runner holds a live reservation and has no session yet. */
+/** v2: a token to register with, if the runner holds a live reservation and has no session yet; else null. */
 export function activate(world: World, instanceId: string, now: EpochMs): Secret | null {
   const runner = world.runners.get(instanceId)
   if (runner === undefined || runner.enrolledAt === null || isTerminal(runner.state)) return null

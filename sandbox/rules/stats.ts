@@ -20,7 +20,7 @@ export function sandboxStats(world: World, now: EpochMs): SandboxStats {
   }
 }
 
-/** Whether no job waits or runs. */
+/** True if no job is queued or claimed. */
 export function isIdle(world: World): boolean {
   return world.jobsByState.size('queued') === 0 && world.jobsByState.size('claimed') === 0
 }

@@ -4,10 +4,10 @@ import { failStaleRunners } from './reports.ts'
 import { isTerminal } from './rows.ts'
 import type { World } from './world.ts'
 
-/** Ended jobs, ended runners, used tokens and old sessions are kept a day: long enough to tell "used" from "unknown". */
+/** Ended jobs and runners, used tokens and old sessions are kept for a day, so that "used" differs from "unknown". */
 const RETENTION_MS = 86_400_000
 
-/** Every second: leases that ran out, and reservations that expired. */
+/** Every second: ends jobs with expired leases, and removes expired reservations. */
 export function sweepLeases(world: World, now: EpochMs): void {
   loseSilentJobs(world, now)
   for (const reservation of world.openReservations.all('open')) {
@@ -15,7 +15,7 @@ export function sweepLeases(world: World, now: EpochMs): void {
   }
 }
 
-/** Every minute: runners that nobody speaks for, and rows that nobody will ask for again. */
+/** Every minute: ends silent runners, and removes old rows. */
 export function sweepStale(world: World, now: EpochMs): void {
   failStaleRunners(world, now)
   const old = now - RETENTION_MS

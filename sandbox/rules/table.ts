@@ -1,10 +1,10 @@
-/** Anything a table holds: immutable, replaced as a whole. */
+/** A row of a table: immutable, replaced as a whole. */
 export type Row = { readonly id: string }
 
-/** One row of one table as it now stands; null means deleted. */
+/** The new value of one row of one table; null = deleted. */
 export type RowChange = readonly [table: string, id: string, row: Row | null]
 
-/** The rows that share a key, in the order in which they took it. */
+/** The rows with the same key, in the order in which they got it. */
 export class Index<R extends Row> {
   readonly #keyOf: (row: R) => string | null
   readonly #rows = new Map<string, Map<string, R>>()
@@ -32,7 +32,7 @@ export class Index<R extends Row> {
     return this.#rows.get(key)?.values() ?? []
   }
 
-  /** The row that took the key first. */
+  /** The first row with this key. */
   first(key: string): R | undefined {
     return this.#rows.get(key)?.values().next().value
   }
@@ -50,7 +50,7 @@ export class Index<R extends Row> {
   }
 }
 
-/** A table as the journal sees it: rows of whatever kind. */
+/** A table as the journal uses it, with rows of any type. */
 export type StoredTable = {
   readonly name: string
   values(): Iterable<Row>
@@ -58,12 +58,12 @@ export type StoredTable = {
   drop(id: string): void
 }
 
-/** A row read back is of its table's kind: the journal's checksum and version say that this code wrote it. */
+/** A restored row has its table's type, because the journal's checksum and version prove that this code wrote it. */
 function isRowOf<R extends Row>(_table: Table<R>, _row: Row): _row is R {
   return true
 }
 
-/** Rows by id, with indexes that follow every change. */
+/** Rows by id, with indexes that are updated on every change. */
 export class Table<R extends Row> {
   readonly name: string
   readonly #rows = new Map<string, R>()
@@ -75,7 +75,7 @@ export class Table<R extends Row> {
     this.#changed = changed
   }
 
-  /** Rows whose key is null stay out of the index. Must be called before the first row is put. */
+  /** Adds an index; rows with key null are not indexed. Must be called before the first `put`. */
   indexedBy(keyOf: (row: R) => string | null): Index<R> {
     const index = new Index(keyOf)
     this.#indexes.push(index)
@@ -99,7 +99,7 @@ export class Table<R extends Row> {
     this.#changed([this.name, row.id, row])
   }
 
-  /** Puts a row without recording a change: for loading, and for facts that may be forgotten by a restart. */
+  /** Puts a row without recording a change: for loading, and for data that may be lost in a restart. */
   hold(row: R): void {
     const before = this.#rows.get(row.id)
     this.#rows.set(row.id, row)

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { Secret } from '../../core/model/secret.ts'
 
-/** What each kind of token starts with. The page of the protocol names the first five; the last two are ours. */
+/** The prefix of each kind of token. The protocol defines the first five; the last two exist only in the sandbox. */
 export const TOKEN_PREFIX = {
   provisioner: 'sf_pt_',
   registration: 'sf_ert_',
@@ -19,12 +19,12 @@ export function newToken(kind: TokenKind): Secret {
   return new Secret(TOKEN_PREFIX[kind] + randomBytes(32).toString('base64url'))
 }
 
-/** The only form in which a token rests: 256 random bits need no salt and no slow hash. */
+/** Only this hash of a token is stored: 256 random bits need no salt and no slow hash. */
 export function hashToken(token: Secret): string {
   return createHash('sha256').update(token.reveal()).digest('hex')
 }
 
-/** Whether the text has the shape of a provisioner token. */
+/** Whether the text has the form of a provisioner token. */
 export function isProvisionerToken(token: Secret): boolean {
   return /^sf_pt_[A-Za-z0-9_-]{43}$/.test(token.reveal())
 }

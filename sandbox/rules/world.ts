@@ -9,8 +9,8 @@ import { type RowChange, type StoredTable, Table } from './table.ts'
 import { hashToken, newToken } from './tokens.ts'
 
 /**
- * Everything the sandbox knows, without any input or output: the rules read and change it with the time as an
- * input, and whoever runs them takes the changes (for the journal) and the events (for the observer) afterwards.
+ * The whole state of the sandbox, without I/O. The rules read and change it, with the time as an input; afterwards the
+ * caller takes the changes (for the journal) and the events (for the observer).
  */
 export class World {
   readonly protocol: ProtocolGeneration
@@ -30,7 +30,7 @@ export class World {
   /** By canonical label set, oldest first. */
   readonly queuedJobs = this.jobs.indexedBy((job) => (job.state === 'queued' ? labelsKey(job.labels) : null))
   readonly jobsByState = this.jobs.indexedBy((job) => job.state)
-  /** Those with units left; expired ones leave by the sweep, so readers still look at `expiresAt`. */
+  /** Reservations with units left. The sweep removes expired ones, so readers must still check `expiresAt`. */
   readonly openReservations = this.reservations.indexedBy((row) => (row.count > 0 ? 'open' : null))
   readonly runnersByProviderId = this.runners.indexedBy((row) => row.providerRunnerId)
   readonly activeRunners = this.runners.indexedBy((row) => (isTerminal(row.state) ? null : 'active'))
@@ -39,11 +39,11 @@ export class World {
     row.kind === 'registration' ? row.subject : null,
   )
 
-  /** The last heartbeat of each claimed job. Forgotten by a restart, which starts every lease afresh. */
+  /** The last heartbeat of each claimed job. Not stored: a restart renews every lease. */
   readonly heartbeats = new Map<string, EpochMs>()
-  /** When the provisioner was last heard. Forgotten by a restart, which counts as hearing it. */
+  /** Time of the provisioner's last call. Not stored: a restart counts as a call. */
   provisionerSeenAt: EpochMs
-  /** Attempts to register in the fixed window of each token hash. */
+  /** Registration attempts in the fixed window, by token hash. */
   readonly registerWindows = new Map<string, { startedAt: EpochMs; attempts: number }>()
 
   constructor(protocol: ProtocolGeneration, jobLeaseMs: number, now: EpochMs) {
@@ -52,7 +52,7 @@ export class World {
     this.provisionerSeenAt = now
   }
 
-  /** Puts a journaled row back, or takes it out. False when no table has the name. */
+  /** Restores or deletes a journaled row. False if there is no table of that name. */
   restore([table, id, row]: RowChange): boolean {
     const target = this.#tables().find((candidate) => candidate.name === table)
     if (target === undefined) return false
@@ -61,14 +61,14 @@ export class World {
     return true
   }
 
-  /** Every row, in an order that rebuilds the indexes as they are. */
+  /** Every row, in an order that restores the indexes. */
   *snapshot(): Iterable<RowChange> {
     for (const table of this.#tables()) {
       for (const row of table.values()) yield [table.name, row.id, row]
     }
   }
 
-  /** After a start: nothing was heard while the server was away, so every lease and silence begins now. */
+  /** After a start: no heartbeats arrived while the server was down, so all leases and timeouts start now. */
   restartLeases(now: EpochMs): void {
     for (const job of this.jobsByState.all('claimed')) this.heartbeats.set(job.id, now)
     this.provisionerSeenAt = now
@@ -90,7 +90,7 @@ export class World {
     return events
   }
 
-  /** Makes a token of the kind and keeps its hash; the answer is the only copy of the text. */
+  /** Creates a token of this kind and stores its hash; the returned text is the only copy. */
   mintToken(kind: TokenRow['kind'], subject: string, expiresAt: EpochMs): Secret {
     const token = newToken(kind)
     this.tokens.put({ id: hashToken(token), kind, subject, expiresAt, consumedAt: null })
@@ -103,7 +103,7 @@ export class World {
   }
 }
 
-/** The ids that the wire shows beside a job's own, each a UUID that follows from it. */
+/** Other ids of a job in the protocol: UUIDs derived from the job's id. */
 export function derivedJobId(jobId: string, which: 'run' | 'attempt' | 'execution'): string {
   const hex = createHash('sha256').update(`${which}:${jobId}`).digest('hex')
   return [
@@ -115,7 +115,7 @@ export function derivedJobId(jobId: string, which: 'run' | 'attempt' | 'executio
   ].join('-')
 }
 
-/** The runner that claimed the job, or null where none did. */
+/** The runner that claimed the job; null = not claimed. */
 export function claimOf(job: Job): { runnerId: string; cancelRequestedAt: EpochMs | null } | null {
   switch (job.state) {
     case 'queued':

@@ -2,18 +2,18 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { kill, stdout } from 'node:process'
 import { codeOf, messageOf, say } from './outcome.ts'
 
-/** As much of the job's output as the server keeps. */
+/** The server keeps only this much of a job's output. */
 const OUTPUT_TAIL_CHARS = 16_384
 /** Between SIGTERM and SIGKILL to the job, and the longest wait for output after its end. */
 const JOB_GRACE_MS = 2000
 
-/** A null exit code is a death by signal; `interrupted` says that the runner was told to stop. */
+/** Exit code null = ended by a signal; `interrupted` = the runner was stopped. */
 export type JobResult = { exit_code: number | null; output: string; interrupted: boolean }
 
 type JobOrder = { command: string; nonce: string }
 type Environment = Record<string, string | undefined>
 
-/** Runs the command in a process group of its own and ends that group with it, whatever it left behind. */
+/** Runs the command in its own process group, and kills the rest of the group when the command has ended. */
 export async function runJob(job: JobOrder, env: Environment, stop: AbortSignal): Promise<JobResult> {
   const stdio = ['ignore', 'pipe', 'pipe'] as const
   const child = spawn('/bin/sh', ['-c', job.command], {
@@ -36,13 +36,13 @@ export async function runJob(job: JobOrder, env: Environment, stop: AbortSignal)
   return { exit_code: exitCode, output: (tail.text + problem).slice(-OUTPUT_TAIL_CHARS), interrupted }
 }
 
-/** The runner's own environment without anything of the source's: its tokens are no business of the job. */
+/** The runner's environment without the variables of the source, because the job must not get its tokens. */
 function jobEnvironment({ nonce }: JobOrder, env: Environment): Environment {
   const own = Object.entries(env).filter(([name]) => !name.startsWith('SHIPFOX_'))
   return { ...Object.fromEntries(own), SLIPWAY_NONCE: nonce }
 }
 
-/** Passes the output on and keeps its end. */
+/** Forwards the output and keeps its end. */
 function collectOutput(child: ChildProcess): { text: string } {
   const tail = { text: '' }
   for (const stream of [child.stdout, child.stderr]) {
@@ -55,7 +55,7 @@ function collectOutput(child: ChildProcess): { text: string } {
   return tail
 }
 
-/** 127 where not even the shell could be started, as a shell says of a missing command. */
+/** Exit code 127 if the shell could not be started, as a shell does for a missing command. */
 function exitOf(child: ChildProcess): Promise<{ exitCode: number | null; problem: string }> {
   return new Promise((resolve) => {
     child.once('exit', (exitCode) => resolve({ exitCode, problem: '' }))
@@ -63,7 +63,7 @@ function exitOf(child: ChildProcess): Promise<{ exitCode: number | null; problem
   })
 }
 
-/** A process that left the group may hold the pipes open for ever, so the wait for their end is bounded. */
+/** A process that left the group may keep the pipes open for ever, so the wait is bounded. */
 function outputEnd(child: ChildProcess): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, JOB_GRACE_MS)

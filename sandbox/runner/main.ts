@@ -1,11 +1,10 @@
 /**
- * The demo runner: registers with the one-time token in its environment, takes one job from the sandbox, runs it
- * with `/bin/sh -c`, tells the result and ends. It and what it imports use nothing but Node's own modules,
- * so that an image needs only a node binary, a shell and these few files (`runner-files.ts` makes them plain
- * JavaScript, which starts faster).
+ * The demo runner: registers with the one-time token in its environment, takes one job from the sandbox, runs it with
+ * `/bin/sh -c`, reports the result and exits. It imports only Node's own modules, so that an image needs only a node
+ * binary, a shell and these few files (`runner-files.ts` converts them to JavaScript, which starts faster).
  *
- * Exit codes: 0 the protocol went well, whatever the job's own verdict, or no job came in time; 1 the server
- * refused or could not be reached; 2 a variable is missing or wrong; 143 stopped by a signal or its lifetime.
+ * Exit codes: 0 = the protocol succeeded, whatever the job's result, or there was no job in time; 1 = the server refused
+ * or could not be reached; 2 = a variable is missing or invalid; 143 = stopped by a signal or its lifetime.
  */
 import { env, exit } from 'node:process'
 import { type JobResult, runJob } from './job.ts'
@@ -13,16 +12,16 @@ import { EXIT, messageOf, RunnerFailure, say } from './outcome.ts'
 import { readSettings, type Settings } from './settings.ts'
 import { ASSIGNMENT_WAIT_SECONDS, isObject, refused, type Reply, sleep, text, Wire } from './wire.ts'
 
-/** The pause between two questions for a job grows from the first to the last. */
+/** The pause between two requests for a job grows from the first to the last. */
 const ASK_FIRST_MS = 250
 const ASK_LAST_MS = 2000
-/** How long to keep telling a result, and how often: after this the server has given the job up anyway. */
+/** How long and how often to retry reporting a result: after this time the server has ended the job anyway. */
 const RESULT_PATIENCE_MS = 60_000
 const RESULT_RETRY_MS = 500
 
 type Claim = { lease: string; command: string; nonce: string; heartbeatMs: number }
 
-/** Aborts on SIGTERM, SIGINT and at the end of the lifetime; the reason says which. */
+/** Aborts on SIGTERM, on SIGINT and at the end of the lifetime, with that as the reason. */
 const stop = new AbortController()
 
 async function main(): Promise<number> {
@@ -53,7 +52,7 @@ function leaveStopped(): number {
   return EXIT.stopped
 }
 
-/** v2: swaps the bootstrap token and waits to be assigned; null when that didn't happen in time. */
+/** v2: exchanges the bootstrap token and waits for an assignment; null = none in time. */
 async function enrol(wire: Wire, settings: Settings, until: number): Promise<string | null> {
   const exchanged = await wire.post('/runner-enrollment/exchange', null, { bootstrap_token: settings.token })
   const control = text(exchanged, 'control_session_token')
@@ -68,7 +67,7 @@ async function enrol(wire: Wire, settings: Settings, until: number): Promise<str
   return text(reply, 'activation_token')
 }
 
-/** The claimed job, or null when none came in time. */
+/** The claimed job; null = none in time. */
 async function askForJob(wire: Wire, session: string, until: number): Promise<Claim | null> {
   for (let pauseMs = ASK_FIRST_MS; !stop.signal.aborted; pauseMs = Math.min(pauseMs * 2, ASK_LAST_MS)) {
     const reply = await wire.post('/runners/jobs/request', session, {})
@@ -82,9 +81,7 @@ async function askForJob(wire: Wire, session: string, until: number): Promise<Cl
 function claimFrom(reply: Reply): Claim {
   const job = reply.body['sandbox']
   if (!isObject(job)) {
-    throw new RunnerFailure(
-      'The server gave a job without a command: this runner knows only the Slipway sandbox.',
-    )
+    throw new RunnerFailure('The job has no command: this runner supports only the Slipway sandbox.')
   }
   const { command, nonce, heartbeat_interval_ms: heartbeatMs } = job
   return {
@@ -105,17 +102,17 @@ async function work(wire: Wire, claim: Claim): Promise<JobResult> {
   }
 }
 
-/** A heartbeat that fails is repeated by the next; one that is refused means that the job is no longer ours. */
+/** A failed heartbeat is repaired by the next one; a refused heartbeat means that this runner has lost the job. */
 async function heartbeat(wire: Wire, { lease }: Claim): Promise<void> {
   try {
     const { status } = await wire.tryPost('/runners/jobs/heartbeat', lease, {})
-    if (status === 409 || status === 401) stop.abort('the server, which has given the job up')
+    if (status === 409 || status === 401) stop.abort('the server, which has ended the job')
   } catch (error) {
     say(`heartbeat: ${messageOf(error)}`)
   }
 }
 
-/** Told again until the server has it: a repeated result changes nothing. Tells even while stopping. */
+/** Retries until the server has the result, which is idempotent. Also reports while the runner is stopping. */
 async function tellResult(wire: Wire, { lease }: Claim, result: JobResult): Promise<void> {
   const path = '/runners/jobs/complete'
   const until = Date.now() + RESULT_PATIENCE_MS
@@ -124,7 +121,7 @@ async function tellResult(wire: Wire, { lease }: Claim, result: JobResult): Prom
     if (typeof reply !== 'string' && reply.status === 200) return
     if (typeof reply !== 'string' && reply.status < 500) throw refused(path, reply)
     const problem = typeof reply === 'string' ? reply : `answer ${reply.status}`
-    if (Date.now() >= until) throw new RunnerFailure(`The job's result could not be told: ${problem}`)
+    if (Date.now() >= until) throw new RunnerFailure(`The job's result could not be reported: ${problem}`)
     await sleep(RESULT_RETRY_MS, null)
   }
 }

@@ -1,9 +1,9 @@
 import { stdout } from 'node:process'
 
-/** What the runner's exit code means; `main.ts` says when each is used. */
+/** The runner's exit codes; `main.ts` describes them. */
 export const EXIT = { ok: 0, failed: 1, misconfigured: 2, stopped: 143 } as const
 
-/** Ends the runner with its message and exit code. */
+/** Ends the runner with this message and exit code. */
 export class RunnerFailure extends Error {
   readonly exitCode: number
 

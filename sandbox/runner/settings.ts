@@ -1,6 +1,6 @@
 import { EXIT, RunnerFailure } from './outcome.ts'
 
-/** The longest timer that Node can hold. */
+/** The longest delay of a Node timer. */
 const TIMER_MAX_MS = 2 ** 31 - 1
 
 export type Settings = {
@@ -10,12 +10,12 @@ export type Settings = {
   readonly generation: 'v1' | 'v2'
   readonly providerKind: string
   readonly labels: readonly string[]
-  /** 0 polls for ever. */
+  /** 0 = no limit. */
   readonly pollMaxMs: number
   readonly lifetimeMs: number
 }
 
-/** Reads what the provisioner put into the container's environment. Throws with exit code 2. */
+/** Parses the environment that the provisioner gave the container. Throws with exit code 2. */
 export function readSettings(variables: NodeJS.ProcessEnv): Settings {
   const registration = variables['SHIPFOX_RUNNER_REGISTRATION_TOKEN']
   const bootstrap = variables['SHIPFOX_RUNNER_BOOTSTRAP_TOKEN']
@@ -49,11 +49,11 @@ function required(variables: NodeJS.ProcessEnv, name: string): string {
 function urlIn(variables: NodeJS.ProcessEnv, name: string): URL {
   const value = required(variables, name)
   if (URL.canParse(value) && /^https?:/.test(value)) return new URL(value)
-  throw new RunnerFailure(`${name} is "${value}", which is no http or https URL.`, EXIT.misconfigured)
+  throw new RunnerFailure(`${name} is "${value}", which is not an http or https URL.`, EXIT.misconfigured)
 }
 
 function wholeNumberIn(variables: NodeJS.ProcessEnv, name: string, fallback: number): number {
   const value = variables[name] ?? String(fallback)
   if (/^\d{1,12}$/.test(value)) return Number(value)
-  throw new RunnerFailure(`${name} is "${value}", which is no whole number.`, EXIT.misconfigured)
+  throw new RunnerFailure(`${name} is "${value}", which is not a whole number.`, EXIT.misconfigured)
 }

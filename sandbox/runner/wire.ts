@@ -3,17 +3,17 @@ import { codeOf, EXIT, messageOf, RunnerFailure } from './outcome.ts'
 
 /** The longest wait for an assignment in one request. */
 export const ASSIGNMENT_WAIT_SECONDS = 10
-/** Longer than the longest wait that a request asks for. */
+/** Longer than the longest hold that a request asks for. */
 const REQUEST_TIMEOUT_MS = 20_000
-/** How long to wait for a server that can't be reached yet: it may be restarting. */
+/** How long to retry while the server can't be reached: it may be restarting. */
 const CONNECT_PATIENCE_MS = 30_000
 const RETRY_MS = 500
-/** A failed connection that surely brought nothing to the server. */
+/** Connection errors after which the server certainly got nothing. */
 const NEVER_ARRIVED = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'])
 
 export type Reply = { status: number; body: Record<string, unknown>; retryAfterMs: number }
 
-/** Not imported: an import of `node:http` also loads Node's fetch, which doubles the time that a start takes. */
+/** Not imported: importing `node:http` also loads Node's fetch, which doubles the startup time. */
 const http = process.getBuiltinModule('node:http')
 
 type Request = {
@@ -24,7 +24,7 @@ type Request = {
   signal?: AbortSignal
 }
 
-/** The runner's side of the wire. Each request has a connection of its own: a runner makes five or six. */
+/** The runner's HTTP client. Each request uses a new connection: a runner sends only five or six. */
 export class Wire {
   readonly #baseUrl: URL
   readonly #stop: AbortSignal
@@ -39,12 +39,12 @@ export class Wire {
     return this.#must({ method: 'POST', path, token, body })
   }
 
-  /** A GET that must succeed, or is given up at a stop: it claims nothing. See `must`. */
+  /** A GET that must succeed; it claims nothing, so it is aborted when the runner stops. See `must`. */
   get(path: string, token: string): Promise<Reply> {
     return this.#must({ method: 'GET', path, token, body: undefined, signal: this.#stop })
   }
 
-  /** A POST whose every answer is the caller's matter. Throws where there was none. */
+  /** A POST that returns every answer. Throws if there was no answer. */
   async tryPost(path: string, token: string, body: unknown): Promise<Reply> {
     return this.#send({ method: 'POST', path, token, body })
   }
@@ -65,7 +65,10 @@ export class Wire {
       if (reply !== null && (reply.status !== 429 || Date.now() >= until)) throw refused(request.path, reply)
       await sleep(reply?.retryAfterMs ?? RETRY_MS, this.#stop)
       if (this.#stop.aborted)
-        throw new RunnerFailure(`${request.path} was not reached before the stop.`, EXIT.stopped)
+        throw new RunnerFailure(
+          `${request.path} could not be reached before the runner was stopped.`,
+          EXIT.stopped,
+        )
     }
   }
 
@@ -115,7 +118,7 @@ function replyTo(request: ClientRequest, content: string): Promise<Reply> {
 
 function replyFrom(response: IncomingMessage, received: string): Reply {
   const body: unknown = received === '' ? {} : JSON.parse(received)
-  if (!isObject(body)) throw new RunnerFailure("The server's answer is no JSON object.")
+  if (!isObject(body)) throw new RunnerFailure("The server's answer is not a JSON object.")
   const retryAfterMs = Number(response.headers['retry-after'] ?? RETRY_MS / 1000) * 1000
   return { status: response.statusCode ?? 0, body, retryAfterMs }
 }
@@ -124,7 +127,7 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** A string of the answer that must be there. */
+/** A required string of the answer. */
 export function text(reply: Reply, key: string): string {
   const value = reply.body[key]
   if (typeof value === 'string') return value
