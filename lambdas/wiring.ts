@@ -22,8 +22,8 @@ import { Meter } from '../adapters/cloudwatch/meter.ts'
  */
 
 /**
- * Every attempt and every call has a deadline: kept connections may be closed (L6) or stay silent (L7), and are given
- * up in seconds. Repeats are harmless: each write is conditional and has the same result when it is done twice.
+ * Every attempt and every call has a deadline, because kept connections may be closed (L6) or stay silent (L7). Retries
+ * are safe: each write is conditional and has the same result when it is repeated.
  */
 const CLIENT = {
   maxAttempts: 3,

@@ -18,8 +18,8 @@ export type LockHolder = 'agent' | 'hub' | 'sandbox'
 
 /**
  * One holder of each kind per folder (K18: a second agent is refused). The lock is a listening Unix socket: the kernel
- * ends it with its process, however that dies, and it is seen from another container that shares the folder, which a
- * process id is not. Throws `agent-locked` (`hub-locked`, …) while another one lives.
+ * closes it when its process dies, and unlike a process id it works from another container that shares the folder.
+ * Throws `agent-locked` (`hub-locked`, …) while another holder is alive.
  */
 export async function lockDataDir(dataDir: string, holder: LockHolder = 'agent'): Promise<Lock> {
   const path = join(dataDir, `${holder}.sock`)

@@ -72,7 +72,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   'rate-limited': 'too many calls with this token. Slipway waits for the time that the server requests.',
   'runners-rate-limit-unavailable': 'its rate limiter does not answer. Slipway retries.',
   'server-error': 'internal error. If this continues, check the Shipfox server.',
-  'not-found': `it has no such route. ${CHECK_URL} If SHIPFOX_PROTOCOL is set, it may be wrong.`,
+  'not-found': `it has no such route. ${CHECK_URL} If the protocol is configured (SHIPFOX_PROTOCOL), it may be wrong.`,
   'reservation-not-found': 'the reservation is unknown or was already removed.',
   'reservation-expired': 'the reservation has expired.',
   'batch-exceeds-reservation': 'the reservation has fewer units left.',

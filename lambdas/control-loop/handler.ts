@@ -14,13 +14,13 @@ import type {
 const WORK_MAX_MS = 14 * 60_000
 /** Time before the function's timeout: draining takes at most 20 s, or more if the store is slow. */
 const HAND_OVER_MARGIN_MS = 45_000
-/** Whatever still runs this long before the end is aborted: nothing may go on after the function returned (L8). */
+/** Work that still runs this long before the timeout is aborted: nothing may continue after the function returned (L8). */
 const STOP_MARGIN_MS = 5_000
 
 export interface ControlLoopParts {
   readonly store: FleetStore
   readonly gateway: AgentGateway
-  /** New ones for each run: a frozen function keeps its memory (L9), and what a source remembers holds for one run. */
+  /** Called for each run: a frozen function keeps its memory (L9), but the state of a source is valid for one run only. */
   readonly openSources: () => readonly DemandSource[]
   readonly clock: Clock
   readonly random: Randomness

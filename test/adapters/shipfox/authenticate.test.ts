@@ -101,12 +101,12 @@ describe('authenticate', () => {
   })
 
   it.each([
-    ['', /is not one/],
-    ['ghp_123', /is not one/],
-    ['sf_pt_with space', /is not one/],
-    ['sf_pt_\r\nx: y', /is not one/],
-    [`sf_mrt_${'a'.repeat(43)}`, /begins with sf_mrt_/],
-    [`sf_ert_${'a'.repeat(43)}`, /begins with sf_ert_/],
+    ['', /the configured token does not/],
+    ['ghp_123', /the configured token does not/],
+    ['sf_pt_with space', /the configured token does not/],
+    ['sf_pt_\r\nx: y', /the configured token does not/],
+    [`sf_mrt_${'a'.repeat(43)}`, /starts with sf_mrt_/],
+    [`sf_ert_${'a'.repeat(43)}`, /starts with sf_ert_/],
   ])('a token of another kind is never sent: "%s"', async (token, words) => {
     const server = await serve((_, response) => json(response, 401, { code: 'unauthorized' }))
     const options = optionsFor(server.url, { token: new Secret(token) })
