@@ -1,4 +1,4 @@
-import { SlipwayError } from '../core/model/index.ts'
+import { clip, redactTokens, SlipwayError, toPrintableLine } from '../core/model/index.ts'
 
 /** A position in a file. `path` holds the keys that lead to it: `templates.docker-debug.memory`. */
 export interface Place {
@@ -100,28 +100,22 @@ export function issueAt(
   }
 }
 
-const CONTROLS = /\p{Cc}+/gu
-
 /** Messages repeat names from the file: such a name must not break the line or reveal a token. */
 function printable(text: string): string {
-  return withoutTokens(text).replaceAll(CONTROLS, ' ')
-}
-
-const TOKEN = /sf_[a-z]+_[\w-]+/gi
-
-/** A token pasted into the wrong place must not reach a log through the message about it. */
-function withoutTokens(text: string): string {
-  return text.replaceAll(TOKEN, '[secret]')
+  return toPrintableLine(redactTokens(text))
 }
 
 /** Enough to recognise a value. */
 const QUOTED_CHARACTERS = 40
 
-/** A value as messages show it: short, on one line, without tokens. */
+/**
+ * A value as messages show it: short, on one line, without tokens. One that was pasted into the wrong place must not
+ * reach a log through the message about it.
+ */
 export function quote(value: unknown): string {
-  return shorten(withoutTokens(JSON.stringify(value) ?? String(value)))
+  return shorten(redactTokens(JSON.stringify(value) ?? String(value)))
 }
 
 export function shorten(text: string): string {
-  return text.length > QUOTED_CHARACTERS ? `${text.slice(0, QUOTED_CHARACTERS)}…` : text
+  return clip(text, QUOTED_CHARACTERS)
 }

@@ -1,4 +1,4 @@
-import { type LogEvent, levelOf, type LogLevel } from '../../core/model/index.ts'
+import { escapeUnprintable, type LogEvent, levelOf, type LogLevel } from '../../core/model/index.ts'
 import type { Log, LogEntry } from '../../core/ports/index.ts'
 
 export type { LogEntry } from '../../core/ports/index.ts'
@@ -24,6 +24,10 @@ export function lineOf({ at, event }: LogEntry, more: LogLine['fields'] = {}): L
   return { at, level: levelOf(name), event: name, fields: { ...fields, ...more } }
 }
 
+/*
+ * A line of every form is printable: what an agent calls its version must not control the terminal that shows the log.
+ */
+
 /** One JSON object per line; an error is its message, a secret is `[secret]`. */
 export function jsonLine(line: LogLine): string {
   return jsonWith('at', line)
@@ -38,13 +42,15 @@ export function lambdaLine(line: LogLine): string {
 export function textLine({ at, level, event, fields }: LogLine): string {
   const time = new Date(at).toISOString().slice(11, 23)
   const words = Object.entries(fields).map(([key, value]) => `${key}=${plain(value)}`)
-  return [time, level === 'info' ? '' : level.toUpperCase(), event, ...words]
+  const line = [time, level === 'info' ? '' : level.toUpperCase(), event, ...words]
     .filter((word) => word !== '')
     .join(' ')
+  return escapeUnprintable(line)
 }
 
 function jsonWith(timeKey: string, { at, level, event, fields }: LogLine): string {
-  return JSON.stringify({ [timeKey]: new Date(at).toISOString(), level, event, ...fields }, errorsAsText)
+  const line = { [timeKey]: new Date(at).toISOString(), level, event, ...fields }
+  return escapeUnprintable(JSON.stringify(line, errorsAsText))
 }
 
 function plain(value: unknown): string {

@@ -1,4 +1,10 @@
-import type { Secret, SourceLimits } from '../../core/model/index.ts'
+import {
+  PROVISIONER_TOKEN_PREFIX,
+  type Secret,
+  shipfoxPrefixOf,
+  type SourceLimits,
+  TOKEN_RANDOM_CHARACTERS,
+} from '../../core/model/index.ts'
 import { SourceError } from '../../core/ports/index.ts'
 import * as z from 'zod'
 import type { Api, Call } from './api.ts'
@@ -59,17 +65,19 @@ export async function authenticate(
   return generation
 }
 
+/** What a header can carry. Settings check the length; here it is up to the server. */
+const SENDABLE = /^[\w-]+$/
+
 /** Checked first, so that a token of another kind is never sent to the server. */
 function refuseOtherTokens(token: Secret): void {
-  if (/^sf_pt_[A-Za-z0-9_-]+$/.test(token.reveal())) return
-  const kind = /^sf_[a-z]{1,8}_/.exec(token.reveal())?.[0]
+  const prefix = shipfoxPrefixOf(token.reveal())
+  const isProvisioner = prefix === PROVISIONER_TOKEN_PREFIX
+  if (isProvisioner && SENDABLE.test(token.reveal())) return
   const found =
-    kind === undefined || kind === 'sf_pt_'
-      ? 'does not'
-      : `starts with ${kind}, so it is another kind of token`
+    prefix === null || isProvisioner ? 'does not' : `starts with ${prefix}, so it is another kind of token`
   throw new SourceError(
     'unauthorized',
-    `A provisioner token has the form "sf_pt_" and 43 characters; the configured token ${found}. Check SHIPFOX_PROVISIONER_TOKEN.`,
+    `A provisioner token has the form "${PROVISIONER_TOKEN_PREFIX}" and ${TOKEN_RANDOM_CHARACTERS} characters; the configured token ${found}. Check SHIPFOX_PROVISIONER_TOKEN.`,
   )
 }
 

@@ -1,13 +1,15 @@
+import { clip, HIDDEN_SECRET, redactTokens, toPrintableLine } from '../../core/model/index.ts'
+
 /** Enough to understand a server's message. */
 const QUOTE_MAX_CHARS = 300
-/** Shipfox's tokens of every kind. */
-const TOKEN = /sf_[a-z]+_[A-Za-z0-9_-]*/g
-/** Tokens without their prefix, or in base64: longer than a UUID (36), at most as long as a token's random part (43). */
+/**
+ * Tokens without their prefix, or in base64: longer than a UUID (36), at most as long as a token's random part (43).
+ * Only for texts of servers: the log of a job holds many such texts that are not secret.
+ */
 const LONG_RUN = /[A-Za-z0-9+/=_-]{40,}/g
-const CONTROL = /\p{Cc}+/gu
 
 /** A server's text for a message or a log, without tokens: it may echo a request header, and so the token. */
 export function quote(text: string): string {
-  const plain = text.replaceAll(CONTROL, ' ').replaceAll(TOKEN, '[secret]').replaceAll(LONG_RUN, '[secret]')
-  return plain.length <= QUOTE_MAX_CHARS ? plain : `${plain.slice(0, QUOTE_MAX_CHARS)}…`.toWellFormed()
+  const plain = redactTokens(toPrintableLine(text)).replaceAll(LONG_RUN, HIDDEN_SECRET)
+  return clip(plain, QUOTE_MAX_CHARS)
 }

@@ -1,4 +1,4 @@
-import { clip, type RunnerReport } from '../../core/model/index.ts'
+import { clip, type RunnerReport, toPrintableLine } from '../../core/model/index.ts'
 import type { Call } from './api.ts'
 import { type Refusal, refusalError } from './failures.ts'
 import type { Session } from './session.ts'
@@ -8,8 +8,6 @@ import type * as z from 'zod'
 const TERMINAL: ReadonlySet<RunnerReport['state']> = new Set(['stopped', 'failed', 'terminated'])
 /** Calls to find invalid events in one report: enough to find about five among a thousand. */
 const REFUSALS_MAX = 64
-/** The server's database cannot store NUL, and other control characters break log lines. */
-const CONTROL = /\p{Cc}+/gu
 
 /**
  * Idempotent, and in order. L14: a report that the server can never accept is logged and left out, because it would
@@ -53,9 +51,9 @@ export function toEvent(runner: RunnerReport, providerKind: string | undefined):
   }
 }
 
+/** The server's database cannot store NUL, and other control characters break log lines. */
 export function clipReason(reason: string): string {
-  const line = reason.replaceAll(CONTROL, ' ').trim().toWellFormed()
-  return clip(line, REASON_MAX_CHARS)
+  return clip(toPrintableLine(reason).trim().toWellFormed(), REASON_MAX_CHARS)
 }
 
 /** ISO time that ends in Z. An invalid time gives a text that the validation of the event rejects. */

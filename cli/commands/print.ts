@@ -1,6 +1,8 @@
+import { escapeUnprintable, toPrintableLine } from '../../core/model/index.ts'
+
 /** Removes control characters: texts of jobs and hosts must not control the terminal (X9). */
 export function printable(text: string): string {
-  return text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ').trim()
+  return toPrintableLine(text).trim()
 }
 
 /** Like `printable`, for each line. */
@@ -26,14 +28,8 @@ export function table(titles: readonly string[], rows: readonly (readonly string
 /** One indented JSON document without terminal control characters. Drops `v`, the version of the hub's API. */
 export function asJson(value: Readonly<Record<string, unknown>>): string {
   const { v: _, ...rest } = value
-  const text = JSON.stringify(rest, null, 2)
-  return `${text.replaceAll(/[\u007f-\u009f\p{Cf}\u2028\u2029]/gu, escaped)}\n`
-}
-
-function escaped(character: string): string {
-  return Array.from({ length: character.length }, (_, at) => {
-    return `\\u${character.charCodeAt(at).toString(16).padStart(4, '0')}`
-  }).join('')
+  const lines = JSON.stringify(rest, null, 2).split('\n')
+  return `${lines.map(escapeUnprintable).join('\n')}\n`
 }
 
 const UNITS = [

@@ -1,6 +1,6 @@
 import { createLogUpdate } from 'log-update'
 import { jsonLine, lineOf, type LogLine, type LogSink, textLine } from '../../adapters/log/index.ts'
-import { levelOf } from '../../core/model/index.ts'
+import { escapeUnprintable, levelOf } from '../../core/model/index.ts'
 import type { SandboxEvent } from '../../sandbox/index.ts'
 import { formatEvent, formatSandboxEvent, type RunnerStep } from './format.ts'
 
@@ -39,7 +39,7 @@ function jsonDisplay(stream: NodeJS.WriteStream): Display {
 }
 
 function plainDisplay(write: (line: string) => void): Display {
-  const timed = (at: number, text: string): void => write(`${clock(at)} ${text}`)
+  const timed = (at: number, text: string): void => write(`${clock(at)} ${escapeUnprintable(text)}`)
   const runners = new Map<string, { head: string; since: number }>()
   const step = ({ runner, head, word, last }: RunnerStep, at: number): void => {
     const known = runners.get(runner) ?? { head, since: at }
@@ -106,7 +106,7 @@ const SHOWN_LIVE: Readonly<Record<SandboxEvent['type'], boolean>> = {
 }
 
 function lineText({ head, steps }: LiveLine): string {
-  return `${head}  ${steps.join(' · ')}`
+  return escapeUnprintable(`${head}  ${steps.join(' · ')}`)
 }
 
 function seconds(ms: number): string {

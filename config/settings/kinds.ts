@@ -1,5 +1,14 @@
 import * as z from 'zod'
-import { hostId, type HostId, Secret, SlipwayError } from '../../core/model/index.ts'
+import {
+  hostId,
+  type HostId,
+  isProvisionerToken,
+  PROVISIONER_TOKEN_PREFIX,
+  Secret,
+  shipfoxPrefixOf,
+  SlipwayError,
+  TOKEN_RANDOM_CHARACTERS,
+} from '../../core/model/index.ts'
 import { quote } from '../issues.ts'
 import { type Parsed, parseCpuMillis, parsed, refused } from '../quantities.ts'
 
@@ -82,16 +91,15 @@ const TOKEN_KINDS: ReadonlyMap<string, string> = new Map([
   ['sf_rcs_', 'a control session token of a single runner'],
   ['sf_rat_', 'an activation token of a single runner'],
 ])
-const PROVISIONER_TOKEN = /^sf_pt_[A-Za-z0-9_-]{43}$/
 
 export const provisionerToken: Kind<Secret> = (value) => {
-  const expected = 'a provisioner token: sf_pt_ and 43 letters, digits, "-" or "_"'
-  const prefix = /^sf_[a-z]+_/.exec(value)?.[0] ?? ''
+  const expected = `a provisioner token: ${PROVISIONER_TOKEN_PREFIX} and ${TOKEN_RANDOM_CHARACTERS} letters, digits, "-" or "_"`
+  const prefix = shipfoxPrefixOf(value) ?? ''
   const kind = TOKEN_KINDS.get(prefix)
   if (kind !== undefined) return refused(`is ${kind} (${prefix}…)`, expected)
-  if (PROVISIONER_TOKEN.test(value)) return parsed(new Secret(value))
+  if (isProvisionerToken(value)) return parsed(new Secret(value))
   return refused(
-    prefix === 'sf_pt_' ? 'is a damaged provisioner token' : 'is not a provisioner token',
+    prefix === PROVISIONER_TOKEN_PREFIX ? 'is a damaged provisioner token' : 'is not a provisioner token',
     expected,
   )
 }
@@ -101,7 +109,7 @@ const AGENT_TOKEN_MIN_CHARACTERS = 16
 
 export const agentToken: Kind<Secret> = (value) => {
   const expected = `at least ${AGENT_TOKEN_MIN_CHARACTERS} random characters without spaces`
-  if (/^sf_[a-z]+_/.test(value)) return refused('is a token of Shipfox', expected)
+  if (shipfoxPrefixOf(value) !== null) return refused('is a token of Shipfox', expected)
   if (!/^[\x21-\x7e]{1,512}$/.test(value)) return refused('has characters that a token cannot have', expected)
   return value.length < AGENT_TOKEN_MIN_CHARACTERS
     ? refused('is too short', expected)

@@ -1,3 +1,4 @@
+import { holdsShipfoxToken } from '../../core/model/index.ts'
 import { type IssueList, quote } from '../issues.ts'
 import { asMap, type Entry } from '../tree.ts'
 import { plainText, type Reader } from './readers.ts'
@@ -5,7 +6,6 @@ import { plainText, type Reader } from './readers.ts'
 const NAME = /^[A-Za-z_]\w*$/
 /** Slipway passes its own variables to the runner with these prefixes. */
 const RESERVED = /^(?:SHIPFOX|SLIPWAY)_/i
-const TOKEN = /sf_[a-z]+_[\w-]{20}/i
 /** A launch is one message to the agent of at most 30 KB; this leaves room for its other fields. */
 const ENV_MAX_BYTES = 16_384
 
@@ -34,7 +34,7 @@ function readVariable(name: string, { keyPlace, node }: Entry, issues: IssueList
   }
   const value = plainText(node, issues)
   if (value === undefined) return undefined
-  if (TOKEN.test(value)) {
+  if (holdsShipfoxToken(value)) {
     issues.add(node.place, 'contains a Shipfox token: a templates file must not contain secrets')
     return undefined
   }

@@ -1,4 +1,4 @@
-import { type Template, templateKey } from '../../core/model/index.ts'
+import { hasControlCharacter, type Template, templateKey } from '../../core/model/index.ts'
 import { quote } from '../issues.ts'
 import { nearestName } from '../nearest.ts'
 import { childPath } from '../tree.ts'
@@ -67,10 +67,9 @@ export function readTemplate(draft: Draft, defaults: TemplateDefaults): Template
 
 /** The longest key that the Shipfox API accepts. */
 const KEY_MAX_CHARACTERS = 255
-const CONTROL = /\p{Cc}/u
 
 function checkKey({ key, place, issues }: Draft): boolean {
-  if (key.length >= 1 && key.length <= KEY_MAX_CHARACTERS && !CONTROL.test(key)) return true
+  if (key.length >= 1 && key.length <= KEY_MAX_CHARACTERS && !hasControlCharacter(key)) return true
   const expected = `1 to ${KEY_MAX_CHARACTERS} characters, none of them a control character`
   issues.add(place, `${quote(key)} is not a valid template key`, { expected })
   return false

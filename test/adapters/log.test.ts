@@ -6,6 +6,7 @@ import {
   lineOf,
   type LogEntry,
   type LogLine,
+  textLine,
 } from '../../adapters/log/index.ts'
 import { epoch, hostId, Secret } from '../../core/model/index.ts'
 
@@ -46,5 +47,19 @@ describe('a line of the log', () => {
 
   it('of a function tells its time where Lambda looks for it, or its level would count for nothing', () => {
     expect(JSON.parse(lambdaLine(LINE))).toEqual({ timestamp: '2026-01-31T12:00:00.250Z', ...WORDS })
+  })
+
+  it.each([textLine, jsonLine, lambdaLine])(
+    'holds no control characters in any form (%o), whatever an agent calls its version',
+    (toLine) => {
+      const agentVersion = '\u001B[2J\u001B]0;owned\u0007\u009B31m\u202E\n'
+      const entry = { at: 0, level: 'info', event: 'host.connected', fields: { agentVersion } } as const
+      expect(toLine(entry)).not.toMatch(/[\p{Cc}\p{Cf}]/u)
+    },
+  )
+
+  it('of JSON gives back what was escaped', () => {
+    const fields = { agentVersion: 'a\u009B31m\u202E' }
+    expect(JSON.parse(jsonLine({ ...LINE, fields }))).toMatchObject(fields)
   })
 })
