@@ -52,8 +52,12 @@ const MAY_IMPORT = [
     packages: ['zod', '@aws-sdk/[^/]+', '@smithy/[^/]+', 'aws-lambda'],
     builtins: true,
   },
-  // A function's environment schema is read by the stacks as well, so it brings nothing along.
-  { from: 'lambdas/(env|[^/]+/env)\\.ts', folders: ['lambdas/(env|[^/]+/env)\\.ts'], packages: ['zod'] },
+  // A function's environment schema is read by the stacks as well, so it brings nothing along but the core's nouns.
+  {
+    from: 'lambdas/(env|[^/]+/env)\\.ts',
+    folders: ['lambdas/(env|[^/]+/env)\\.ts', 'core/model/'],
+    packages: ['zod'],
+  },
   {
     from: 'lambdas/wiring\\.ts',
     folders: ['lambdas/', 'core/', 'config/', 'protocol/', 'platform/', 'adapters/'],

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander'
+import { RUNNER_STATES } from '../core/model/index.ts'
 import type { ChangeFlags, HubFlags } from './commands/hub-flags.ts'
 import type { ListFlags } from './commands/runners.ts'
 import { wholeNumber } from './options.ts'
@@ -123,7 +124,7 @@ function addRunners(runners: Command): void {
     .description(
       'list runners, newest first; finished ones are kept for half an hour, failed and lost ones for a day',
     )
-    .addOption(states.choices(['live', 'reserved', 'dispatched', 'running', 'gone']))
+    .addOption(states.choices(['live', ...RUNNER_STATES]))
     .option('--host <name>', 'only runners on this host')
     .option('--template <key>', 'only runners of this template')
     .option('--limit <count>', 'how many (default: 50)', wholeNumber(1, PAGE_MAX))

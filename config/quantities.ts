@@ -1,3 +1,5 @@
+import { TIMER_MAX_MS } from '../core/model/index.ts'
+
 /** The result of parsing one text: the value, or what is wrong with the text and what was expected. */
 export type Parsed<T> =
   | { readonly ok: true; readonly value: T }
@@ -11,8 +13,6 @@ export function refused(message: string, expected: string): Parsed<never> {
   return { ok: false, message, expected }
 }
 
-/** The longest delay of a Node timer: 2^31 - 1 ms, a little under 25 days. */
-export const TIMER_MAX_MS = 2_147_483_647
 export const TIMER_MAX_SECONDS = Math.floor(TIMER_MAX_MS / 1000)
 
 /** Docker refuses a smaller memory limit. */

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { NAME_PATTERN } from '../core/model/ids.ts'
 
 /** Parts of the functions' environments. The handlers parse these schemas, and the stacks must satisfy the same ones. */
 
@@ -10,7 +11,7 @@ export const Build = z.string().min(1).max(100)
 
 /** A demand source without its token, which is read from the parameter `tokenParameter`. */
 export const SourceEnv = z.strictObject({
-  id: z.string().regex(/^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/),
+  id: z.string().regex(NAME_PATTERN),
   kind: z.literal('shipfox'),
   apiUrl: HttpUrl,
   /** The API's address as containers reach it. */

@@ -8,6 +8,7 @@ import { createLog, lambdaLine, lineOf, type LogLine } from '../adapters/log/ind
 import { createShipfoxSource } from '../adapters/shipfox/index.ts'
 import { createSecretReader, type ParameterStore } from '../adapters/ssm/index.ts'
 import { systemClock, systemRandom } from '../adapters/system/index.ts'
+import { SOURCE_PACE } from '../config/settings/source-pace.ts'
 import { SecretCache, sourceWithSecret, TemplateShelf } from '../core/flows/index.ts'
 import { type Secret, sourceId } from '../core/model/index.ts'
 import type { AgentGateway, DemandSource, FleetStore, Log } from '../core/ports/index.ts'
@@ -33,18 +34,6 @@ const CLIENT = {
     throwOnRequestTimeout: true,
     socketTimeout: 5_000,
   },
-}
-
-/** Settings of `shipfox` sources: the defaults of a hub on one machine. */
-const SOURCE_PACE = {
-  maxReservations: 250,
-  mintBatchMax: { v1: 250, v2: 250 },
-  pollWaitSecondsMax: 30,
-  pollIntervalMs: 1_000,
-  pollIntervalMaxMs: 5_000,
-  reportIntervalMs: 1_000,
-  registrationDeadlineMs: 120_000,
-  runnerPollMaxDurationMs: 300_000,
 }
 
 export function openStore(env: { readonly SLIPWAY_TABLE: string }): FleetStore {

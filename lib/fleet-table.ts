@@ -2,9 +2,15 @@ import { RemovalPolicy } from 'aws-cdk-lib'
 import { AttributeType, BillingMode, ProjectionType, Table } from 'aws-cdk-lib/aws-dynamodb'
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import { Construct } from 'constructs'
+import {
+  CHANGES_INDEX,
+  CHANGES_PARTITION_KEY,
+  CHANGES_SORT_KEY,
+  HOST_PREFIX,
+  PARTITION_KEY,
+  SORT_KEY,
+} from '../adapters/dynamodb/schema.ts'
 import { acknowledge } from './acknowledge.ts'
-
-export const CHANGES_INDEX = 'changes'
 
 /** The actions that the store's adapter uses, on single items and on the whole table. */
 export type TableAction =
@@ -23,8 +29,8 @@ export class FleetTable extends Construct {
   constructor(scope: Construct, id: string, { production }: { production: boolean }) {
     super(scope, id)
     this.table = new Table(this, 'Table', {
-      partitionKey: { name: 'pk', type: AttributeType.STRING },
-      sortKey: { name: 'sk', type: AttributeType.STRING },
+      partitionKey: { name: PARTITION_KEY, type: AttributeType.STRING },
+      sortKey: { name: SORT_KEY, type: AttributeType.STRING },
       billingMode: BillingMode.PAY_PER_REQUEST,
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: production },
       deletionProtection: production,
@@ -32,8 +38,8 @@ export class FleetTable extends Construct {
     })
     this.table.addGlobalSecondaryIndex({
       indexName: CHANGES_INDEX,
-      partitionKey: { name: 'changed', type: AttributeType.STRING },
-      sortKey: { name: 'changedAt', type: AttributeType.STRING },
+      partitionKey: { name: CHANGES_PARTITION_KEY, type: AttributeType.STRING },
+      sortKey: { name: CHANGES_SORT_KEY, type: AttributeType.STRING },
       projectionType: ProjectionType.KEYS_ONLY,
     })
     if (!production) {
@@ -59,7 +65,7 @@ export class FleetTable extends Construct {
     return new PolicyStatement({
       actions: prefixed(actions),
       resources: [this.table.tableArn],
-      conditions: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['HOST#*'] } },
+      conditions: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [`${HOST_PREFIX}*`] } },
     })
   }
 

@@ -13,12 +13,13 @@ import {
   TextWidget,
 } from 'aws-cdk-lib/aws-cloudwatch'
 import { Construct } from 'constructs'
+import type { MetricName } from '../adapters/cloudwatch/metric-names.ts'
 import type { AgentSocketApi } from './agent-socket-api.ts'
 import { type CostParts, costPerDay } from './cost-per-day.ts'
 import type { HubFunctions } from './hub-alarms.ts'
 import type { HubFunction } from './hub-function.ts'
 import type { HubHttpApi } from './hub-http-api.ts'
-import type { HubMetrics, MetricName } from './hub-metrics.ts'
+import type { HubMetrics } from './hub-metrics.ts'
 
 const FULL_WIDTH = 24
 const HALF = FULL_WIDTH / 2

@@ -1,6 +1,6 @@
 import { RetentionDays } from 'aws-cdk-lib/aws-logs'
 import * as z from 'zod'
-import { BUSY_HOURS, MODES } from '../lambdas/control-loop/env.ts'
+import { BUSY_HOURS_PATTERN, MODES } from '../core/model/index.ts'
 import { SourceEnv } from '../lambdas/env.ts'
 
 const STAGE_NAME = /^[a-z](?:[a-z0-9-]{0,18}[a-z0-9])?$/
@@ -31,7 +31,7 @@ const StageSettings = z.strictObject({
   mode: z.enum(MODES).default('auto'),
   busyHours: z
     .string()
-    .regex(BUSY_HOURS, { error: 'expected days and hours in UTC, such as "1-5 07:00-19:00"' })
+    .regex(BUSY_HOURS_PATTERN, { error: 'expected days and hours in UTC, such as "1-5 07:00-19:00"' })
     .optional(),
   logRetentionDays: z.int().refine((days) => RETENTION_DAYS.includes(days), {
     error: `expected one of ${RETENTION_DAYS.join(', ')}`,

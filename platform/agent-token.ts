@@ -1,8 +1,15 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
-import { type HostId, hostId, LOCAL_HOST, Secret } from '../core/model/index.ts'
+import {
+  type HostId,
+  hostId,
+  LOCAL_HOST,
+  NAME_PATTERN,
+  Secret,
+  TOKEN_RANDOM_CHARACTERS,
+} from '../core/model/index.ts'
 
 /** `sla_<host>_<43 base64url characters>`: contains the host, so that one read finds the hash to compare with. */
-const TOKEN = /^sla_(?<host>[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)_[A-Za-z0-9_-]{43}$/
+const TOKEN = new RegExp(`^sla_(?<host>[^_]+)_[\\w-]{${TOKEN_RANDOM_CHARACTERS}}$`)
 const RANDOM_BYTES = 32
 
 export function newAgentToken(host: HostId): Secret {
@@ -12,7 +19,7 @@ export function newAgentToken(host: HostId): Secret {
 /** The host that a token names. A token without a host can only be the local agent's, which its owner chose. */
 export function hostOfAgentToken(token: Secret): HostId {
   const host = TOKEN.exec(token.reveal())?.groups?.['host']
-  return host === undefined ? LOCAL_HOST : hostId(host)
+  return host !== undefined && NAME_PATTERN.test(host) ? hostId(host) : LOCAL_HOST
 }
 
 /** SHA-256, hex; the hub stores only this. The token is random, so it needs no salt. */

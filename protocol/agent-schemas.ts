@@ -1,17 +1,22 @@
 import * as z from 'zod'
 import {
+  type AgentMessage,
+  END_CODES,
+  type EndCode,
   epoch,
   fence,
+  GOODBYE_CODES,
   hostId,
+  type HubMessage,
+  ISOLATIONS,
   LABELS_MAX,
   messageOf,
+  OUTCOMES,
   runnerId,
   Secret,
   sourceId,
+  STOP_REASONS,
   templateKey,
-  type AgentMessage,
-  type EndCode,
-  type HubMessage,
 } from '../core/model/index.ts'
 
 /* The shape of every message between hub and agent. Unknown fields are dropped: a newer peer may send more. */
@@ -37,36 +42,11 @@ const Seq = z.int().min(1)
 const Whole = z.int().min(0)
 const Text = z.string()
 
-const END_CODES = {
-  exited: 'exited',
-  'exited-with-error': 'exited-with-error',
-  'out-of-memory': 'out-of-memory',
-  stopped: 'stopped',
-  'max-lifetime': 'max-lifetime',
-  'never-registered': 'never-registered',
-  'never-arrived': 'never-arrived',
-  'launch-too-large': 'launch-too-large',
-  'never-started': 'never-started',
-  'reservation-expired': 'reservation-expired',
-  'mint-refused': 'mint-refused',
-  'mint-unknown': 'mint-unknown',
-  'image-unavailable': 'image-unavailable',
-  'engine-failed': 'engine-failed',
-  'engine-unreachable': 'engine-unreachable',
-  'refused-by-agent': 'refused-by-agent',
-  'hub-restarted': 'hub-restarted',
-  'orphaned-slot': 'orphaned-slot',
-  'container-vanished': 'container-vanished',
-  'host-rebooted': 'host-rebooted',
-  'host-dead': 'host-dead',
-  'host-removed': 'host-removed',
-} as const satisfies { [Code in EndCode]: Code }
-
 /** Ends that an agent brings about itself, on the hub's order or its own. */
 export const StopCodes = ['stopped', 'never-registered', 'max-lifetime'] as const satisfies readonly EndCode[]
 
 export const ReportedEndSchema = z.object({
-  outcome: z.enum(['finished', 'failed', 'lost']),
+  outcome: z.enum(OUTCOMES),
   code: z.enum(END_CODES),
   reason: Text,
   exitCode: z.int().nullable(),
@@ -161,7 +141,7 @@ const LaunchOrderSchema = z.object({
   origin: RunnerOriginSchema,
   image: Text.min(1),
   pull: PullPolicySchema,
-  isolation: z.enum(['runc', 'sysbox']),
+  isolation: z.enum(ISOLATIONS),
   env: z.record(Text, Text),
   secretEnv: z.record(
     Text,
@@ -193,9 +173,7 @@ export const HUB_MESSAGES = {
     type: z.literal('stop'),
     ...command,
     fence: FenceSchema,
-    runners: z.array(
-      z.object({ runner: RunnerIdSchema, reason: z.enum(['canceled', 'never-registered', 'source-ended']) }),
-    ),
+    runners: z.array(z.object({ runner: RunnerIdSchema, reason: z.enum(STOP_REASONS) })),
   }),
   settle: z.object({
     type: z.literal('settle'),
@@ -211,13 +189,7 @@ export const HUB_MESSAGES = {
   ack: z.object({ type: z.literal('ack'), ...numbered }),
   goodbye: z.object({
     type: z.literal('goodbye'),
-    code: z.enum([
-      'superseded',
-      'host-unknown',
-      'install-mismatch',
-      'protocol-unsupported',
-      'message-invalid',
-    ]),
+    code: z.enum(GOODBYE_CODES),
     message: Text,
     retry: z.boolean(),
   }),

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { HOST_STATES, NAME_FORM, NAME_PATTERN, OUTCOMES, RUNNER_STATES } from '../core/model/index.ts'
 import { TemplateSchema } from './template.ts'
 
 /**
@@ -119,7 +120,7 @@ const Size = { runners: Whole, cpuMillis: Whole, memoryMib: Whole }
 const HostSchema = z.object({
   host: Text,
   tags: z.array(Text),
-  state: z.enum(['new', 'syncing', 'online', 'offline', 'dead']),
+  state: z.enum(HOST_STATES),
   stateSince: Time,
   lastSeenAt: Time.nullable(),
   accepting: z.boolean(),
@@ -142,10 +143,7 @@ export const HostsAnswer = z.object({ v, hosts: z.array(HostSchema) })
 export type HostsAnswer = z.infer<typeof HostsAnswer>
 
 /** The form of a host's name, and of a tag. */
-const Name = Text.regex(
-  /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/,
-  '1 to 63 of a-z, 0-9 and "-", not at the ends',
-)
+const Name = Text.regex(NAME_PATTERN, NAME_FORM)
 const TAGS_MAX = 20
 
 export const AddHostRequest = z.object({ v, host: Name, tags: z.array(Name).max(TAGS_MAX) })
@@ -171,7 +169,6 @@ export type RemoveHostAnswer = z.infer<typeof RemoveHostAnswer>
 
 /* ── /api/runners ──────────────────────────────────────────────────────────────────────────────────────────── */
 
-export const RUNNER_STATES = ['reserved', 'dispatched', 'running', 'gone'] as const
 const RUNNERS_PAGE_MAX = 200
 const RUNNERS_PAGE_USUAL = 50
 
@@ -197,7 +194,7 @@ const RunnerSchema = z.object({
   startedAt: Time.nullable(),
   goneAt: Time.nullable(),
   stop: Text.nullable(),
-  outcome: z.enum(['finished', 'failed', 'lost']).nullable(),
+  outcome: z.enum(OUTCOMES).nullable(),
   code: Text.nullable(),
   reason: Text.nullable(),
   exitCode: z.int().nullable(),

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { messageOf, sourceId, type Template, templateKey } from '../core/model/index.ts'
+import { ISOLATIONS, messageOf, sourceId, type Template, templateKey } from '../core/model/index.ts'
 
 const Whole = z.int().min(0)
 
@@ -28,7 +28,7 @@ export const TemplateSchema = z.object({
   maxConcurrency: Whole,
   targetConcurrency: Whole,
   cost: z.number(),
-  isolation: z.enum(['runc', 'sysbox']),
+  isolation: z.enum(ISOLATIONS),
   hosts: z.discriminatedUnion('kind', [
     z.object({ kind: z.literal('local') }),
     z.object({ kind: z.literal('all') }),

@@ -1,14 +1,13 @@
 import type { EndCode } from '../../core/model/index.ts'
+import { HUB_DIMENSION, METRIC_NAMESPACE, type MetricName } from './metric-names.ts'
 
 /*
  * Metrics in CloudWatch's embedded metric format: fields of log lines. Each metric costs money for every hour in which
  * it is sent, so an idle fleet sends only one. Templates, hosts and runners are never dimensions.
  */
 
-const NAMESPACE = 'Slipway'
-
 export type Unit = 'Count' | 'Milliseconds'
-export type Metric = readonly [name: string, unit: Unit, value: number | readonly number[]]
+export type Metric = readonly [name: MetricName, unit: Unit, value: number | readonly number[]]
 
 /** The fields that add metrics to a log line. `at`: epoch ms. */
 export function embedded(
@@ -21,13 +20,13 @@ export function embedded(
       Timestamp: at,
       CloudWatchMetrics: [
         {
-          Namespace: NAMESPACE,
-          Dimensions: [['Hub']],
+          Namespace: METRIC_NAMESPACE,
+          Dimensions: [[HUB_DIMENSION]],
           Metrics: metrics.map(([Name, Unit]) => ({ Name, Unit })),
         },
       ],
     },
-    Hub: hub,
+    [HUB_DIMENSION]: hub,
     ...Object.fromEntries(metrics.map(([name, , value]) => [name, value])),
   }
 }

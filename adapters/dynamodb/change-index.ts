@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { EpochMs } from '../../core/model/index.ts'
+import type { CHANGES_PARTITION_KEY, CHANGES_SORT_KEY } from './schema.ts'
 
 /** Partition of the change index that `readChanges` reads. */
 export const FLEET_PARTITION = 'FLEET'
@@ -8,8 +9,8 @@ export const RECORD_PARTITION = 'RECORD'
 
 /** The attributes that put an item into the change index, or move it to its end. */
 export interface ChangeMark {
-  readonly changed: string
-  readonly changedAt: string
+  readonly [CHANGES_PARTITION_KEY]: string
+  readonly [CHANGES_SORT_KEY]: string
 }
 
 /** For update expressions; its values are `changeMarkValues`. */

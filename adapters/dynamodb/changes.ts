@@ -3,7 +3,7 @@ import type { FleetStore } from '../../core/ports/index.ts'
 import { fleetOf } from './fleet.ts'
 import { type Key, kindOf } from './keys.ts'
 import type { Row, TableClient } from './table-client.ts'
-import { CHANGES_INDEX } from './table.ts'
+import { CHANGES_INDEX } from './schema.ts'
 import { FLEET_PARTITION, sortableTime, timeOf } from './change-index.ts'
 
 /**

@@ -1,25 +1,26 @@
 import * as z from 'zod'
 import {
-  type EndCode,
+  connectionId,
+  END_CODES,
+  epoch,
+  fence,
   type Host,
+  HOST_STATES,
+  hostId,
   type HostImages,
   type HostLiveness,
   type Lease,
   type LeaseNotes,
-  type Outcome,
-  type Runner,
-  NO_NOTES,
-  SlipwayError,
-  type SourceStatus,
-  type StopReason,
-  connectionId,
-  epoch,
-  fence,
-  hostId,
   messageOf,
+  NO_NOTES,
+  OUTCOMES,
   reservationId,
+  type Runner,
   runnerId,
+  SlipwayError,
   sourceId,
+  type SourceStatus,
+  STOP_REASONS,
   templateKey,
 } from '../../core/model/index.ts'
 import type { Key } from './keys.ts'
@@ -52,45 +53,16 @@ const TemplateKeyText = checked(z.string(), templateKey)
 const EpochNumber = checked(z.number(), epoch)
 const FenceNumber = checked(z.number(), fence)
 
-/** The members of a union type of the core. A missing or unknown member is a compile error. */
-function words<W extends string>(all: Readonly<Record<W, true>>) {
-  const isWord = (value: unknown): value is W => typeof value === 'string' && Object.hasOwn(all, value)
-  return z.custom<W>(isWord, `expected one of ${Object.keys(all).join(', ')}`)
+/** One of the words of a union type of the core. */
+function words<const W extends string>(all: readonly W[]) {
+  const isWord = (value: unknown): value is W => all.some((word) => word === value)
+  return z.custom<W>(isWord, `expected one of ${all.join(', ')}`)
 }
 
-const END_CODES = words<EndCode>({
-  exited: true,
-  'exited-with-error': true,
-  'out-of-memory': true,
-  stopped: true,
-  'max-lifetime': true,
-  'never-registered': true,
-  'never-arrived': true,
-  'launch-too-large': true,
-  'never-started': true,
-  'reservation-expired': true,
-  'mint-refused': true,
-  'mint-unknown': true,
-  'image-unavailable': true,
-  'engine-failed': true,
-  'engine-unreachable': true,
-  'refused-by-agent': true,
-  'hub-restarted': true,
-  'orphaned-slot': true,
-  'container-vanished': true,
-  'host-rebooted': true,
-  'host-dead': true,
-  'host-removed': true,
-})
-const OUTCOMES = words<Outcome>({ finished: true, failed: true, lost: true })
-const STOP_REASONS = words<StopReason>({ canceled: true, 'never-registered': true, 'source-ended': true })
-const HOST_STATES = words<Host['state']>({
-  new: true,
-  syncing: true,
-  online: true,
-  offline: true,
-  dead: true,
-})
+const EndCodeText = words(END_CODES)
+const OutcomeText = words(OUTCOMES)
+const StopReasonText = words(STOP_REASONS)
+const HostStateText = words(HOST_STATES)
 
 const SlotItem = z.object({ template: TemplateKeyText, cpuMillis: count, memoryMib: count })
 const BackoffItem = z.object({ failures: count, until: time })
@@ -112,7 +84,7 @@ export const HostItem = z.object({
   id: HostIdText,
   tags: z.array(z.string()),
   tokenHash: z.string(),
-  state: HOST_STATES,
+  state: HostStateText,
   stateSince: time,
   epoch: EpochNumber,
   connection: checked(z.string(), connectionId).nullable(),
@@ -148,7 +120,7 @@ const RUNNER_FACTS = {
   labels: z.array(z.string()),
   reservation: z.object({ id: checked(z.string(), reservationId), expiresAt: time }).nullable(),
   reservedAt: time,
-  stop: z.object({ reason: STOP_REASONS, requestedAt: time }).nullable(),
+  stop: z.object({ reason: StopReasonText, requestedAt: time }).nullable(),
   cpuMillis: count,
   memoryMib: count,
 }
@@ -160,8 +132,8 @@ export const RunnerItem = z.discriminatedUnion('state', [
   z.object({
     state: z.literal('gone'),
     ...RUNNER_FACTS,
-    outcome: OUTCOMES,
-    code: END_CODES,
+    outcome: OutcomeText,
+    code: EndCodeText,
     reason: z.string(),
     exitCode: z.int().nullable(),
     startedAt: time.nullable(),

@@ -1,9 +1,10 @@
 import { type HostId, hostId, type RunnerId, runnerId } from '../../core/model/index.ts'
+import { HOST_PREFIX, type PARTITION_KEY, type SORT_KEY } from './schema.ts'
 
 /** The key of one item. */
 export interface Key {
-  readonly pk: string
-  readonly sk: string
+  readonly [PARTITION_KEY]: string
+  readonly [SORT_KEY]: string
 }
 
 export const LEASE_KEY: Key = { pk: 'FLEET', sk: 'LEASE' }
@@ -43,14 +44,14 @@ export function templateVersionKey(version: number): Key {
 }
 
 export function hostPartition(id: HostId): string {
-  return `HOST#${id}`
+  return `${HOST_PREFIX}${id}`
 }
 
 /** The kind of an item, from its key. `other`: not part of the fleet (the lease, crash reports, later additions). */
 export type ItemKind = 'host' | 'liveness' | 'images' | 'runner' | 'other'
 
 export function kindOf({ pk, sk }: Key): ItemKind {
-  if (!pk.startsWith('HOST#')) return 'other'
+  if (!pk.startsWith(HOST_PREFIX)) return 'other'
   if (sk === 'HOST') return 'host'
   if (sk === 'LIVE') return 'liveness'
   if (sk === 'IMAGES') return 'images'
@@ -60,7 +61,7 @@ export function kindOf({ pk, sk }: Key): ItemKind {
 /** The ids in a key; null if the key has none or is damaged. */
 export function idsOf({ pk, sk }: Key): { host: HostId | null; runner: RunnerId | null } {
   return {
-    host: pk.startsWith('HOST#') ? orNull(() => hostId(pk.slice('HOST#'.length))) : null,
+    host: pk.startsWith(HOST_PREFIX) ? orNull(() => hostId(pk.slice(HOST_PREFIX.length))) : null,
     runner: sk.startsWith(RUNNER_PREFIX) ? orNull(() => runnerId(sk.slice(RUNNER_PREFIX.length))) : null,
   }
 }

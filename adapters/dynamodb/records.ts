@@ -6,7 +6,7 @@ import { CrashReportItem, parseItem } from './items.ts'
 import { crashReportKey, crashReportPrefix, hostPartition, type Key, kindOf } from './keys.ts'
 import type { TableClient } from './table-client.ts'
 import { assertFits } from './sizes.ts'
-import { CHANGES_INDEX } from './table.ts'
+import { CHANGES_INDEX } from './schema.ts'
 import { FLEET_PARTITION, RECORD_PARTITION, sortableTime, changeMark } from './change-index.ts'
 
 type RecordMethods = Pick<FleetStore, 'putBlackBox' | 'getBlackBox' | 'removeExpired'>

@@ -1,6 +1,6 @@
 import {
   CLAIMS_MAX,
-  HOST_RUNNERS_MAX,
+  HOST_SLOTS_MAX,
   type Host,
   type HostId,
   SlipwayError,
@@ -18,9 +18,6 @@ type SlotMethods = Pick<FleetStore, 'claimSlots' | 'adoptSlot' | 'freeSlot'>
  * With them one conditional write can claim or free without reading: a condition can compare, but not add.
  */
 
-/** Claims are limited by the host's capacity, adoptions only by this, so that the item stays far below 400 KB. */
-const SLOTS_MAX = 2 * HOST_RUNNERS_MAX
-
 export function slotMethods(table: TableClient): SlotMethods {
   return {
     async claimSlots(request) {
@@ -37,7 +34,7 @@ export function slotMethods(table: TableClient): SlotMethods {
       const adopted = await changeHost(table, request, {
         set: `${MOVE_FROM_FREE_TO_USED}, #slots.#runner = :slot`,
         condition: 'attribute_not_exists(#slots.#runner) AND #used.#runners < :max',
-        values: { ...sumOf([request]), ':slot': slotItem(slot), ':max': SLOTS_MAX },
+        values: { ...sumOf([request]), ':slot': slotItem(slot), ':max': HOST_SLOTS_MAX },
         names: { '#runner': runner },
       })
       if (!adopted) await assertRoomToAdopt(table, host)
@@ -123,10 +120,10 @@ function assertClaims(claims: readonly SlotClaim[]): void {
 async function assertRoomToAdopt(table: TableClient, host: HostId): Promise<void> {
   const found = await readHost(table, host)
   // The slot exists already or the host does not exist: there is nothing to record.
-  if (found === null || found.slots.size < SLOTS_MAX) return
+  if (found === null || found.slots.size < HOST_SLOTS_MAX) return
   throw new SlipwayError(
     'store-item-too-large',
-    `Host "${host}" already holds ${found.slots.size} slots, and its item can hold at most ${SLOTS_MAX}. ` +
+    `Host "${host}" already holds ${found.slots.size} slots, and its item can hold at most ${HOST_SLOTS_MAX}. ` +
       'Its engine runs far more Slipway containers than allowed: check that host.',
   )
 }

@@ -6,9 +6,7 @@ import {
   type TableDescription,
 } from '@aws-sdk/client-dynamodb'
 import { messageOf, SlipwayError } from '../../core/model/index.ts'
-
-/** Sparse index of items by the time of their last change. Keys only, because an index may lag behind the items. */
-export const CHANGES_INDEX = 'changes'
+import { CHANGES_INDEX, CHANGES_PARTITION_KEY, CHANGES_SORT_KEY, PARTITION_KEY, SORT_KEY } from './schema.ts'
 
 /** A new table is ready within seconds; if it takes this long, something is wrong. */
 const READY_WITHIN_MS = 60_000
@@ -27,21 +25,21 @@ export function tableDefinition(name: string) {
     TableName: name,
     BillingMode: 'PAY_PER_REQUEST',
     AttributeDefinitions: [
-      { AttributeName: 'pk', AttributeType: 'S' },
-      { AttributeName: 'sk', AttributeType: 'S' },
-      { AttributeName: 'changed', AttributeType: 'S' },
-      { AttributeName: 'changedAt', AttributeType: 'S' },
+      { AttributeName: PARTITION_KEY, AttributeType: 'S' },
+      { AttributeName: SORT_KEY, AttributeType: 'S' },
+      { AttributeName: CHANGES_PARTITION_KEY, AttributeType: 'S' },
+      { AttributeName: CHANGES_SORT_KEY, AttributeType: 'S' },
     ],
     KeySchema: [
-      { AttributeName: 'pk', KeyType: 'HASH' },
-      { AttributeName: 'sk', KeyType: 'RANGE' },
+      { AttributeName: PARTITION_KEY, KeyType: 'HASH' },
+      { AttributeName: SORT_KEY, KeyType: 'RANGE' },
     ],
     GlobalSecondaryIndexes: [
       {
         IndexName: CHANGES_INDEX,
         KeySchema: [
-          { AttributeName: 'changed', KeyType: 'HASH' },
-          { AttributeName: 'changedAt', KeyType: 'RANGE' },
+          { AttributeName: CHANGES_PARTITION_KEY, KeyType: 'HASH' },
+          { AttributeName: CHANGES_SORT_KEY, KeyType: 'RANGE' },
         ],
         Projection: { ProjectionType: 'KEYS_ONLY' },
       },
@@ -87,7 +85,7 @@ async function create(client: DynamoDBClient, name: string): Promise<void> {
 function assertOurs(table: TableDescription, name: string): void {
   const keys = table.KeySchema?.map((key) => key.AttributeName).join('/')
   const index = table.GlobalSecondaryIndexes?.find(({ IndexName }) => IndexName === CHANGES_INDEX)
-  if (keys === 'pk/sk' && index !== undefined) return
+  if (keys === `${PARTITION_KEY}/${SORT_KEY}` && index !== undefined) return
   throw new SlipwayError(
     'store-table-unusable',
     `Table "${name}" exists with keys ${keys ?? 'unknown'} and ${index === undefined ? 'no' : 'an'} index ` +

@@ -1,6 +1,6 @@
 import {
   CLAIMS_MAX,
-  HOST_RUNNERS_MAX,
+  HOST_SLOTS_MAX,
   type Host,
   SlipwayError,
   type Slot,
@@ -10,9 +10,6 @@ import {
 import { type FleetStore } from '../../core/ports/index.ts'
 import { findHost, writeHost } from './hosts.ts'
 import { copy, type State } from './state.ts'
-
-/** As in every store: claims are limited by the host's capacity, adoptions only by this. */
-const SLOTS_MAX = 2 * HOST_RUNNERS_MAX
 
 export function slotMethods(state: State): Pick<FleetStore, 'claimSlots' | 'adoptSlot' | 'freeSlot'> {
   return {
@@ -34,7 +31,7 @@ export function slotMethods(state: State): Pick<FleetStore, 'claimSlots' | 'adop
     async adoptSlot({ host: id, runner, slot, now }) {
       const host = findHost(state, id)
       if (host === undefined) return
-      if (host.slots.size >= SLOTS_MAX) throw tooManySlots(host)
+      if (host.slots.size >= HOST_SLOTS_MAX) throw tooManySlots(host)
       if (host.slots.has(runner)) return
       writeHost(state, host, { slots: new Map(host.slots).set(runner, copy(slot)) }, now)
     },
@@ -86,7 +83,7 @@ function assertClaims(claims: readonly SlotClaim[]): void {
 function tooManySlots(host: Host): SlipwayError {
   return new SlipwayError(
     'store-item-too-large',
-    `Host "${host.id}" already holds ${host.slots.size} slots, and a host can hold at most ${SLOTS_MAX}. ` +
+    `Host "${host.id}" already holds ${host.slots.size} slots, and a host can hold at most ${HOST_SLOTS_MAX}. ` +
       'Its engine runs far more Slipway containers than allowed: check that host.',
   )
 }

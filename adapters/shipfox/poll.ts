@@ -1,5 +1,6 @@
 import {
   canonicalLabels,
+  CONCURRENCY_MAX,
   type DemandAnswer,
   type EpochMs,
   type PollRequest,
@@ -15,7 +16,7 @@ import { lifetimeFromSendMs } from './expiry.ts'
 import { quote } from './redact.ts'
 import type { Session } from './session.ts'
 import { advertise, within } from './units.ts'
-import { COUNT_MAX, POLL_WAIT_SECONDS_MAX, PollAnswer, RESERVATIONS_MAX, TEMPLATES_MAX } from './wire.ts'
+import { POLL_WAIT_SECONDS_MAX, PollAnswer, RESERVATIONS_MAX, TEMPLATES_MAX } from './wire.ts'
 
 /** Time for a poll beyond its hold, as for any other call; a longer poll hangs (R6, L7). */
 export const POLL_MARGIN_MS = 10_000
@@ -67,8 +68,8 @@ function toBody(session: Session, request: PollRequest, waitSeconds: number, dea
       template_key: template,
       labels,
       available_slots: asked.slots[index] ?? 0,
-      starting: within(starting, COUNT_MAX),
-      running: within(running, COUNT_MAX),
+      starting: within(starting, CONCURRENCY_MAX),
+      running: within(running, CONCURRENCY_MAX),
     })),
   }
 }
@@ -76,7 +77,7 @@ function toBody(session: Session, request: PollRequest, waitSeconds: number, dea
 /** v2 subtracts only units that are not runners yet, so the free slots are advertised unchanged. */
 function askPlainly(request: PollRequest): ReturnType<typeof advertise> {
   return {
-    slots: request.capacity.map(({ available }) => within(available, COUNT_MAX)),
+    slots: request.capacity.map(({ available }) => within(available, CONCURRENCY_MAX)),
     maxReservations: within(request.maxReservations, RESERVATIONS_MAX),
   }
 }

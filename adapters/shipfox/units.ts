@@ -1,5 +1,11 @@
-import type { PollRequest, ReservationId, RunnerId, TemplateKey } from '../../core/model/index.ts'
-import { COUNT_MAX, RESERVATIONS_MAX } from './wire.ts'
+import {
+  CONCURRENCY_MAX,
+  type PollRequest,
+  type ReservationId,
+  type RunnerId,
+  type TemplateKey,
+} from '../../core/model/index.ts'
+import { RESERVATIONS_MAX } from './wire.ts'
 
 /**
  * Compensates a double count of v1. A v1 server subtracts our reserved units from the advertised slots until they
@@ -19,10 +25,10 @@ export interface AdvertisedSlots {
  * slots, because their sum is the limit of the poll.
  */
 export function advertise(request: PollRequest, minted: ReadonlyMap<TemplateKey, number>): AdvertisedSlots {
-  const free = request.capacity.map(({ available }) => within(available, COUNT_MAX))
+  const free = request.capacity.map(({ available }) => within(available, CONCURRENCY_MAX))
   const freeInTotal = free.reduce((sum, slots) => sum + slots, 0)
   const slots = request.capacity.map(({ template }, index) =>
-    within((free[index] ?? 0) + (freeInTotal === 0 ? 0 : (minted.get(template) ?? 0)), COUNT_MAX),
+    within((free[index] ?? 0) + (freeInTotal === 0 ? 0 : (minted.get(template) ?? 0)), CONCURRENCY_MAX),
   )
   return { slots, maxReservations: within(Math.min(request.maxReservations, freeInTotal), RESERVATIONS_MAX) }
 }

@@ -7,8 +7,6 @@ export type Generation = 'v1' | 'v2'
 /** The most templates in one poll. */
 export const TEMPLATES_MAX: Readonly<Record<Generation, number>> = { v1: 100, v2: 1000 }
 export const RESERVATIONS_MAX = 1000
-/** Largest number of slots or runners of one template. */
-export const COUNT_MAX = 100_000
 /** The server refuses larger mints, though its schema says 1,000. */
 export const MINT_BATCH_MAX = 500
 /** The server reduces longer holds to this. */
@@ -21,6 +19,7 @@ export const REPORT_EVENTS_MAX = 1000
 /** The server's limit is 1 MiB (1,048,576); the margin is for proxies that count more than the body. */
 export const BODY_MAX_BYTES = 1_000_000
 export const OBSERVED_MAX = 5000
+/** The server's limit on a reason. Ours on reasons in messages (`REASON_MAX_CHARACTERS`) is another fact, and may differ. */
 export const REASON_MAX_CHARS = 500
 
 const Instant = z.iso.datetime({ offset: true }).transform((text) => Date.parse(text))

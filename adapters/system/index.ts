@@ -1,8 +1,6 @@
 import { randomBytes } from 'node:crypto'
+import { TIMER_MAX_MS } from '../../core/model/index.ts'
 import type { Clock, Randomness } from '../../core/ports/index.ts'
-
-/** Node fires timers with a longer delay at once. */
-const TIMER_MAX_MS = 2 ** 31 - 1
 
 export const systemClock: Clock = {
   now: () => Date.now(),

@@ -1,4 +1,10 @@
-import { messageOf, type PullPolicy, type ReportedImage } from '../../core/model/index.ts'
+import {
+  clip,
+  messageOf,
+  type PullPolicy,
+  REASON_MAX_CHARACTERS,
+  type ReportedImage,
+} from '../../core/model/index.ts'
 import type { Clock, Log, Randomness } from '../../core/ports/index.ts'
 import { fullJitterMs } from '../../core/concurrency/backoff.ts'
 import { EngineError, type Engine } from '../engines/engine.ts'
@@ -11,7 +17,7 @@ import { Notify } from '../../core/concurrency/notify.ts'
 const PULLS_AT_ONCE = 2
 const PULL_BACKOFF = { firstMs: 10_000, maxMs: 10 * 60_000 }
 /** No pull may take longer; an image of 20 GB at 20 MB/s stays below. */
-const PULL_MAX_MS = 30 * 60_000
+export const PULL_MAX_MS = 30 * 60_000
 /** How often it is checked that images are still there: someone may have pruned them. */
 const CHECK_EVERY_MS = 60_000
 const LOOP_EVERY_MS = 5_000
@@ -215,7 +221,7 @@ function statusOf(holding: Holding | undefined, nowMs: number): ReportedImage | 
   const { reason, retryAtMs } = holding.failure
   return {
     state: 'failed',
-    reason: reason.slice(0, 500),
+    reason: clip(reason, REASON_MAX_CHARACTERS),
     retryInMs: Math.max(0, Math.round(retryAtMs - nowMs)),
   }
 }

@@ -1,12 +1,15 @@
-import { clip, type EndCode, type ReportedEnd, type StopReason } from '../../core/model/index.ts'
+import {
+  clip,
+  type EndCode,
+  REASON_MAX_CHARACTERS,
+  type ReportedEnd,
+  type StopReason,
+} from '../../core/model/index.ts'
 import type { StopCode } from '../../protocol/journal.ts'
 import type { EngineRunner } from '../engines/engine.ts'
 import type { Entry } from '../state/ledger.ts'
 
 /* How a runner ended, told honestly: `finished` only on evidence of the boot and the container that started it. */
-
-/** Reasons are sentences for people; an engine's own words are cut to this. */
-const REASON_MAX_CHARACTERS = 500
 
 /** What the exit of a container means. `entry` undefined: this agent has no record of it. */
 export function endOf(seen: EngineRunner, entry: Entry | undefined, bootId: string): ReportedEnd {

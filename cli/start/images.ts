@@ -1,8 +1,6 @@
 import type { Engine } from '../../agent/engines/engine.ts'
+import { PULL_MAX_MS } from '../../agent/host/images.ts'
 import { messageOf, SlipwayError, type Template } from '../../core/model/index.ts'
-
-/** Enough to pull a runner image of several GB over a slow network; a longer pull is stuck. */
-const PULL_MAX_MS = 30 * 60_000
 
 /**
  * Pulls the missing images of these templates, before the first job is claimed. Throws `image-unavailable` for the

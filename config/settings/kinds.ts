@@ -3,6 +3,7 @@ import {
   hostId,
   type HostId,
   isProvisionerToken,
+  NAME_FORM,
   PROVISIONER_TOKEN_PREFIX,
   Secret,
   shipfoxPrefixOf,
@@ -51,10 +52,7 @@ export const hostName: Kind<HostId> = (value) => {
     return parsed(hostId(value))
   } catch (error) {
     if (!(error instanceof SlipwayError)) throw error
-    return refused(
-      `${quote(value)} is not the name of a host`,
-      '1 to 63 of a-z, 0-9 and "-", not at the ends',
-    )
+    return refused(`${quote(value)} is not the name of a host`, NAME_FORM)
   }
 }
 

@@ -1,6 +1,7 @@
-import { HOST_RUNNERS_MAX, LOCAL_HOST } from '../../core/model/index.ts'
-import { parseMemoryMib, TIMER_MAX_MS, TIMER_MAX_SECONDS } from '../quantities.ts'
+import { HOST_RUNNERS_MAX, LOCAL_HOST, TIMER_MAX_MS } from '../../core/model/index.ts'
+import { parseMemoryMib, TIMER_MAX_SECONDS } from '../quantities.ts'
 import * as kinds from './kinds.ts'
+import { SOURCE_PACE } from './source-pace.ts'
 
 /** One variable. `fallback` is its value when it is unset or empty; `default` describes that for the user. */
 export interface Setting<T> {
@@ -90,49 +91,49 @@ const SHIPFOX_SETTINGS = {
   pollWaitSeconds: integer(
     'SHIPFOX_PROVISIONER_POLL_WAIT_SECONDS',
     WAIT_SECONDS,
-    30,
+    SOURCE_PACE.pollWaitSecondsMax,
     'Longest time that the server holds a poll, in seconds; 0: it answers at once. Slipway asks for less while latency matters.',
   ),
   pollIntervalMs: integer(
     'SHIPFOX_PROVISIONER_POLL_INTERVAL_MS',
     PACE_MS,
-    1000,
+    SOURCE_PACE.pollIntervalMs,
     'Interval between polls after an empty answer.',
   ),
   pollMaxIntervalMs: integer(
     'SHIPFOX_PROVISIONER_POLL_MAX_INTERVAL_MS',
     PACE_MS,
-    5000,
+    SOURCE_PACE.pollIntervalMaxMs,
     'Longest interval between polls after backoff; must not be below the interval.',
   ),
   convergeIntervalMs: integer(
     'SHIPFOX_PROVISIONER_CONVERGE_INTERVAL_MS',
     PACE_MS,
-    1000,
+    SOURCE_PACE.reportIntervalMs,
     'Interval at which runners are observed and reported.',
   ),
   maxReservations: integer(
     'SHIPFOX_PROVISIONER_MAX_RESERVATIONS',
     RESERVATIONS,
-    250,
+    SOURCE_PACE.maxReservations,
     'Most reservations that one poll asks for.',
   ),
   registrationTokenBatchSize: integer(
     'SHIPFOX_PROVISIONER_REGISTRATION_TOKEN_BATCH_SIZE',
     BATCH,
-    250,
+    SOURCE_PACE.mintBatchMax.v1,
     'Upper bound of one mint on a v1 server. Slipway uses smaller batches.',
   ),
   runnerInstanceBatchSize: integer(
     'SHIPFOX_PROVISIONER_RUNNER_INSTANCE_BATCH_SIZE',
     BATCH,
-    250,
+    SOURCE_PACE.mintBatchMax.v2,
     'Upper bound of one mint on a v2 server. Slipway uses smaller batches.',
   ),
   registrationDeadlineMs: integer(
     'SHIPFOX_PROVISIONER_REGISTRATION_DEADLINE_MS',
     DEADLINE_MS,
-    120_000,
+    SOURCE_PACE.registrationDeadlineMs,
     'A runner that has not started or registered within this time is removed; on v2 also the upper bound of the reservation TTL.',
   ),
   failedRetentionMs: integer(
@@ -150,7 +151,7 @@ const SHIPFOX_SETTINGS = {
   runnerPollMaxDurationMs: integer(
     'SHIPFOX_RUNNER_POLL_MAX_DURATION_MS',
     [0, TIMER_MAX_MS],
-    300_000,
+    SOURCE_PACE.runnerPollMaxDurationMs,
     'How long a runner waits for its job, passed to it as SHIPFOX_POLL_MAX_DURATION_MS; 0 = no limit.',
   ),
   runnerMaxLifetimeSeconds: integer(

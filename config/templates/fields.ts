@@ -1,9 +1,12 @@
 import {
   type Assignment,
   canonicalLabels,
+  CONCURRENCY_MAX,
   HOST_RUNNERS_MAX,
+  ISOLATIONS,
   LABEL_PATTERN,
   LABELS_MAX,
+  NAME_PATTERN,
   type PullPolicy,
   type SourceChoice,
   type SourceId,
@@ -32,8 +35,6 @@ import {
   textWith,
 } from './readers.ts'
 
-/** The most slots that one poll may advertise for a template (limit of the Shipfox API). */
-const MAX_CONCURRENCY = 100_000
 /** No registry accepts a longer name, and it must fit into a message to the agent. */
 const IMAGE_MAX_CHARACTERS = 512
 const IMAGE = /^[a-z0-9][\w.:/@-]*$/i
@@ -142,7 +143,7 @@ const hosts: Reader<Assignment> = (node, issues) => {
 }
 
 const source = namedBy<SourceId>('the name of a source: lowercase letters, digits and "-"', (text) => {
-  return /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(text) ? sourceId(text) : null
+  return NAME_PATTERN.test(text) ? sourceId(text) : null
 })
 const sourceNames = allOrNames('names of sources', source)
 const sources: Reader<SourceChoice> = (node, issues) => {
@@ -157,10 +158,10 @@ export const FIELDS = {
   image,
   cpu: numberWith('a number of vCPUs, without quotes', parseCpuMillis),
   memory,
-  max_concurrency: integer(0, MAX_CONCURRENCY),
+  max_concurrency: integer(0, CONCURRENCY_MAX),
   cost,
-  target_concurrency: integer(0, MAX_CONCURRENCY),
-  isolation: choice(['runc', 'sysbox']),
+  target_concurrency: integer(0, CONCURRENCY_MAX),
+  isolation: choice(ISOLATIONS),
   hosts,
   pull,
   env: readEnv,

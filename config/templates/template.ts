@@ -1,4 +1,9 @@
-import { hasControlCharacter, type Template, templateKey } from '../../core/model/index.ts'
+import {
+  hasControlCharacter,
+  type Template,
+  TEMPLATE_KEY_MAX_CHARACTERS,
+  templateKey,
+} from '../../core/model/index.ts'
 import { quote } from '../issues.ts'
 import { nearestName } from '../nearest.ts'
 import { childPath } from '../tree.ts'
@@ -65,12 +70,9 @@ export function readTemplate(draft: Draft, defaults: TemplateDefaults): Template
   }
 }
 
-/** The longest key that the Shipfox API accepts. */
-const KEY_MAX_CHARACTERS = 255
-
 function checkKey({ key, place, issues }: Draft): boolean {
-  if (key.length >= 1 && key.length <= KEY_MAX_CHARACTERS && !hasControlCharacter(key)) return true
-  const expected = `1 to ${KEY_MAX_CHARACTERS} characters, none of them a control character`
+  if (key.length >= 1 && key.length <= TEMPLATE_KEY_MAX_CHARACTERS && !hasControlCharacter(key)) return true
+  const expected = `1 to ${TEMPLATE_KEY_MAX_CHARACTERS} characters, none of them a control character`
   issues.add(place, `${quote(key)} is not a valid template key`, { expected })
   return false
 }

@@ -21,10 +21,17 @@ export interface Backoff {
  * `new`: added, never connected. `syncing`: a hello was accepted, its snapshot is not complete yet.
  * `online`: claimable. `offline`: no live connection; its runners are kept. `dead`: declared gone for good.
  */
-export type HostState = 'new' | 'syncing' | 'online' | 'offline' | 'dead'
+export const HOST_STATES = ['new', 'syncing', 'online', 'offline', 'dead'] as const
+export type HostState = (typeof HOST_STATES)[number]
 
 /** The largest number of runners on one host: the list of their ids must fit one message of 30 KB. */
 export const HOST_RUNNERS_MAX = 500
+
+/**
+ * The most slots that a host's record holds, in every store. Claims are limited by the host's capacity, adoptions only
+ * by this, so that an item stays far below 400 KB.
+ */
+export const HOST_SLOTS_MAX = 2 * HOST_RUNNERS_MAX
 
 export interface Host {
   readonly id: HostId

@@ -21,7 +21,11 @@ export type Fence = Brand<number, 'Fence'>
 export type EpochMs = number
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
-const NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
+/** The form of the name of a host or a source, and of a host's tag; `NAME_FORM` says it in words. */
+export const NAME_PATTERN = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
+export const NAME_FORM = '1 to 63 of a-z, 0-9 and "-", not at the ends'
+/** The longest key that the Shipfox wire carries. */
+export const TEMPLATE_KEY_MAX_CHARACTERS = 255
 
 export function runnerId(text: string): RunnerId {
   if (!UUID.test(text)) throw bad('runner id', text, 'a lowercase UUID')
@@ -29,17 +33,19 @@ export function runnerId(text: string): RunnerId {
 }
 
 export function hostId(text: string): HostId {
-  if (!NAME.test(text)) throw bad('host name', text, '1 to 63 of a-z, 0-9 and "-", not at the ends')
+  if (!NAME_PATTERN.test(text)) throw bad('host name', text, NAME_FORM)
   return text as HostId
 }
 
 export function sourceId(text: string): SourceId {
-  if (!NAME.test(text)) throw bad('source name', text, '1 to 63 of a-z, 0-9 and "-", not at the ends')
+  if (!NAME_PATTERN.test(text)) throw bad('source name', text, NAME_FORM)
   return text as SourceId
 }
 
 export function templateKey(text: string): TemplateKey {
-  if (text.length === 0 || text.length > 255) throw bad('template key', text, '1 to 255 characters')
+  if (text.length === 0 || text.length > TEMPLATE_KEY_MAX_CHARACTERS) {
+    throw bad('template key', text, `1 to ${TEMPLATE_KEY_MAX_CHARACTERS} characters`)
+  }
   return text as TemplateKey
 }
 

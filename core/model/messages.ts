@@ -132,6 +132,12 @@ export interface LaunchOrder {
   readonly stopTimeoutMs: number
 }
 
+/**
+ * The longest reason in a message: of an end, of a host that takes no runners, of an image that cannot be pulled. Reasons
+ * are sentences for people, and an engine's own words may fill a page.
+ */
+export const REASON_MAX_CHARACTERS = 500
+
 /** Commands carry the fence and epoch that they were given under; an agent refuses older ones. */
 export type HubMessage =
   | {
@@ -181,12 +187,14 @@ export type HubMessage =
       readonly retry: boolean
     }
 
-export type GoodbyeCode =
-  | 'superseded'
-  | 'host-unknown'
-  | 'install-mismatch'
-  | 'protocol-unsupported'
-  | 'message-invalid'
+export const GOODBYE_CODES = [
+  'superseded',
+  'host-unknown',
+  'install-mismatch',
+  'protocol-unsupported',
+  'message-invalid',
+] as const
+export type GoodbyeCode = (typeof GOODBYE_CODES)[number]
 
 /** Who speaks: taken from the connection's authorizer, never from a message. */
 export interface AgentConnection {

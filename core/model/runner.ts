@@ -13,34 +13,42 @@ export interface StopOrder {
   readonly requestedAt: EpochMs
 }
 
-export type StopReason = 'canceled' | 'never-registered' | 'source-ended'
+export const STOP_REASONS = ['canceled', 'never-registered', 'source-ended'] as const
+export type StopReason = (typeof STOP_REASONS)[number]
 
-export type Outcome = 'finished' | 'failed' | 'lost'
+export const OUTCOMES = ['finished', 'failed', 'lost'] as const
+export type Outcome = (typeof OUTCOMES)[number]
 
 /** Why a runner ended, as a stable word; the sentence beside it is for people. */
-export type EndCode =
-  | 'exited'
-  | 'exited-with-error'
-  | 'out-of-memory'
-  | 'stopped'
-  | 'max-lifetime'
-  | 'never-registered'
-  | 'never-arrived'
-  | 'launch-too-large'
-  | 'never-started'
-  | 'reservation-expired'
-  | 'mint-refused'
-  | 'mint-unknown'
-  | 'image-unavailable'
-  | 'engine-failed'
-  | 'engine-unreachable'
-  | 'refused-by-agent'
-  | 'hub-restarted'
-  | 'orphaned-slot'
-  | 'container-vanished'
-  | 'host-rebooted'
-  | 'host-dead'
-  | 'host-removed'
+export const END_CODES = [
+  'exited',
+  'exited-with-error',
+  'out-of-memory',
+  'stopped',
+  'max-lifetime',
+  'never-registered',
+  'never-arrived',
+  'launch-too-large',
+  'never-started',
+  'reservation-expired',
+  'mint-refused',
+  'mint-unknown',
+  'image-unavailable',
+  'engine-failed',
+  'engine-unreachable',
+  'refused-by-agent',
+  'hub-restarted',
+  'orphaned-slot',
+  'container-vanished',
+  'host-rebooted',
+  'host-dead',
+  'host-removed',
+] as const
+export type EndCode = (typeof END_CODES)[number]
+
+export function isEndCode(code: unknown): code is EndCode {
+  return END_CODES.some((known) => known === code)
+}
 
 export interface Ending {
   readonly outcome: Outcome
@@ -86,7 +94,13 @@ export interface GoneRunner extends RunnerFacts, Ending {
 
 export type Runner = ReservedRunner | DispatchedRunner | RunningRunner | GoneRunner
 export type LiveRunner = Exclude<Runner, GoneRunner>
-export type RunnerState = Runner['state']
+export const RUNNER_STATES = [
+  'reserved',
+  'dispatched',
+  'running',
+  'gone',
+] as const satisfies readonly Runner['state'][]
+export type RunnerState = (typeof RUNNER_STATES)[number]
 
 const NEXT: Readonly<Record<RunnerState, readonly RunnerState[]>> = {
   reserved: ['dispatched', 'gone'],

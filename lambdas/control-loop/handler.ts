@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { runTick, TemplateShelf } from '../../core/flows/index.ts'
-import { type Mode, parseBusyHours } from '../../core/plan/index.ts'
+import { type Mode, parseBusyHours } from '../../core/model/index.ts'
 import type {
   AgentGateway,
   Clock,

@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander'
 import { wholeNumber } from '../../cli/options.ts'
-import { MODES } from '../../lambdas/control-loop/env.ts'
+import { MODES } from '../../core/model/index.ts'
 import type { Mode } from './hub-in-virtual-time.ts'
 
 export interface Options {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import * as z from 'zod'
-import { METRIC_NAMES } from '../../lib/hub-metrics.ts'
+import { METRIC_NAMES } from '../../adapters/cloudwatch/metric-names.ts'
 import { Meter } from '../../adapters/cloudwatch/meter.ts'
 import { PRICES } from '../../lib/prices.ts'
 import { synthesize } from './synthesize.ts'

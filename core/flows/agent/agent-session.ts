@@ -7,6 +7,7 @@ import {
   type HubMessage,
   type ImageState,
   isAssigned,
+  REASON_MAX_CHARACTERS,
   type ReportedImage,
   type RunnerSighting,
   type Template,
@@ -23,8 +24,6 @@ const HEARTBEAT_IDLE_MS = 240_000
 const HEARTBEAT_BUSY_MS = 60_000
 /** How late a heartbeat may come: as late as one missed and a slow network. */
 const HEARTBEAT_GRACE_MS = 30_000
-/** Of why a host takes no runners. */
-const REASON_MAX_CHARACTERS = 500
 
 export interface SessionPorts {
   readonly store: FleetStore

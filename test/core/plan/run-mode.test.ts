@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest'
-import { type EpochMs, fence, type Lease, NO_NOTES, RELEASED_AT } from '../../../core/model/index.ts'
 import {
-  isWithin,
-  judgeTick,
-  mayLookOnly,
+  type EpochMs,
+  fence,
+  type Lease,
+  NO_NOTES,
   parseBusyHours,
-  staysInQuiet,
-  type TickFacts,
-} from '../../../core/plan/index.ts'
+  RELEASED_AT,
+} from '../../../core/model/index.ts'
+import { isWithin, judgeTick, mayLookOnly, staysInQuiet, type TickFacts } from '../../../core/plan/index.ts'
 
 /** A Monday, 00:00 UTC. */
 const MONDAY = Date.UTC(2026, 10, 2)
