@@ -5,6 +5,7 @@ import type { Engine } from './engines/engine.ts'
 import { createDockerEngine, type DockerEngineOptions } from './engines/docker/index.ts'
 import { createProcessEngine, type ProcessEngineOptions } from './engines/process/index.ts'
 import { createAgent, openInstall, type HostCaps, type Retention } from './index.ts'
+import { isLoopback } from '../platform/loopback.ts'
 
 type Identity = 'install' | 'host' | 'clock' | 'log'
 
@@ -77,11 +78,9 @@ async function machineId(): Promise<string | null> {
   }
 }
 
-const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]'])
-
 function warnIfUnencrypted(hubUrl: string, log: Log): void {
   const { protocol, hostname } = new URL(hubUrl)
-  if (protocol === 'wss:' || LOOPBACK.has(hostname)) return
+  if (protocol === 'wss:' || isLoopback(hostname)) return
   log.emit({
     name: 'agent.hub-unencrypted',
     hubUrl,

@@ -6,7 +6,7 @@ import { createSignedFetch } from '../adapters/aws-request/index.ts'
 import { createDynamoStore } from '../adapters/dynamodb/index.ts'
 import { createLog, lambdaLine, lineOf, type LogLine } from '../adapters/log/index.ts'
 import { createShipfoxSource } from '../adapters/shipfox/index.ts'
-import { createSecretReader, type ParameterStore } from '../adapters/ssm/index.ts'
+import { createSecretReader, type ParameterStore, parameterStoreEndpoint } from '../adapters/ssm/index.ts'
 import { systemClock, systemRandom } from '../adapters/system/index.ts'
 import { SOURCE_PACE } from '../config/settings/source-pace.ts'
 import { SecretCache, sourceWithSecret, TemplateShelf } from '../core/flows/index.ts'
@@ -134,8 +134,7 @@ const COUNTED = { step: 'finalizeRequest', name: 'countCall', priority: 'low' } 
 /** With region, credentials and endpoint as the SDK would choose them. */
 async function parameterStore({ config }: DynamoDBClient): Promise<ParameterStore> {
   const region = await config.region()
-  const domain = region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com'
-  const endpoint = process.env['AWS_ENDPOINT_URL_SSM'] ?? `https://ssm.${region}.${domain}`
+  const endpoint = parameterStoreEndpoint(region, process.env['AWS_ENDPOINT_URL_SSM'])
   return { endpoint, send: createSignedFetch({ service: 'ssm', region, credentials: config.credentials }) }
 }
 

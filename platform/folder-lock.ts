@@ -3,6 +3,7 @@ import { link, readdir, rename, rm, stat } from 'node:fs/promises'
 import { connect, createServer, type Server } from 'node:net'
 import { dirname, join, relative } from 'node:path'
 import { SlipwayError, messageOf } from '../core/model/index.ts'
+import { isErrno } from './errno.ts'
 
 /** The longest path of a Unix socket that every system accepts, in bytes. */
 const SOCKET_PATH_MAX_BYTES = 100
@@ -81,7 +82,7 @@ async function clearDead(path: string, aside: string): Promise<void> {
   try {
     await rename(path, aside)
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return
+    if (isErrno(error, 'ENOENT')) return
     throw error
   }
   if (await answers(aside)) await linkNew(aside, path)
@@ -93,7 +94,7 @@ async function linkNew(from: string, to: string): Promise<boolean> {
     await link(from, to)
     return true
   } catch (error) {
-    if (codeOf(error) === 'EEXIST') return false
+    if (isErrno(error, 'EEXIST')) return false
     throw new SlipwayError('agent-lock-failed', `The lock ${to} can't be created: ${messageOf(error)}.`, {
       cause: error,
     })
@@ -105,7 +106,7 @@ async function sameFile(left: string, right: string): Promise<boolean> {
     const [one, other] = await Promise.all([stat(left), stat(right)])
     return one.ino === other.ino && one.dev === other.dev
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return false
+    if (isErrno(error, 'ENOENT')) return false
     throw error
   }
 }
@@ -142,8 +143,4 @@ async function close(server: Server, path: string): Promise<void> {
     server.close(() => resolve())
   })
   await rm(path, { force: true })
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : null
 }

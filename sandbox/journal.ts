@@ -2,18 +2,16 @@ import {
   appendFileSync,
   closeSync,
   existsSync,
-  fsyncSync,
   ftruncateSync,
   mkdirSync,
   openSync,
   readFileSync,
-  renameSync,
-  writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import * as z from 'zod'
 import { messageOf, SlipwayError } from '../core/model/errors.ts'
+import { writeDurablySync } from '../platform/durable-file.ts'
 import type { RowChange } from './rules/table.ts'
 import type { World } from './rules/world.ts'
 
@@ -99,15 +97,12 @@ class FileJournal implements Journal {
 
   /** Writes the current rows to a new file, replaces the old file by it, and opens it for appending. */
   #compact(world: World): number {
-    const next = `${this.#file}.next`
     const header = { format: 'slipway-sandbox', version: 1, protocol: world.protocol }
     const lines = [encodeLine(header)]
     for (const change of world.snapshot()) lines.push(encodeLine([change]))
     const content = Buffer.concat(lines)
-    writeFileSync(next, content, { mode: 0o600 })
-    const fd = openSync(next, 'a')
-    fsyncSync(fd)
-    renameSync(next, this.#file)
+    writeDurablySync(this.#file, content)
+    const fd = openSync(this.#file, 'a')
     this.#bytes = content.length
     this.#compactedBytes = content.length
     return fd

@@ -1,5 +1,6 @@
 import type { EventTable, LogEventOf } from '../../core/model/index.ts'
 import { type Fault, faultOf, type Metric } from './embedded-metrics.ts'
+import type { MetricName } from './metric-names.ts'
 
 /** CloudWatch accepts at most this many values of a metric in one line. */
 const VALUES_MAX = 100
@@ -190,16 +191,16 @@ function sumMetrics({ launches, calls, queuedMs, reservedMs, faults }: Sums): re
   ]
 }
 
-function count(name: string, value = 0): Metric {
+function count(name: MetricName, value = 0): Metric {
   return [name, 'Count', value]
 }
 
 /** Sent only while above zero. */
-function positive(name: string, value: number): readonly Metric[] {
+function positive(name: MetricName, value: number): readonly Metric[] {
   return value > 0 ? [count(name, value)] : []
 }
 
-function values(name: string, all: readonly number[]): readonly Metric[] {
+function values(name: MetricName, all: readonly number[]): readonly Metric[] {
   return all.length === 0 ? [] : [[name, 'Milliseconds', sampled(all)]]
 }
 

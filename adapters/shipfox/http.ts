@@ -2,6 +2,7 @@ import * as http from 'node:http'
 import * as https from 'node:https'
 import type { Socket } from 'node:net'
 import type { Clock } from '../../core/ports/index.ts'
+import { errnoOf } from '../../platform/errno.ts'
 
 /** Five times the size of a reconcile answer for 5,000 runners. */
 export const ANSWER_MAX_BYTES = 16 * 1024 * 1024
@@ -98,7 +99,7 @@ async function exchange(
       header: (name) => [response.headers[name]].flat()[0] ?? null,
     }
   } catch (thrown) {
-    throw new HttpFailure(codeOf(progress.firstError ?? thrown), {
+    throw new HttpFailure(errnoOf(progress.firstError ?? thrown) ?? 'unknown', {
       sent: progress.sent,
       reusedSocket: request.reusedSocket,
     })
@@ -164,11 +165,6 @@ async function readText(response: http.IncomingMessage): Promise<string> {
   }
   if (!response.complete) throw new OwnFailure('answer-cut')
   return Buffer.concat(chunks).toString('utf8')
-}
-
-function codeOf(thrown: unknown): string {
-  const code = thrown instanceof Error && 'code' in thrown ? thrown.code : null
-  return typeof code === 'string' ? code : 'unknown'
 }
 
 /** Tracks how long each kept connection has been idle. */

@@ -16,6 +16,12 @@ export interface ParameterStore {
   }) => Promise<Response>
 }
 
+/** The endpoint of Parameter Store in a region; `override` is AWS_ENDPOINT_URL_SSM, as in the SDK. */
+export function parameterStoreEndpoint(region: string, override: string | undefined): string {
+  const domain = region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com'
+  return override ?? `https://ssm.${region}.${domain}`
+}
+
 /** A call is normally answered within milliseconds (L7). */
 const CALL_MAX_MS = 3_000
 /** Reading is safe to repeat, so a lost connection (L6) or a server error is retried. */

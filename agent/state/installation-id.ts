@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto'
-import { mkdir, open, readFile, rename } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { SlipwayError, messageOf } from '../../core/model/index.ts'
 import type { Randomness } from '../../core/ports/index.ts'
+import { writeDurably } from '../../platform/durable-file.ts'
+import { isErrno } from '../../platform/errno.ts'
 
 const FORM = /^([0-9a-f]{32}) ([0-9a-f]{64}|unknown)$/
 
@@ -33,7 +35,7 @@ async function readStored(path: string): Promise<{ install: string; machine: str
   try {
     text = await readFile(path, 'utf8')
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null
+    if (isErrno(error, 'ENOENT')) return null
     throw unusable(path, error)
   }
   const [, install, machine] = FORM.exec(text.trim()) ?? []
@@ -46,11 +48,7 @@ async function readStored(path: string): Promise<{ install: string; machine: str
 
 async function store(path: string, text: string): Promise<void> {
   try {
-    const file = await open(`${path}.new`, 'w', 0o600)
-    await file.writeFile(text)
-    await file.sync()
-    await file.close()
-    await rename(`${path}.new`, path)
+    await writeDurably(path, text)
   } catch (error) {
     throw unusable(path, error)
   }

@@ -2,6 +2,8 @@ import { open, readFile, rename, truncate, type FileHandle } from 'node:fs/promi
 import { dirname, join } from 'node:path'
 import { SlipwayError, messageOf } from '../../core/model/index.ts'
 import type { Log } from '../../core/ports/index.ts'
+import { syncFolder, writeBeside } from '../../platform/durable-file.ts'
+import { isErrno } from '../../platform/errno.ts'
 import { decodeJournalLine, encodeJournalRecord, type JournalRecord } from '../../protocol/journal.ts'
 import { createLedger, type Entry, type Ledger, type MutableLedger } from './ledger.ts'
 
@@ -174,7 +176,7 @@ async function readOrEmpty(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8')
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return ''
+    if (isErrno(error, 'ENOENT')) return ''
     throw new SlipwayError(
       'journal-unreadable',
       `The agent's journal ${path} can't be read: ${messageOf(error)}.`,
@@ -187,14 +189,7 @@ async function readOrEmpty(path: string): Promise<string> {
 
 /** Puts `text` in the place of the file at once or not at all; resolves with the new file, open for appending. */
 async function replaceFile(path: string, text: string): Promise<FileHandle> {
-  const fresh = `${path}.new`
-  const file = await open(fresh, 'w', 0o600)
-  try {
-    await file.writeFile(text)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
+  const fresh = await writeBeside(path, text)
   const replaced = await open(fresh, 'a')
   try {
     await rename(fresh, path)
@@ -203,15 +198,6 @@ async function replaceFile(path: string, text: string): Promise<FileHandle> {
     throw thrown
   }
   return replaced
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r')
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
-  }
 }
 
 function unwritable(path: string, cause: unknown): SlipwayError {

@@ -5,6 +5,7 @@ import * as z from 'zod'
 import { provisionerToken } from '../../config/index.ts'
 import { messageOf, type Secret, SlipwayError } from '../../core/model/index.ts'
 import { SecretsAnswer } from '../../protocol/hub-api.ts'
+import { parameterStoreEndpoint } from '../../adapters/ssm/index.ts'
 import { createSignedFetch } from '../../adapters/aws-request/index.ts'
 import { credentialsOf, regionOf } from '../hub-client/aws.ts'
 import { openHubClient } from '../hub-client/client.ts'
@@ -85,8 +86,7 @@ const Refused = z.looseObject({ message: z.string().optional(), __type: z.string
 
 async function store(parameter: string, value: Secret, region: string, { env }: CommandIo): Promise<number> {
   const send = createSignedFetch({ service: 'ssm', region, credentials: credentialsOf() })
-  const domain = region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com'
-  const url = `${env['AWS_ENDPOINT_URL_SSM'] ?? `https://ssm.${region}.${domain}`}/`
+  const url = `${parameterStoreEndpoint(region, env['AWS_ENDPOINT_URL_SSM'])}/`
   const body = { Name: parameter, Value: value.reveal(), Type: 'SecureString', Overwrite: true }
   try {
     const response = await send({

@@ -2,13 +2,12 @@ import { join } from 'node:path'
 import type { Env } from '../../config/index.ts'
 import { SlipwayError } from '../../core/model/index.ts'
 import { apiSocketPath } from '../../local/gateway/http-api.ts'
+import { isLoopback } from '../../platform/loopback.ts'
 
 /** The hub that a command talks to: a deployed hub by its API's URL, or the hub on this machine by its socket. */
 export type HubTarget =
   | { readonly kind: 'url'; readonly url: string }
   | { readonly kind: 'socket'; readonly path: string }
-
-const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]'])
 
 /** The hub of `--hub`, else of SLIPWAY_API_URL, else of SLIPWAY_STATE_DIR. Throws `hub-url-invalid`. */
 export function chooseHub(flag: string | undefined, env: Env): HubTarget {
@@ -23,7 +22,7 @@ export function chooseHub(flag: string | undefined, env: Env): HubTarget {
 function checkedUrl(text: string, name: string): string {
   const url = URL.parse(text)
   const isPlain = url !== null && url.username === '' && url.search === '' && url.hash === ''
-  const isSafe = url?.protocol === 'https:' || (url?.protocol === 'http:' && LOOPBACK.has(url.hostname))
+  const isSafe = url?.protocol === 'https:' || (url?.protocol === 'http:' && isLoopback(url.hostname))
   if (isPlain && isSafe) return text.replace(/\/+$/, '')
   throw new SlipwayError(
     'hub-url-invalid',

@@ -2,6 +2,7 @@ import { request as httpRequest } from 'node:http'
 import type { Env } from '../../config/index.ts'
 import { messageOf, SlipwayError } from '../../core/model/index.ts'
 import type { HubTarget } from './target.ts'
+import { isErrno } from '../../platform/errno.ts'
 
 export interface HubRequest {
   readonly method: 'GET' | 'POST' | 'DELETE'
@@ -51,13 +52,11 @@ function overSocket(path: string): Transport {
 }
 
 function noLocalHub(path: string, cause: Error): SlipwayError {
-  const code = 'code' in cause ? cause.code : null
-  const what =
-    code === 'ENOENT' || code === 'ECONNREFUSED'
-      ? `No hub with this state folder runs on this machine (nothing listens on ${path}). Start one with \`slipway hub\` or \`slipway start\`, set SLIPWAY_STATE_DIR to its folder, or select a deployed hub with --hub or SLIPWAY_API_URL.`
-      : code === 'EACCES'
-        ? `The hub on this machine belongs to another user: ${path} can't be opened. Run the command as that user.`
-        : `The hub on this machine doesn't answer on ${path}: ${cause.message}. Check its log.`
+  const what = isErrno(cause, 'ENOENT', 'ECONNREFUSED')
+    ? `No hub with this state folder runs on this machine (nothing listens on ${path}). Start one with \`slipway hub\` or \`slipway start\`, set SLIPWAY_STATE_DIR to its folder, or select a deployed hub with --hub or SLIPWAY_API_URL.`
+    : isErrno(cause, 'EACCES')
+      ? `The hub on this machine belongs to another user: ${path} can't be opened. Run the command as that user.`
+      : `The hub on this machine doesn't answer on ${path}: ${cause.message}. Check its log.`
   return new SlipwayError('hub-unreachable', what, { cause })
 }
 

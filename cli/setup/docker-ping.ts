@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import * as http from 'node:http'
 import * as https from 'node:https'
 import { join } from 'node:path'
+import { errnoOf } from '../../platform/errno.ts'
 import type { DockerAnswer } from './docker-plan.ts'
 
 /** A healthy engine answers a ping in milliseconds; a loaded engine took up to a second. */
@@ -64,7 +65,7 @@ const ANSWER_BY_CODE: Readonly<Record<string, DockerAnswer>> = {
 
 function explain(error: unknown): DockerPing {
   if (!(error instanceof Error)) return { answer: 'unusable', detail: String(error) }
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : error.name
+  const code = errnoOf(error) ?? error.name
   const answer = ANSWER_BY_CODE[code] ?? 'unusable'
   return { answer, detail: answer === 'silent' ? 'no answer in time' : code }
 }

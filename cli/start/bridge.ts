@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { isErrno } from '../../platform/errno.ts'
 
 /** The engine's default bridge, which containers without a configured network join. */
 const BRIDGE = 'docker0'
@@ -15,7 +16,7 @@ export async function bridgeAddress(): Promise<string | null> {
     )
     return findBridgeAddress(routes ?? '', addresses ?? '')
   } catch (thrown) {
-    if (thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT') return null
+    if (isErrno(thrown, 'ENOENT')) return null
     throw thrown
   }
 }

@@ -1,6 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { lockDataDir } from '../../platform/folder-lock.ts'
+import { isErrno } from '../../platform/errno.ts'
 import type { Settings } from '../../config/index.ts'
 import { SlipwayError, sourceId } from '../../core/model/index.ts'
 import {
@@ -94,7 +95,7 @@ async function readPort(note: string): Promise<number> {
     const port = Number(await readFile(note, 'utf8'))
     return Number.isInteger(port) && port > 0 && port < 65_536 ? port : 0
   } catch (thrown) {
-    if (thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT') return 0
+    if (isErrno(thrown, 'ENOENT')) return 0
     throw thrown
   }
 }

@@ -24,7 +24,7 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 /** The form of the name of a host or a source, and of a host's tag; `NAME_FORM` says it in words. */
 export const NAME_PATTERN = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
 export const NAME_FORM = '1 to 63 of a-z, 0-9 and "-", not at the ends'
-/** The longest key that the Shipfox wire carries. */
+/** The longest key that the Shipfox API accepts. */
 export const TEMPLATE_KEY_MAX_CHARACTERS = 255
 
 export function runnerId(text: string): RunnerId {

@@ -9,7 +9,7 @@ export interface SlotSize {
 export const ISOLATIONS = ['runc', 'sysbox'] as const
 export type Isolation = (typeof ISOLATIONS)[number]
 
-/** The most runners of one template: one poll can advertise no more slots (limit of the Shipfox wire). */
+/** The most runners of one template: one poll can advertise no more slots (limit of the Shipfox API). */
 export const CONCURRENCY_MAX = 100_000
 
 /** When an agent asks the registry again: never while present, before each launch, or once older than `ttlMs`. */

@@ -1,5 +1,6 @@
 import { closeSync, openSync, renameSync, writeSync } from 'node:fs'
 import { open } from 'node:fs/promises'
+import { isErrno } from '../../../platform/errno.ts'
 import { Tail } from '../tail.ts'
 
 /** Two files of this size at most: the end of a long output can be read, whatever a runner writes. */
@@ -49,7 +50,7 @@ async function readEnd(path: string, maxBytes: number): Promise<Buffer | null> {
     const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, size - length)
     return buffer.subarray(0, bytesRead)
   } catch (thrown) {
-    if (thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT') return null
+    if (isErrno(thrown, 'ENOENT')) return null
     throw thrown
   }
 }

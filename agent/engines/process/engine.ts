@@ -8,12 +8,13 @@ import { machineBootId } from '../boot-id.ts'
 import { keptFacts, RunnerIdText } from '../origin.ts'
 import { readBoundedLog } from './bounded-log.ts'
 import { watchMarks } from './events.ts'
-import { asEngine, codeOf } from './failure.ts'
+import { asEngine } from './failure.ts'
 import { launchUnderShim } from './launch.ts'
 import { FILES, Layout } from './layout.ts'
 import { isAlive } from './process-birth.ts'
 import { readRecords, toEngineRunner, type RunnerRecords, type SpecRecord } from './records.ts'
 import { claimStart, makeRunnerFolder, removeRunnerFolder, unclaimStart } from './runner-folder.ts'
+import { isErrno } from '../../../platform/errno.ts'
 
 export interface ProcessEngineOptions {
   /** Holds everything that the engine keeps; made when missing. */
@@ -268,7 +269,7 @@ function signalGroup(leader: number, signal: 'SIGTERM' | 'SIGKILL'): void {
   try {
     process.kill(-leader, signal)
   } catch (thrown) {
-    if (codeOf(thrown) !== 'ESRCH') throw thrown
+    if (!isErrno(thrown, 'ESRCH')) throw thrown
   }
 }
 

@@ -1,4 +1,5 @@
 import { messageOf } from '../../../core/model/index.ts'
+import { errnoOf } from '../../../platform/errno.ts'
 import { EngineError } from '../engine.ts'
 
 /** Trouble with the disk or its rights that won't go away by itself. */
@@ -10,12 +11,8 @@ export async function asEngine<T>(doing: string, work: () => Promise<T>): Promis
     return await work()
   } catch (thrown) {
     if (thrown instanceof EngineError) throw thrown
-    const lasting = LASTING.has(codeOf(thrown) ?? '')
+    const lasting = LASTING.has(errnoOf(thrown) ?? '')
     const message = `The process engine couldn't ${doing}: ${messageOf(thrown)}`
     throw new EngineError(lasting ? 'refused' : 'unreachable', message, { cause: thrown })
   }
-}
-
-export function codeOf(thrown: unknown): string | null {
-  return thrown instanceof Error && 'code' in thrown ? String(thrown.code) : null
 }

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { isErrno } from '../../../platform/errno.ts'
 
 /** Of what follows the name in /proc/<pid>/stat: the state, and the start in ticks since boot (fields 3 and 22). */
 const STATE_INDEX = 0
@@ -37,7 +38,8 @@ function fromProc(pid: number): { began: string; zombie: boolean } | null {
   try {
     return parseStat(readFileSync(`/proc/${pid}/stat`, 'utf8'))
   } catch (thrown) {
-    if (isGone(thrown)) return null
+    // Ended before the file was opened, or while it was read.
+    if (isErrno(thrown, 'ENOENT', 'ESRCH')) return null
     throw thrown
   }
 }
@@ -54,8 +56,4 @@ function fromPs(pid: number): { began: string; zombie: boolean } | null {
     if (thrown instanceof Error && 'status' in thrown && thrown.status === 1) return null
     throw thrown
   }
-}
-
-function isGone(thrown: unknown): boolean {
-  return thrown instanceof Error && 'code' in thrown && (thrown.code === 'ENOENT' || thrown.code === 'ESRCH')
 }

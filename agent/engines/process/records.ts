@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as z from 'zod'
 import type { RunnerOrigin } from '../../../core/model/index.ts'
+import { isErrno } from '../../../platform/errno.ts'
 import type { EngineRunner } from '../engine.ts'
 import { Limits, Origin, RunnerIdText } from '../origin.ts'
 import { FILES } from './layout.ts'
@@ -78,7 +79,7 @@ async function readRecord<T>(path: string, schema: z.ZodType<T>): Promise<T | nu
   try {
     return schema.parse(JSON.parse(await readFile(path, 'utf8')))
   } catch (thrown) {
-    if (thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT') return null
+    if (isErrno(thrown, 'ENOENT')) return null
     throw thrown
   }
 }

@@ -1,7 +1,7 @@
 import { mkdir, open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { syncFolder, writeDurably } from './durable-file.ts'
-import { codeOf } from './failure.ts'
+import { syncFolderSync, writeDurablySync } from '../../../platform/durable-file.ts'
+import { isErrno } from '../../../platform/errno.ts'
 import { FILES, type Layout } from './layout.ts'
 import type { SpecRecord } from './records.ts'
 
@@ -14,15 +14,15 @@ export async function makeRunnerFolder(layout: Layout, spec: SpecRecord): Promis
   const unfinished = join(layout.runners, `${UNFINISHED}${spec.runner}`)
   await rm(unfinished, { recursive: true, force: true })
   await mkdir(join(unfinished, FILES.work), { recursive: true })
-  writeDurably(join(unfinished, FILES.spec), spec)
+  writeDurablySync(join(unfinished, FILES.spec), JSON.stringify(spec))
   try {
     await rename(unfinished, layout.folder(spec.runner))
   } catch (thrown) {
-    if (codeOf(thrown) !== 'ENOTEMPTY' && codeOf(thrown) !== 'EEXIST') throw thrown
+    if (!isErrno(thrown, 'ENOTEMPTY', 'EEXIST')) throw thrown
     await rm(unfinished, { recursive: true, force: true })
     return false
   }
-  syncFolder(layout.runners)
+  syncFolderSync(layout.runners)
   return true
 }
 
@@ -31,7 +31,7 @@ export async function removeRunnerFolder(layout: Layout, runner: SpecRecord['run
   const removing = join(layout.runners, `${REMOVING}${runner}`)
   await rm(removing, { recursive: true, force: true })
   await rename(layout.folder(runner), removing)
-  syncFolder(layout.runners)
+  syncFolderSync(layout.runners)
   await rm(removing, { recursive: true, force: true })
 }
 
@@ -41,10 +41,10 @@ export async function claimStart(folder: string): Promise<boolean> {
     await using file = await open(join(folder, FILES.claim), 'wx')
     await file.sync()
   } catch (thrown) {
-    if (codeOf(thrown) === 'EEXIST') return false
+    if (isErrno(thrown, 'EEXIST')) return false
     throw thrown
   }
-  syncFolder(folder)
+  syncFolderSync(folder)
   return true
 }
 

@@ -12,7 +12,8 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { BoundedLog } from './bounded-log.ts'
-import { writeDurably } from './durable-file.ts'
+import { writeDurablySync } from '../../../platform/durable-file.ts'
+import { isErrno } from '../../../platform/errno.ts'
 import { FILES } from './layout.ts'
 import { birthOf } from './process-birth.ts'
 
@@ -50,12 +51,15 @@ async function main(folder: string, startedMark: string, exitedMark: string): Pr
   const ended = endOf(child)
   const drained = once(child, 'close')
   const failedWrites = keepOutput(child, new BoundedLog(join(folder, FILES.log)))
-  writeDurably(join(folder, FILES.started), {
-    runner: birthOf(child.pid),
-    shim: birthOf(process.pid),
-    startedAt: Date.now(),
-    bootId: order.bootId,
-  })
+  writeDurablySync(
+    join(folder, FILES.started),
+    JSON.stringify({
+      runner: birthOf(child.pid),
+      shim: birthOf(process.pid),
+      startedAt: Date.now(),
+      bootId: order.bootId,
+    }),
+  )
   writeFileSync(startedMark, '')
   answer({ started: true })
 
@@ -64,7 +68,7 @@ async function main(folder: string, startedMark: string, exitedMark: string): Pr
   killGroup(child.pid)
   await Promise.race([drained, sleep(DRAIN_MAX_MS)])
   const logError = failedWrites[0]?.message ?? null
-  writeDurably(join(folder, FILES.exit), { exitCode, finishedAt, logError })
+  writeDurablySync(join(folder, FILES.exit), JSON.stringify({ exitCode, finishedAt, logError }))
   writeFileSync(exitedMark, '')
 }
 
@@ -97,7 +101,7 @@ function killGroup(leader: number): void {
     process.kill(-leader, 'SIGKILL')
   } catch (thrown) {
     // Nothing was left.
-    if (!(thrown instanceof Error && 'code' in thrown && thrown.code === 'ESRCH')) throw thrown
+    if (!isErrno(thrown, 'ESRCH')) throw thrown
   }
 }
 
