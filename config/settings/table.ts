@@ -1,7 +1,6 @@
-import { HOST_RUNNERS_MAX, LOCAL_HOST, TIMER_MAX_MS } from '../../core/model/index.ts'
+import { HOST_RUNNERS_MAX, LOCAL_HOST, SOURCE_PACE, TIMER_MAX_MS } from '../../core/model/index.ts'
 import { parseMemoryMib, TIMER_MAX_SECONDS } from '../quantities.ts'
 import * as kinds from './kinds.ts'
-import { SOURCE_PACE } from './source-pace.ts'
 
 /** One variable. `fallback` is its value when it is unset or empty; `default` describes that for the user. */
 export interface Setting<T> {

@@ -1,4 +1,4 @@
-import type { DemandAnswer, Refusal, WaitingJobs } from '../../model/index.ts'
+import { type DemandAnswer, type Refusal, SOURCE_PACE, type WaitingJobs } from '../../model/index.ts'
 import {
   explainWaiting,
   type Hold,
@@ -25,7 +25,7 @@ const CALL_MIN_MS = 3_000
 const POLL_MIN_MS = 1_000
 
 /** Paces the first call, while the source's own limits are not known yet. */
-const OPENING_PACE = { pollWaitSecondsMax: 0, pollIntervalMs: 1_000, pollIntervalMaxMs: 5_000 }
+const OPENING_PACE = { ...SOURCE_PACE, pollWaitSecondsMax: 0 }
 
 /** Presents our token until the source accepts it; false when the signal aborts before. */
 export async function openSource(loop: Loop, desk: SourceDesk, signal: AbortSignal): Promise<boolean> {

@@ -1,6 +1,6 @@
 /**
- * How a Shipfox source is asked unless a setting says otherwise: the defaults of the settings on one machine, and what
- * a hub on AWS runs by. This file imports nothing, so that a function can import it without the settings.
+ * How a Shipfox source is asked unless a setting says otherwise: the defaults of the settings on one machine, what a
+ * hub on AWS runs by, and the pace before a source has said what it allows.
  */
 export const SOURCE_PACE = {
   maxReservations: 250,
