@@ -1,15 +1,8 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
-import {
-  type HostId,
-  hostId,
-  LOCAL_HOST,
-  NAME_PATTERN,
-  Secret,
-  TOKEN_RANDOM_CHARACTERS,
-} from '../core/model/index.ts'
+import { type HostId, hostId, LOCAL_HOST, NAME_PATTERN, Secret } from '../core/model/index.ts'
 
 /** `sla_<host>_<43 base64url characters>`: contains the host, so that one read finds the hash to compare with. */
-const TOKEN = new RegExp(`^sla_(?<host>[^_]+)_[\\w-]{${TOKEN_RANDOM_CHARACTERS}}$`)
+const TOKEN = /^sla_(?<host>[^_]+)_[A-Za-z0-9_-]{43}$/
 const RANDOM_BYTES = 32
 
 export function newAgentToken(host: HostId): Secret {

@@ -9,16 +9,19 @@ export const PROVISIONER_TOKEN_PREFIX = 'sf_pt_'
 /** The random part: 32 bytes in base64url. */
 export const TOKEN_RANDOM_CHARACTERS = 43
 
+/*
+ * Literals, although they repeat a part: bundlers keep a `new RegExp(…)` even in a function that never uses it.
+ */
+
 /** Each kind of Shipfox token has a prefix of its own. */
-const SHIPFOX_PREFIX = 'sf_[a-z]+_'
-const STARTS_WITH_SHIPFOX_PREFIX = new RegExp(`^${SHIPFOX_PREFIX}`)
-const PROVISIONER_TOKEN = new RegExp(`^${PROVISIONER_TOKEN_PREFIX}[\\w-]{${TOKEN_RANDOM_CHARACTERS}}$`)
-/** Long enough to be no name, and short enough to find a token that was cut. */
-const HELD_SHIPFOX_TOKEN = new RegExp(`${SHIPFOX_PREFIX}[\\w-]{20}`, 'i')
+const SHIPFOX_PREFIX = /^sf_[a-z]+_/
+const PROVISIONER_TOKEN = /^sf_pt_[\w-]{43}$/
+/** Too long for a name, and short enough to find a token that was cut. */
+const HELD_SHIPFOX_TOKEN = /sf_[a-z]+_[\w-]{20}/i
 
 /** Every shape that is redacted. A shape hides too much rather than too little: a damaged token may still be guessed. */
 const REDACTED: readonly RegExp[] = [
-  new RegExp(`${SHIPFOX_PREFIX}[\\w-]+`, 'gi'),
+  /sf_[a-z]+_[\w-]+/gi,
   // Slipway's own, which name their host.
   /\bsla_[a-z0-9-]+_[\w-]{16,}/g,
   // GitHub's, and JSON Web Tokens.
@@ -37,7 +40,7 @@ export function holdsShipfoxToken(text: string): boolean {
 
 /** The prefix that tells the kind of a Shipfox token (`sf_ert_`); null for any other text. */
 export function shipfoxPrefixOf(text: string): string | null {
-  return STARTS_WITH_SHIPFOX_PREFIX.exec(text)?.[0] ?? null
+  return SHIPFOX_PREFIX.exec(text)?.[0] ?? null
 }
 
 /** Whether a text is a provisioner token: its prefix and 43 characters. */
