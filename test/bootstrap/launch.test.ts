@@ -34,13 +34,14 @@ if (how === 'wait') {
 
 /** Hands over to the entry point as the bootstrap does on an older Node: in a process of its own. */
 const IN_CHILD = `
-import { endLike, runChild } from './bootstrap/child.mjs'
+import { endLike, runChild } from '../platform/bootstrap/child.mjs'
 endLike(await runChild(process.execPath, ['bin/slipway.ts', ...process.argv.slice(2)]))
 `
 
 beforeAll(() => {
   mkdirSync(join(checkout, 'node_modules'))
-  cpSync(join(root, 'bin', 'bootstrap'), join(checkout, 'bin', 'bootstrap'), { recursive: true })
+  for (const folder of ['bin/bootstrap', 'platform/bootstrap'])
+    cpSync(join(root, folder), join(checkout, folder), { recursive: true })
   cpSync(join(root, 'bin', 'slipway.mjs'), join(checkout, 'bin', 'slipway.mjs'))
   writeFileSync(join(checkout, 'bin', 'slipway.ts'), ENTRY)
   writeFileSync(join(checkout, 'bin', 'in-child.mjs'), IN_CHILD)
@@ -129,8 +130,11 @@ describe('Windows', () => {
 })
 
 describe('Node', () => {
-  it('is new enough from 24 on', () => {
-    expect(['20.20.2', '22.18.0', '24.0.0', '100.1.0'].map(isNewEnough)).toEqual([false, false, true, true])
+  it('is new enough from the first version whose SQLite is no experiment', () => {
+    const tooOld = ['20.20.2', '22.18.0', '23.99.0', '24.0.0', '24.14.1', '25.6.1']
+    const enough = ['24.15.0', '24.21.0', '25.7.0', '26.0.0', '100.1.0']
+    expect(tooOld.filter(isNewEnough)).toEqual([])
+    expect(enough.filter(isNewEnough)).toEqual(enough)
   })
 
   it('is found among the packages, or the error says which to install', async () => {
