@@ -10,7 +10,6 @@ import {
   type HubMessage,
   ISOLATIONS,
   LABELS_MAX,
-  messageOf,
   OUTCOMES,
   runnerId,
   Secret,
@@ -18,21 +17,9 @@ import {
   STOP_REASONS,
   templateKey,
 } from '../core/model/index.ts'
+import { checked } from './checked.ts'
 
 /* The shape of every message between hub and agent. Unknown fields are dropped: a newer peer may send more. */
-
-/** A text or number that one of the core's checkers has to accept; what was sent is never repeated. */
-function checked<Raw extends string | number, T>(raw: z.ZodType<Raw>, make: (value: Raw) => T) {
-  return raw.transform((value, context): T => {
-    try {
-      return make(value)
-    } catch (cause) {
-      const expected = messageOf(cause).split('expected ').at(-1) ?? 'another form'
-      context.addIssue({ code: 'custom', message: `expected ${expected.replace(/\.$/, '')}` })
-      return z.NEVER
-    }
-  })
-}
 
 export const RunnerIdSchema = checked(z.string(), runnerId)
 export const EpochSchema = checked(z.number(), epoch)

@@ -9,7 +9,8 @@ import {
   unreachable,
 } from '../../core/model/index.ts'
 import type { FleetStore } from '../../core/ports/index.ts'
-import { HostItem, ImagesItem, LivenessItem, parseItem, RunnerItem } from './items.ts'
+import { HostRecord, ImagesRecord, LivenessRecord, RunnerRecord } from '../../protocol/records.ts'
+import { parseItem } from './items.ts'
 import { idsOf, kindOf } from './keys.ts'
 import type { Row, TableClient } from './table-client.ts'
 
@@ -38,16 +39,16 @@ export function fleetOf(rows: Iterable<Row>): Fleet {
       const kind = kindOf(row)
       switch (kind) {
         case 'host':
-          hosts.push(parseItem(HostItem, row))
+          hosts.push(parseItem(HostRecord, row))
           break
         case 'liveness':
-          liveness.push(parseItem(LivenessItem, row))
+          liveness.push(parseItem(LivenessRecord, row))
           break
         case 'images':
-          images.push(parseItem(ImagesItem, row))
+          images.push(parseItem(ImagesRecord, row))
           break
         case 'runner':
-          runners.push(parseItem(RunnerItem, row))
+          runners.push(parseItem(RunnerRecord, row))
           break
         case 'other':
           break

@@ -1,7 +1,8 @@
 import * as z from 'zod'
 import { type EpochMs, type HostId, type ImageState, SlipwayError } from '../../core/model/index.ts'
 import type { FleetStore } from '../../core/ports/index.ts'
-import { ImageItem, parseItem } from './items.ts'
+import { ImageRecord } from '../../protocol/records.ts'
+import { parseItem } from './items.ts'
 import { imagesKey } from './keys.ts'
 import type { TableClient } from './table-client.ts'
 import { assertFits } from './sizes.ts'
@@ -28,7 +29,7 @@ export function imageMethods(table: TableClient): Pick<FleetStore, 'mergeImages'
   }
 }
 
-/** Like `ImagesItem`, with the time of each image's last report, which only this file uses. */
+/** Like `ImagesRecord`, with the time of each image's last report, which only this file uses. */
 const DatedImagesItem = z.object({
   images: z.record(z.string(), z.looseObject({ toldAt: z.number() })),
   revision: z.number(),
@@ -39,7 +40,7 @@ type Entries = readonly (readonly [image: string, state: ImageState])[]
 async function mergeSome(table: TableClient, host: HostId, entries: Entries, now: EpochMs): Promise<void> {
   const key = imagesKey(host)
   const images = Object.fromEntries(
-    entries.map(([image, state]) => [image, { ...ImageItem.parse(state), toldAt: now }]),
+    entries.map(([image, state]) => [image, { ...ImageRecord.parse(state), toldAt: now }]),
   )
   assertFits('images', key, images)
   for (let round = 0; round < ROUNDS_MAX; round += 1) {

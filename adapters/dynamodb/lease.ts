@@ -1,6 +1,7 @@
 import { type Lease, type LeaseNotes, NO_NOTES, RELEASED_AT, firstFence } from '../../core/model/index.ts'
 import type { FleetStore } from '../../core/ports/index.ts'
-import { LeaseItem, NotesItem, parseItem } from './items.ts'
+import { LeaseRecord, NotesRecord } from '../../protocol/records.ts'
+import { parseItem } from './items.ts'
 import { LEASE_KEY } from './keys.ts'
 import type { Row, TableClient } from './table-client.ts'
 import { assertFits } from './sizes.ts'
@@ -81,11 +82,11 @@ export function leaseMethods(table: TableClient): LeaseMethods {
 }
 
 function storedNotes(notes: LeaseNotes): LeaseNotes {
-  const stored = NotesItem.parse(notes)
+  const stored = NotesRecord.parse(notes)
   assertFits('lease', LEASE_KEY, stored)
   return stored
 }
 
 function leaseOf(row: Row): Lease {
-  return parseItem(LeaseItem, row)
+  return parseItem(LeaseRecord, row)
 }

@@ -1,5 +1,6 @@
 import type { FleetStore } from '../../core/ports/index.ts'
-import { LivenessItem, parseItem } from './items.ts'
+import { LivenessRecord } from '../../protocol/records.ts'
+import { parseItem } from './items.ts'
 import { livenessKey } from './keys.ts'
 import type { TableClient } from './table-client.ts'
 import { assertFits } from './sizes.ts'
@@ -11,7 +12,7 @@ export function livenessMethods(table: TableClient): LivenessMethods {
   return {
     async putLiveness(liveness) {
       const key = livenessKey(liveness.host)
-      const item = LivenessItem.parse(liveness)
+      const item = LivenessRecord.parse(liveness)
       assertFits('liveness', key, item)
       // Most heartbeats arrive in time. They don't update the change index, which would be two thirds of their cost: so
       // this is the only item that may be newer than its `changedAt`.
@@ -40,7 +41,7 @@ export function livenessMethods(table: TableClient): LivenessMethods {
 
     async getLiveness(host) {
       const row = await table.get(livenessKey(host))
-      return row === null ? null : parseItem(LivenessItem, row)
+      return row === null ? null : parseItem(LivenessRecord, row)
     },
   }
 }

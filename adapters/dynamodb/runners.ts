@@ -1,7 +1,8 @@
 import type { EpochMs, HostId, LiveRunner, Moved, Runner, RunnerId } from '../../core/model/index.ts'
 import type { FleetStore } from '../../core/ports/index.ts'
 import { fleetOf } from './fleet.ts'
-import { parseItem, RunnerItem } from './items.ts'
+import { RunnerRecord } from '../../protocol/records.ts'
+import { parseItem } from './items.ts'
 import { hostPartition, RUNNER_PREFIX, runnerKey } from './keys.ts'
 import { confirming, dispatching, ending, type Transition, starting, stopping } from './runner-transitions.ts'
 import type { Row, TableClient } from './table-client.ts'
@@ -25,7 +26,7 @@ export function runnerMethods(table: TableClient): RunnerMethods {
   return {
     async putRunner(runner, now) {
       const key = runnerKey(runner.host, runner.id)
-      const item = RunnerItem.parse(runner)
+      const item = RunnerRecord.parse(runner)
       assertFits('runner', key, item)
       const row = { ...key, ...item, ...changeMark(now) }
       let found: Runner | null = null
@@ -96,5 +97,5 @@ async function readRunner(table: TableClient, host: HostId, id: RunnerId): Promi
 }
 
 function runnerOf(row: Row): Runner {
-  return parseItem(RunnerItem, row)
+  return parseItem(RunnerRecord, row)
 }

@@ -1,13 +1,13 @@
 import {
-  CLAIMS_MAX,
-  HOST_SLOTS_MAX,
-  type Host,
+  assertClaims,
+  holdsAll,
   type HostId,
-  SlipwayError,
   type Slot,
   type SlotClaim,
+  HOST_SLOTS_MAX,
+  tooManySlots,
 } from '../../core/model/index.ts'
-import { type FleetStore } from '../../core/ports/index.ts'
+import type { FleetStore } from '../../core/ports/index.ts'
 import { changedHost, changeHost, type HostChange, readHost } from './update-host.ts'
 import type { TableClient } from './table-client.ts'
 
@@ -96,34 +96,9 @@ function slotItem({ template, cpuMillis, memoryMib }: Slot) {
   return { template, cpuMillis, memoryMib }
 }
 
-function holdsAll(host: Host, claims: readonly SlotClaim[]): boolean {
-  return claims.every(({ runner, slot }) => {
-    const held = host.slots.get(runner)
-    return (
-      held?.template === slot.template &&
-      held.cpuMillis === slot.cpuMillis &&
-      held.memoryMib === slot.memoryMib
-    )
-  })
-}
-
-function assertClaims(claims: readonly SlotClaim[]): void {
-  const runners = new Set(claims.map(({ runner }) => runner)).size
-  if (runners === claims.length && runners > 0 && runners <= CLAIMS_MAX) return
-  throw new SlipwayError(
-    'claims-invalid',
-    `A batch must claim slots for 1 to ${CLAIMS_MAX} different runners, but this one has ${claims.length} claims ` +
-      `for ${runners} runners. The caller must split it.`,
-  )
-}
-
 async function assertRoomToAdopt(table: TableClient, host: HostId): Promise<void> {
   const found = await readHost(table, host)
   // The slot exists already or the host does not exist: there is nothing to record.
   if (found === null || found.slots.size < HOST_SLOTS_MAX) return
-  throw new SlipwayError(
-    'store-item-too-large',
-    `Host "${host}" already holds ${found.slots.size} slots, and its item can hold at most ${HOST_SLOTS_MAX}. ` +
-      'Its engine runs far more Slipway containers than allowed: check that host.',
-  )
+  throw tooManySlots(host, found.slots.size)
 }

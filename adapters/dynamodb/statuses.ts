@@ -1,6 +1,7 @@
 import { isItemCorrupt, type SourceStatus } from '../../core/model/index.ts'
 import type { FleetStore } from '../../core/ports/index.ts'
-import { parseItem, StatusItem } from './items.ts'
+import { StatusRecord } from '../../protocol/records.ts'
+import { parseItem } from './items.ts'
 import { SOURCES_PARTITION } from './keys.ts'
 import type { Row, TableClient } from './table-client.ts'
 import { assertFits } from './sizes.ts'
@@ -11,7 +12,7 @@ export function statusMethods(
   return {
     async putSourceStatus(status) {
       const key = { pk: SOURCES_PARTITION, sk: status.source }
-      const item = StatusItem.parse(status)
+      const item = StatusRecord.parse(status)
       assertFits('status', key, item)
       await table.put({ ...key, ...item })
     },
@@ -28,7 +29,7 @@ export function statusMethods(
 /** L14: a damaged status is skipped: it is only displayed, and the next status replaces it. */
 function statusOf(row: Row): readonly SourceStatus[] {
   try {
-    return [parseItem(StatusItem, row)]
+    return [parseItem(StatusRecord, row)]
   } catch (thrown) {
     if (!isItemCorrupt(thrown)) throw thrown
     return []

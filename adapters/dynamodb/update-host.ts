@@ -1,5 +1,6 @@
 import type { EpochMs, Host, HostId } from '../../core/model/index.ts'
-import { HostItem, parseItem } from './items.ts'
+import { HostRecord } from '../../protocol/records.ts'
+import { parseItem } from './items.ts'
 import { hostKey } from './keys.ts'
 import type { Change, Row, TableClient } from './table-client.ts'
 import { SET_CHANGE_MARK, changeMarkValues } from './change-index.ts'
@@ -40,7 +41,7 @@ export async function readHost(table: TableClient, id: HostId): Promise<Host | n
 }
 
 export function hostOf(row: Row): Host {
-  return parseItem(HostItem, row)
+  return parseItem(HostRecord, row)
 }
 
 /** Every change of a host raises its revision and updates the change index. */
