@@ -1,7 +1,8 @@
 import { afterAll, beforeAll } from 'vitest'
 import { createDynamoStore, ensureTable } from '../../adapters/dynamodb/index.ts'
 import { createMemoryStore } from '../../adapters/memory/index.ts'
-import { type DynamoEmulator, startDynamoEmulator } from '../support/dynamo-emulator.ts'
+import { type DynamoEmulator, startDynamoEmulator } from '../support/dynamodb-emulator/index.ts'
+import { openTemporarySqlite } from '../support/sqlite-store.ts'
 import { describeStore } from './store.ts'
 
 let emulator: DynamoEmulator
@@ -12,6 +13,8 @@ beforeAll(async () => {
 afterAll(() => emulator.close())
 
 describeStore('memory', async () => ({ store: createMemoryStore(), close: async () => {} }))
+
+describeStore('SQLite', openTemporarySqlite)
 
 describeStore('DynamoDB', async () => {
   tables += 1

@@ -1,20 +1,14 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { createMemoryStore } from '../../../adapters/memory/index.ts'
-import {
-  connectionId,
-  epoch,
-  fence,
-  hostId,
-  type ImageState,
-  templateKey,
-} from '../../../core/model/index.ts'
-import type { FleetStore } from '../../../core/ports/index.ts'
+import { createMemoryStore } from '../../adapters/memory/index.ts'
+import { connectionId, epoch, fence, hostId, type ImageState, templateKey } from '../../core/model/index.ts'
+import type { FleetStore } from '../../core/ports/index.ts'
 import {
   CANCEL,
   EXITED,
   facts,
   NEVER,
+  type Open,
   onlineHost,
   reserved,
   rid,
@@ -22,11 +16,16 @@ import {
   SLOT,
   T0,
   tombstone,
-} from '../../contract/store-fixtures.ts'
-import { inOrder } from '../../contract/store-reading.ts'
-import { useBenches } from './bench.ts'
+} from './store-fixtures.ts'
+import { inOrder } from './store-reading.ts'
+import { useBenches } from '../adapters/dynamodb/bench.ts'
+import { openTemporarySqlite } from '../support/sqlite-store.ts'
 
-const open = useBenches()
+const openDynamo = useBenches()
+const STORES: readonly (readonly [name: string, open: Open])[] = [
+  ['DynamoDB', async () => ({ ...(await openDynamo()), close: async () => {} })],
+  ['SQLite', openTemporarySqlite],
+]
 /** For a property over some thousand calls, on a machine that does other things too. */
 const SLOW_MS = 120_000
 
@@ -225,25 +224,30 @@ const commands = fc.oneof(
   { arbitrary: puts, weight: 24 },
 )
 
-it('the DynamoDB store answers every call as the memory store does, and holds the same fleet', {
-  timeout: SLOW_MS,
-}, async () => {
-  await fc.assert(
-    fc.asyncProperty(
-      fc.array(fc.tuple(commands, fc.constantFrom(0, 0, 1, 7)), { minLength: 20, maxLength: 60 }),
-      async (steps) => {
-        const memory = createMemoryStore()
-        const { store } = await open()
-        for (const one of [store, memory]) await onlineHost(one)
-        let now = T0
-        for (const [{ name, run }, seconds] of steps) {
-          now += seconds * SECOND
-          expect({ name, answer: await run(store, now) }).toEqual({ name, answer: await run(memory, now) })
-        }
-        expect(inOrder(await store.readFleet())).toEqual(inOrder(await memory.readFleet()))
-        expect(await store.readLease()).toEqual(await memory.readLease())
-      },
-    ),
-    { numRuns: 40 },
-  )
-})
+it.each(STORES)(
+  'the %s store answers every call as the memory store does, and holds the same fleet',
+  {
+    timeout: SLOW_MS,
+  },
+  async (_, open) => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.tuple(commands, fc.constantFrom(0, 0, 1, 7)), { minLength: 20, maxLength: 60 }),
+        async (steps) => {
+          const memory = createMemoryStore()
+          const { store, close } = await open()
+          for (const one of [store, memory]) await onlineHost(one)
+          let now = T0
+          for (const [{ name, run }, seconds] of steps) {
+            now += seconds * SECOND
+            expect({ name, answer: await run(store, now) }).toEqual({ name, answer: await run(memory, now) })
+          }
+          expect(inOrder(await store.readFleet())).toEqual(inOrder(await memory.readFleet()))
+          expect(await store.readLease()).toEqual(await memory.readLease())
+          await close()
+        },
+      ),
+      { numRuns: 40 },
+    )
+  },
+)
