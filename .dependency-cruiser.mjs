@@ -96,7 +96,7 @@ const MAY_IMPORT = [
   {
     from: 'local/',
     folders: ['local/', 'core/', 'config/', 'protocol/', 'platform/', 'adapters/', 'lambdas/', 'agent/'],
-    packages: ['zod', 'ws', 'aws-lambda', 'dynalite', '@aws-sdk/[^/]+'],
+    packages: ['zod', 'ws', 'aws-lambda', '@aws-sdk/[^/]+'],
     builtins: true,
   },
   {

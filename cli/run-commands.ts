@@ -7,6 +7,16 @@ import { runCommand } from './run-command.ts'
 const DEMO_JOBS_MAX = 10_000
 const SANDBOX_PORT = 7410
 
+const RESTORE = `
+Which hub: the one on this machine, by SLIPWAY_STATE_DIR [.slipway].
+
+To restore: stop the hub, delete hub/hub.db-wal and hub/hub.db-shm in its state folder, and replace hub/hub.db with the
+copy. Records made after the backup are lost. Agents report again what runs on their hosts.
+
+Example:
+  slipway hub backup slipway-backup.db
+`
+
 /**
  * The commands that run until they are shut down. Each command's modules are imported when it runs, so that a command
  * starts fast and loads only what it needs.
@@ -27,11 +37,12 @@ export async function addRunCommands(program: Command, args: readonly string[]):
       runCommand(async (io) => (await import('./commands/start.ts')).startCommand(flags, io)),
     )
 
-  program
+  const hub = program
     .command('hub')
     .description('run only the hub; agents connect to it, SHIPFOX_API_URL is the source')
     .addHelpText('after', helpOn(['SHIPFOX_', 'SLIPWAY_']))
     .action(() => runCommand(async (io) => (await import('./commands/hub.ts')).hubCommand(io)))
+  addBackup(hub)
 
   program
     .command('agent')
@@ -50,6 +61,18 @@ export async function addRunCommands(program: Command, args: readonly string[]):
     .addOption(protocolOption())
     .action((flags: SandboxFlags) =>
       runCommand(async (io) => (await import('./commands/sandbox.ts')).sandboxCommand(flags, io)),
+    )
+}
+
+function addBackup(hub: Command): void {
+  hub
+    .command('backup')
+    .description('copy the state of the hub on this machine to a new file, also while the hub runs')
+    .argument('<file>', 'the new file; an existing file is never replaced')
+    .option('--json', 'print the answer as JSON', false)
+    .addHelpText('after', RESTORE)
+    .action((file: string, flags: { json: boolean }) =>
+      runCommand(async (io) => (await import('./commands/backup.ts')).backupCommand(file, flags, io)),
     )
 }
 

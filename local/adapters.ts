@@ -1,22 +1,18 @@
 import { createAgentGateway } from '../adapters/api-gateway/index.ts'
-import { createDynamoStore, ensureTable } from '../adapters/dynamodb/index.ts'
 import { createShipfoxSource } from '../adapters/shipfox/index.ts'
 import type { Settings } from '../config/index.ts'
 import type { DemandSource, Log } from '../core/ports/index.ts'
 import { systemClock } from '../adapters/system/index.ts'
+import { openHubDatabase } from './hub-database.ts'
 import type { LocalHubOptions } from './hub.ts'
 import type { SourceAddress } from './source-address.ts'
 
-const TABLE = 'slipway'
 /** A demo runner whose job was canceled before it came should not keep the demo waiting. */
 const DEMO_RUNNER_WAIT_MS = 30_000
 
 /** The composition root of one machine: the only place here that chooses adapters. */
 export const LOCAL_ADAPTERS: LocalHubOptions['adapters'] = {
-  async openStore(client) {
-    await ensureTable(client, TABLE)
-    return createDynamoStore({ client, table: TABLE })
-  },
+  openStore: openHubDatabase,
   openAgentGateway: createAgentGateway,
 }
 

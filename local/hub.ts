@@ -1,7 +1,5 @@
 import { mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
 import { ApiGatewayManagementApiClient } from '@aws-sdk/client-apigatewaymanagementapi'
-import type { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import type { TemplateDefaults } from '../config/index.ts'
 import {
   type ControlLoopRun,
@@ -22,7 +20,6 @@ import { agentSocketHandler } from '../lambdas/agent-socket/handler.ts'
 import { systemClock, systemRandom } from '../adapters/system/index.ts'
 import { httpApiHandler } from '../lambdas/http-api/handler.ts'
 import { Closers } from './closers.ts'
-import { startEmulator } from './emulator.ts'
 import { startHttpApiGateway } from './gateway/http-api.ts'
 import { keepRunning } from './restart-on-failure.ts'
 import { startGateway } from './gateway/index.ts'
@@ -46,7 +43,8 @@ export interface LocalHubOptions {
   readonly log: Log
   /** The composition root's choice of adapters. */
   readonly adapters: {
-    readonly openStore: (client: DynamoDBClient) => Promise<FleetStore>
+    /** The store whose data lies in that folder. */
+    readonly openStore: (stateDir: string) => Promise<{ readonly store: FleetStore; close(): Promise<void> }>
     readonly openAgentGateway: (client: ApiGatewayManagementApiClient) => AgentGateway
   }
 }
@@ -60,7 +58,7 @@ export interface LocalHub {
   close(): Promise<void>
 }
 
-/** The hub in one process: the flows and handlers of the AWS hub on an embedded database and a local gateway. */
+/** The hub in one process: the flows and handlers of the AWS hub on a store of this machine and a local gateway. */
 export async function openLocalHub(options: LocalHubOptions): Promise<LocalHub> {
   const closers = new Closers()
   try {
@@ -83,9 +81,9 @@ async function openParts(options: LocalHubOptions, closers: Closers): Promise<{ 
   await mkdir(stateDir, { recursive: true, mode: 0o700 })
   const lock = await lockDataDir(stateDir, 'hub')
   closers.add(() => lock.release())
-  const emulator = await startEmulator(join(stateDir, 'db'))
-  closers.add(() => emulator.close())
-  const store = await options.adapters.openStore(emulator.client)
+  const opened = await options.adapters.openStore(stateDir)
+  closers.add(() => opened.close())
+  const { store } = opened
   const inForce = openTemplates(options, store)
   await inForce.refresh()
   await endOldConnections(store)

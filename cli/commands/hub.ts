@@ -14,7 +14,10 @@ const NEEDS =
   '`slipway hub` requires SHIPFOX_API_URL and SHIPFOX_PROVISIONER_TOKEN. Its templates come from SHIPFOX_PROVISIONER_TEMPLATES_FILE or `slipway templates apply`. To try it without Shipfox, run `slipway sandbox`, which starts a source.'
 
 /** `slipway hub`: runs until it is shut down; running jobs continue after it exits. */
-export async function hubCommand(io: CommandIo): Promise<number> {
+export async function hubCommand(
+  io: CommandIo,
+  adapters: LocalHubOptions['adapters'] = LOCAL_ADAPTERS,
+): Promise<number> {
   const { settings, warnings } = parseSettings(io.env, { mayStoreTemplates: true })
   const log = openLog(settings, io)
   for (const text of warnings) log.emit({ name: 'settings.warning', text })
@@ -32,7 +35,7 @@ export async function hubCommand(io: CommandIo): Promise<number> {
     hosts: token === null ? [] : [{ id: LOCAL_HOST, tags: [], token }],
     build: readVersion(),
     log,
-    adapters: LOCAL_ADAPTERS,
+    adapters,
   })
   log.emit({ name: 'hub.listening', url: hub.url, hosts: token === null ? 0 : 1 })
   try {

@@ -14,8 +14,12 @@ export function chooseHub(flag: string | undefined, env: Env): HubTarget {
   const url = flag?.trim() || env['SLIPWAY_API_URL']?.trim() || null
   if (url !== null)
     return { kind: 'url', url: checkedUrl(url, flag === undefined ? 'SLIPWAY_API_URL' : '--hub') }
-  const stateDir = env['SLIPWAY_STATE_DIR']?.trim() || '.slipway'
-  return { kind: 'socket', path: apiSocketPath(join(stateDir, 'hub')) }
+  return { kind: 'socket', path: apiSocketPath(join(stateDirOf(env), 'hub')) }
+}
+
+/** The state folder of this machine, read alone: these commands need no other setting. */
+export function stateDirOf(env: Env): string {
+  return env['SLIPWAY_STATE_DIR']?.trim() || '.slipway'
 }
 
 /** Returned without a trailing slash. */

@@ -22,7 +22,7 @@ import { SimAgent } from '../sim/world/sim-agent.ts'
 import { SimClock, SimRandom, settle } from '../sim/world/sim-clock.ts'
 import { SimSource } from '../sim/world/sim-source.ts'
 import { template } from '../sim/world/sim-world.ts'
-import { type DynamoEmulator, dynamoClient, startDynamoEmulator } from '../support/dynamo-emulator.ts'
+import { type DynamoEmulator, dynamoClient, startDynamoEmulator } from '../support/dynamodb-emulator/index.ts'
 import { add, NOTHING, type Usage } from './bill.ts'
 import { bytesOf, TableMeter } from './metered-table.ts'
 

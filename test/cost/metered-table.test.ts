@@ -9,7 +9,7 @@ import {
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb'
 import { ensureTable } from '../../adapters/dynamodb/index.ts'
-import { type DynamoEmulator, dynamoClient, startDynamoEmulator } from '../support/dynamo-emulator.ts'
+import { type DynamoEmulator, dynamoClient, startDynamoEmulator } from '../support/dynamodb-emulator/index.ts'
 import { TableMeter } from './metered-table.ts'
 
 const TableName = 'metered'

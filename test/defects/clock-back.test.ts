@@ -5,7 +5,7 @@ import { createMemoryStore } from '../../adapters/memory/index.ts'
 import type { FleetStore } from '../../core/ports/index.ts'
 import { onlineHost, reserved, rid, T0 } from '../contract/store-fixtures.ts'
 import { SimWorld } from '../sim/world/sim-world.ts'
-import { type DynamoEmulator, startDynamoEmulator } from '../support/dynamo-emulator.ts'
+import { type DynamoEmulator, startDynamoEmulator } from '../support/dynamodb-emulator/index.ts'
 
 const TEN_MINUTES_MS = 600_000
 

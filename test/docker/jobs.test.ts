@@ -29,3 +29,10 @@ describe.concurrent('a job that misbehaves', () => {
     expect(ends.filter(({ template, code }) => template === 'other' && code === 'exited')).toHaveLength(2)
   }, 240_000)
 })
+
+it('a burst of jobs is served on the DynamoDB adapter as on SQLite: each runs once, and nothing is left', async (test) => {
+  const scene = await Scene.begin(test, { kinds: ['burst'], store: 'DynamoDB' })
+  const jobs = await scene.queue(Array.from({ length: 20 }, () => 'burst'))
+  expect(await scene.ended(jobs)).toEqual(jobs.map(() => 'finished'))
+  await scene.expectSettled()
+}, 240_000)

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openSqliteStore } from '../../adapters/sqlite/index.ts'
 import { type Sandbox, startSandbox } from '../../sandbox/index.ts'
 import { newToken } from '../../sandbox/rules/tokens.ts'
 import { type Env, openPlace, type Place, type Run, until } from './support.ts'
@@ -113,6 +114,21 @@ describe('the command line with a hub on one machine', () => {
     const again = await say('hosts', 'add', 'second')
     expect(again.code).toBe(1)
     expect(again.err).toMatch(/There is a host second already/)
+  })
+
+  it('copies its state to a new file while it is at work, and never over another one', async () => {
+    const copy = join(place.path, 'copy.db')
+    const done = await json('hub', 'backup', copy)
+    expect(done).toEqual({ file: copy, bytes: (await stat(copy)).size, database: expect.any(String) })
+    const again = await say('hub', 'backup', copy)
+    expect([again.code, again.out]).toEqual([1, ''])
+    expect(again.err).toMatch(/copy\.db exists already.*Choose another name/)
+    const second = await say('hub', 'backup', join(place.path, 'second.db'))
+    expect(second.out).toMatch(/^Copied \S+hub\.db to \S+second\.db \(\d+ bytes\)\.\n$/)
+    expect((await say('hub', 'backup', '--help')).out).toContain('To restore, stop the hub')
+    const { store, close } = openSqliteStore(copy, { now: Date.now() })
+    expect((await store.readFleet()).hosts).toMatchObject([{ id: 'second', tags: ['fast', 'big'] }])
+    await close()
   })
 
   it('puts templates into force once somebody said yes, and tells each mistake with its place', async () => {

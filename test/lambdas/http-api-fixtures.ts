@@ -7,7 +7,7 @@ import type { HttpApiEvent } from '../../lambdas/http-api/event.ts'
 import { httpApiHandler } from '../../lambdas/http-api/handler.ts'
 import type { HttpApiParts } from '../../lambdas/http-api/parts.ts'
 import { T0 } from '../contract/store-fixtures.ts'
-import { type DynamoEmulator, startDynamoEmulator } from '../support/dynamo-emulator.ts'
+import { type DynamoEmulator, startDynamoEmulator } from '../support/dynamodb-emulator/index.ts'
 
 export const ANN = 'arn:aws:sts::111122223333:assumed-role/admin/ann'
 export const SHIPFOX = sourceId('shipfox')

@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
 /**
- * Version N−1, for tests of mixed versions: the last one before hubs ran on AWS, which was broken in every way of
- * the fault catalogue and is the first that we ask anybody to rely on. A release moves this to its own commit.
+ * Version N−1, for tests of mixed versions: the one in which SQLite became the store of a hub on one machine, so the
+ * first whose state a later version must open. A release moves this to its own commit.
  */
 const PREVIOUS = 'ecc8dd1'
 

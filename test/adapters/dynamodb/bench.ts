@@ -3,7 +3,11 @@ import { DynamoDBDocumentClient, GetCommand, PutCommand, ScanCommand } from '@aw
 import { afterAll, beforeAll } from 'vitest'
 import { createDynamoStore, ensureTable } from '../../../adapters/dynamodb/index.ts'
 import type { FleetStore } from '../../../core/ports/index.ts'
-import { type DynamoEmulator, dynamoClient, startDynamoEmulator } from '../../support/dynamo-emulator.ts'
+import {
+  type DynamoEmulator,
+  dynamoClient,
+  startDynamoEmulator,
+} from '../../support/dynamodb-emulator/index.ts'
 
 /** A store on a table of its own, and the client that only it uses, for faults on its way. */
 export interface Bench {

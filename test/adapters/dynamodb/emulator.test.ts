@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createDynamoStore, ensureTable } from '../../../adapters/dynamodb/index.ts'
 import type { FleetStore } from '../../../core/ports/index.ts'
 import { claim, claimsOf, H1, onlineHost, reserved, rid, T0 } from '../../contract/store-fixtures.ts'
-import { dynamoClient, startDynamoEmulator } from '../../support/dynamo-emulator.ts'
+import { dynamoClient, startDynamoEmulator } from '../../support/dynamodb-emulator/index.ts'
 
 const TABLE = 'slipway'
 

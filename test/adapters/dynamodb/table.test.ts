@@ -2,7 +2,11 @@ import { CreateTableCommand } from '@aws-sdk/client-dynamodb'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createDynamoStore, ensureTable, tableDefinition } from '../../../adapters/dynamodb/index.ts'
 import { H1, T0 } from '../../contract/store-fixtures.ts'
-import { type DynamoEmulator, dynamoClient, startDynamoEmulator } from '../../support/dynamo-emulator.ts'
+import {
+  type DynamoEmulator,
+  dynamoClient,
+  startDynamoEmulator,
+} from '../../support/dynamodb-emulator/index.ts'
 
 describe('the table', () => {
   let emulator: DynamoEmulator

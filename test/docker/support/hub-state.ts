@@ -1,30 +1,36 @@
 import { Agent } from 'node:http'
 import { join, relative } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { createDynamoStore } from '../../../adapters/dynamodb/index.ts'
+import { createSqliteStore } from '../../../adapters/sqlite/index.ts'
 import type { Fleet } from '../../../core/model/index.ts'
 import type { FleetStore } from '../../../core/ports/index.ts'
+import { hubDatabase } from '../../../local/hub-database.ts'
+import { EMULATOR_FOLDER, TABLE } from '../../support/dynamodb-emulator/on-socket.ts'
+
+/** What a hub keeps its records in. */
+export type StoreKind = 'SQLite' | 'DynamoDB'
+
+interface Opened {
+  readonly store: FleetStore
+  close(): Promise<void>
+}
 
 /** The hub's own records, read from outside of its process while it runs. */
 export class HubState {
-  readonly #client: DynamoDBClient
-  readonly #agent: Agent
-  readonly #store: FleetStore
+  readonly #folder: string
+  readonly #kind: StoreKind
+  #opened: Opened | null = null
 
-  constructor(stateDir: string) {
-    const socketPath = relative(process.cwd(), join(stateDir, 'hub', 'db', 'db.sock'))
-    this.#agent = new Agent({ keepAlive: true, ...{ socketPath } })
-    this.#client = new DynamoDBClient({
-      endpoint: 'http://localhost',
-      region: 'local',
-      credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
-      requestHandler: { httpAgent: this.#agent },
-    })
-    this.#store = createDynamoStore({ client: this.#client, table: 'slipway' })
+  constructor(stateDir: string, kind: StoreKind) {
+    this.#folder = join(stateDir, 'hub')
+    this.#kind = kind
   }
 
   read(): Promise<Fleet> {
-    return this.#store.readFleet()
+    this.#opened ??= this.#kind === 'SQLite' ? openFile(this.#folder) : openSocket(this.#folder)
+    return this.#opened.store.readFleet()
   }
 
   /** What the hub still holds of anybody's: slots, and runners that are not gone. */
@@ -35,8 +41,31 @@ export class HubState {
     return [...slots, ...live]
   }
 
-  close(): void {
-    this.#client.destroy()
-    this.#agent.destroy()
+  async close(): Promise<void> {
+    await this.#opened?.close()
+  }
+}
+
+function openFile(folder: string): Opened {
+  return createSqliteStore(new DatabaseSync(hubDatabase(folder), { readOnly: true }))
+}
+
+function openSocket(folder: string): Opened {
+  const agent = new Agent({
+    keepAlive: true,
+    ...{ socketPath: relative(process.cwd(), join(folder, EMULATOR_FOLDER, 'db.sock')) },
+  })
+  const client = new DynamoDBClient({
+    endpoint: 'http://localhost',
+    region: 'local',
+    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+    requestHandler: { httpAgent: agent },
+  })
+  return {
+    store: createDynamoStore({ client, table: TABLE }),
+    async close() {
+      client.destroy()
+      agent.destroy()
+    },
   }
 }

@@ -5,7 +5,7 @@ import { type Env, openPlace, type Place, type Run, until } from '../../e2e/supp
 import { demoImage } from '../../e2e/world.ts'
 import { EngineGate } from './engine-gate.ts'
 import { HttpProxy } from './http-proxy.ts'
-import { HubState } from './hub-state.ts'
+import { HubState, type StoreKind } from './hub-state.ts'
 import { Link } from './link.ts'
 import { freePort, nodeLine, runIn } from './processes.ts'
 import { isOver, Source } from './source.ts'
@@ -34,6 +34,8 @@ export interface SceneOptions {
   readonly engine?: { readonly socket: string; readonly docker: Docker; readonly image: string }
   /** How long the source waits for a job whose runner fell silent. */
   readonly jobLeaseMs?: number
+  /** What the hub keeps its records in. */
+  readonly store?: StoreKind
   readonly env?: Env
 }
 
@@ -54,6 +56,7 @@ export class Scene {
   readonly hubs: Run[] = []
   readonly agents: Run[] = []
   readonly #env: Env
+  readonly #store: StoreKind
 
   static async open(options: SceneOptions): Promise<Scene> {
     const place = await openPlace()
@@ -93,7 +96,8 @@ export class Scene {
         SLIPWAY_LOG: 'json',
         ...options.env,
       }
-      return new Scene({ place, docker: engine.docker, source, api, link, gate }, env)
+      const { store = 'SQLite' } = options
+      return new Scene({ place, docker: engine.docker, source, api, link, gate }, env, store)
     } catch (thrown) {
       await place.close()
       throw thrown
@@ -109,15 +113,20 @@ export class Scene {
     return scene
   }
 
-  private constructor(parts: Pick<Scene, 'place' | 'docker' | 'source' | 'api' | 'link' | 'gate'>, env: Env) {
+  private constructor(
+    parts: Pick<Scene, 'place' | 'docker' | 'source' | 'api' | 'link' | 'gate'>,
+    env: Env,
+    store: StoreKind,
+  ) {
     this.place = parts.place
     this.docker = parts.docker
     this.source = parts.source
     this.api = parts.api
     this.link = parts.link
     this.gate = parts.gate
-    this.state = new HubState(this.place.stateDir)
+    this.state = new HubState(this.place.stateDir, store)
     this.#env = env
+    this.#store = store
   }
 
   get hub(): Run {
@@ -135,7 +144,9 @@ export class Scene {
   }
 
   launchHub(): Run {
-    return this.place.slipway(['hub'], this.#env)
+    if (this.#store === 'SQLite') return this.place.slipway(['hub'], this.#env)
+    const [, ...line] = nodeLine('../../support/dynamodb-emulator/hub.ts')
+    return this.place.node(line, this.#env)
   }
 
   /** Resolves once the hub can place runners on it. */
@@ -261,7 +272,7 @@ export class Scene {
   }
 
   async close(): Promise<void> {
-    this.state.close()
+    await this.state.close()
     for (const { Id } of await this.containers()) await removeContainer(this.docker, Id)
     await this.place.close()
     await Promise.all([this.api.close(), this.link.close(), this.gate.proxy.close()])

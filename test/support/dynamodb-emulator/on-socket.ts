@@ -4,7 +4,12 @@ import { Agent, type Server } from 'node:http'
 import { join, relative } from 'node:path'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import dynalite from 'dynalite'
-import { letIteratorsEnd } from './emulator-iterators.ts'
+import { letIteratorsEnd } from './iterators.ts'
+
+/** Where, in the folder of a hub that runs on the emulator. */
+export const EMULATOR_FOLDER = 'db'
+/** The table of that hub. */
+export const TABLE = 'slipway'
 
 /** A call that takes longer is taken for lost, and tried again or told. */
 const REQUEST_MAX_MS = 10_000

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import type { Server } from 'node:http'
 import { createRequire } from 'node:module'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
-import { letIteratorsEnd } from '../../local/emulator-iterators.ts'
+import { letIteratorsEnd } from './iterators.ts'
 
 export interface DynamoEmulator {
   readonly url: string

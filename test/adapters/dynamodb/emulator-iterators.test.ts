@@ -2,10 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it, onTestFinished, vi } from 'vitest'
-import { createDynamoStore, ensureTable } from '../../adapters/dynamodb/index.ts'
-import { levelOfEmulator } from '../../local/emulator-iterators.ts'
-import { startEmulator } from '../../local/emulator.ts'
-import { T0 } from '../contract/store-fixtures.ts'
+import { createDynamoStore, ensureTable } from '../../../adapters/dynamodb/index.ts'
+import { levelOfEmulator } from '../../support/dynamodb-emulator/iterators.ts'
+import { startEmulator } from '../../support/dynamodb-emulator/on-socket.ts'
+import { T0 } from '../../contract/store-fixtures.ts'
 
 it('the embedded database leaves no iterator open after a query or a scan, however many there are', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'slipway-emulator-'))
