@@ -4,7 +4,7 @@ import {
   type EpochMs,
   type Host,
   type SlotClaim,
-  SLOTS_MAX,
+  HOST_SLOTS_MAX,
   tooManySlots,
 } from '../../core/model/index.ts'
 import type { FleetStore } from '../../core/ports/index.ts'
@@ -54,7 +54,7 @@ export function slotMethods(
 
     adoptSlot: ({ host, runner, slot, now }) =>
       connection.write(() => {
-        if (Number(count.get(host)?.['slots']) >= SLOTS_MAX) throw tooManySlots(host, SLOTS_MAX)
+        if (Number(count.get(host)?.['slots']) >= HOST_SLOTS_MAX) throw tooManySlots(host, HOST_SLOTS_MAX)
         const { template, cpuMillis, memoryMib } = slot
         const adopted = adopt.run({ host, runner, template, cpuMillis, memoryMib })
         if (adopted.changes === 1) touch.run({ host, now })
