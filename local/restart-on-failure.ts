@@ -1,10 +1,8 @@
+import { BACKOFF, backoffMs } from '../core/concurrency/backoff.ts'
 import type { ControlLoopEnd, ControlLoopRun } from '../core/flows/index.ts'
 import { messageOf, SlipwayError } from '../core/model/index.ts'
 import type { Clock, Log } from '../core/ports/index.ts'
 
-/** Pause after a failure; doubles with each further one in a row. */
-const PAUSE_FIRST_MS = 1_000
-const PAUSE_MAX_MS = 30_000
 /** A loop that worked this long has proved that it can. */
 const PROVED_AFTER_MS = 60_000
 /** About two minutes of trying: what fails all that time needs a person. */
@@ -33,7 +31,7 @@ export async function keepRunning(
       log.emit({ name: 'hub.loop-failed', reason: messageOf(thrown), cause: thrown, failures })
       if (failures >= FAILURES_MAX) throw gaveUp(thrown)
       const woken = drain.aborted ? stop : AbortSignal.any([drain, stop])
-      await clock.sleep(Math.min(PAUSE_FIRST_MS * 2 ** (failures - 1), PAUSE_MAX_MS), woken)
+      await clock.sleep(backoffMs(BACKOFF.restart, failures, 0), woken)
     }
   }
 }

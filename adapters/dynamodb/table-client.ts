@@ -9,6 +9,7 @@ import {
   ScanCommand,
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb'
+import { BACKOFF, backoffMs } from '../../core/concurrency/backoff.ts'
 import { messageOf, SlipwayError } from '../../core/model/index.ts'
 import type { Key } from './keys.ts'
 
@@ -37,7 +38,6 @@ interface Question extends Expressed {
 const BATCH_GET_MAX = 100
 /** Attempts for the items that a batch left unprocessed, with growing pauses: about 2 s in total. */
 const BATCH_ROUNDS_MAX = 6
-const BATCH_PAUSE_MS = 50
 
 type Page = { Items?: Record<string, unknown>[] | undefined; LastEvaluatedKey?: StartKey | undefined }
 type StartKey = Record<string, unknown>
@@ -190,7 +190,7 @@ export class TableClient {
 }
 
 function pauseBefore(round: number): Promise<void> {
-  const ms = BATCH_PAUSE_MS * 2 ** round * (0.5 + Math.random() / 2)
+  const ms = backoffMs(BACKOFF.tableBatch, round, Math.random())
   return new Promise((resolve) => {
     setTimeout(resolve, ms)
   })

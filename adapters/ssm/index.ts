@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { BACKOFF, backoffMs } from '../../core/concurrency/backoff.ts'
 import { messageOf, Secret, SlipwayError } from '../../core/model/index.ts'
 import type { SecretReader } from '../../core/ports/index.ts'
 
@@ -26,7 +27,6 @@ export function parameterStoreEndpoint(region: string, override: string | undefi
 const CALL_MAX_MS = 3_000
 /** Reading is safe to repeat, so a lost connection (L6) or a server error is retried. */
 const ATTEMPTS = 3
-const PAUSE_MS = 100
 
 const Found = z.object({ Parameter: z.object({ Value: z.string() }) })
 const Refused = z
@@ -46,7 +46,7 @@ export function createSecretReader(open: () => Promise<ParameterStore>): SecretR
         } catch (thrown) {
           if (attempt === ATTEMPTS || (thrown instanceof Refusal && !thrown.transient))
             throw unreadable(name, thrown)
-          await pause(PAUSE_MS * 2 ** attempt * Math.random())
+          await pause(backoffMs(BACKOFF.secretRead, attempt, Math.random()))
         }
       }
     },

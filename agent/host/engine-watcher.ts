@@ -1,13 +1,12 @@
 import { messageOf } from '../../core/model/index.ts'
 import type { Clock, Log, Randomness } from '../../core/ports/index.ts'
-import { fullJitterMs } from '../../core/concurrency/backoff.ts'
+import { BACKOFF, backoffMs } from '../../core/concurrency/backoff.ts'
 import type { Engine, EngineEvent, EngineFacts, EngineRunner } from '../engines/engine.ts'
 import { aborted } from '../../core/concurrency/aborted.ts'
 import { Notify } from '../../core/concurrency/notify.ts'
 
 /** Events are a hint: what they missed, the next listing finds. */
 const RELIST_EVERY_MS = 30_000
-const BACKOFF = { firstMs: 250, maxMs: 10_000 }
 
 export interface WatcherDeps {
   readonly engine: Engine
@@ -62,7 +61,8 @@ export class Watcher {
       // Lists even while no stream can be had: this is also how an unreachable engine is noticed.
       await this.#listOnce()
       if (clock.monotonicMs() - openedAtMs > RELIST_EVERY_MS) ends = 1
-      await this.#changed.wait(clock, fullJitterMs(Math.max(ends, this.#failures), BACKOFF, random), signal)
+      const pauseMs = backoffMs(BACKOFF.engine, Math.max(ends, this.#failures), random.unit())
+      await this.#changed.wait(clock, pauseMs, signal)
     }
   }
 
@@ -88,7 +88,7 @@ export class Watcher {
     while (!signal.aborted) {
       await this.#listOnce()
       if (this.#failures === 0 && this.#waiting.length > 0) continue
-      const retryMs = fullJitterMs(this.#failures, BACKOFF, random)
+      const retryMs = backoffMs(BACKOFF.engine, this.#failures, random.unit())
       await this.#changed.wait(clock, this.#failures > 0 ? retryMs : RELIST_EVERY_MS, signal)
     }
   }

@@ -6,7 +6,7 @@ import {
   type ReportedImage,
 } from '../../core/model/index.ts'
 import type { Clock, Log, Randomness } from '../../core/ports/index.ts'
-import { fullJitterMs } from '../../core/concurrency/backoff.ts'
+import { BACKOFF, backoffMs } from '../../core/concurrency/backoff.ts'
 import { EngineError, type Engine } from '../engines/engine.ts'
 import { createLimiter } from '../../core/concurrency/limit.ts'
 import type { Tasks } from '../background-tasks.ts'
@@ -15,7 +15,6 @@ import { Notify } from '../../core/concurrency/notify.ts'
 
 /** Two at a time: one slow registry doesn't hold up the rest, and layers still come in one piece. */
 const PULLS_AT_ONCE = 2
-const PULL_BACKOFF = { firstMs: 10_000, maxMs: 10 * 60_000 }
 /** No pull may take longer; an image of 20 GB at 20 MB/s stays below. */
 export const PULL_MAX_MS = 30 * 60_000
 /** How often it is checked that images are still there: someone may have pruned them. */
@@ -162,7 +161,7 @@ export class Images {
       this.#deps.log.emit({ name: 'image.present', image })
     } catch (error) {
       holding.failures += 1
-      const retryInMs = fullJitterMs(holding.failures, PULL_BACKOFF, this.#deps.random) + PULL_BACKOFF.firstMs
+      const retryInMs = backoffMs(BACKOFF.imagePull, holding.failures, this.#deps.random.unit())
       holding.failure = { reason: messageOf(error), retryAtMs: this.#deps.clock.monotonicMs() + retryInMs }
       this.#deps.log.emit({ name: 'image.failed', image, reason: messageOf(error), retryInMs })
       throw error

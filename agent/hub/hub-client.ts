@@ -1,18 +1,14 @@
 import { messageOf, SlipwayError, type HostId, type Secret } from '../../core/model/index.ts'
 import type { Randomness } from '../../core/ports/index.ts'
-import { fullJitterMs } from '../../core/concurrency/backoff.ts'
+import { BACKOFF, backoffMs, spreadMs } from '../../core/concurrency/backoff.ts'
 import { ConnectionRefused, connectHub, type HubConnection } from './connection.ts'
 import { Session, type HelloFacts, type SessionDeps, type SessionEnd } from './session.ts'
 import { aborted } from '../../core/concurrency/aborted.ts'
 
-/** Full jitter from the first try on: all hosts reconnect when a hub comes back, but not in the same second (W10). */
-const BACKOFF = { firstMs: 1_000, maxMs: 30_000 }
 /** A session that lived this long shows that the hub is well again. */
 const HEALTHY_AFTER_MS = 60_000
 /** API Gateway ends a connection after two hours (W1); renewing it earlier, at a random time, loses nothing. */
 const RENEW_AFTER_MS = { min: 80 * 60_000, max: 110 * 60_000 }
-/** A refused token is a person's to repair: asked again at this pace, as jobs run on meanwhile. */
-const REFUSED_PAUSE_MS = { min: 60_000, max: 120_000 }
 
 export interface HubDeps extends SessionDeps {
   readonly host: HostId
@@ -70,9 +66,8 @@ export class Hub {
   }
 
   #pauseMs(outcome: Attempt, failures: number): number {
-    const { random } = this.#deps
-    if (outcome.kind === 'refused') return between(REFUSED_PAUSE_MS, random)
-    return fullJitterMs(failures, BACKOFF, random)
+    const policy = outcome.kind === 'refused' ? BACKOFF.refusedToken : BACKOFF.connect
+    return backoffMs(policy, failures, this.#deps.random.unit())
   }
 
   async #attempt(signal: AbortSignal): Promise<Attempt> {
@@ -104,7 +99,7 @@ export class Hub {
     void aborted(AbortSignal.any([signal, over.signal])).then(() =>
       session.close({ kind: 'closed', reason: 'the agent stopped' }),
     )
-    const renewal = clock.sleep(between(RENEW_AFTER_MS, random), over.signal)
+    const renewal = clock.sleep(spreadMs(RENEW_AFTER_MS, random.unit()), over.signal)
     void renewal.then(() => session.close({ kind: 'renew', reason: 'planned' }))
     const facts = helloFacts()
     this.#told = JSON.stringify(facts)
@@ -136,10 +131,6 @@ function describe(outcome: Attempt) {
   return outcome.kind === 'goodbye'
     ? { kind: outcome.kind, code: outcome.code, reason: outcome.message }
     : { kind: outcome.kind, reason: outcome.reason }
-}
-
-function between({ min, max }: { min: number; max: number }, random: Randomness): number {
-  return Math.round(min + (max - min) * random.unit())
 }
 
 function tokenRefused(host: HostId, cause: Error): SlipwayError {

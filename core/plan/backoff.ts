@@ -1,9 +1,6 @@
+import { BACKOFF, backoffMs } from '../concurrency/backoff.ts'
 import type { Backoff, EndCode, EpochMs, GoneRunner } from '../model/index.ts'
 
-/** First pause after a failed start; doubles with each further one in a row. */
-const BACKOFF_FIRST_MS = 5_000
-/** Long enough to stop a storm, short enough that a mended host is back before anyone asks why. */
-const BACKOFF_MAX_MS = 5 * 60_000
 /** A runner that fails this soon has not run a job: its image or its host is broken. */
 const FAST_EXIT_MS = 3_000
 
@@ -38,6 +35,5 @@ export function provesHost(runner: GoneRunner): boolean {
 export function nextBackoff(before: Backoff | undefined, now: EpochMs, unit: number): Backoff {
   if (before !== undefined && now < before.until) return before
   const failures = (before?.failures ?? 0) + 1
-  const ceiling = Math.min(BACKOFF_FIRST_MS * 2 ** Math.min(failures - 1, 10), BACKOFF_MAX_MS)
-  return { failures, until: now + ceiling / 2 + (unit * ceiling) / 2 }
+  return { failures, until: now + backoffMs(BACKOFF.launch, failures, unit) }
 }

@@ -5,12 +5,11 @@ import { unmintable } from './claim.ts'
 import { dispatch } from './dispatch.ts'
 import type { Loop } from '../planner/planner.ts'
 import type { SourceDesk } from '../planner/source-state.ts'
+import { BACKOFF, backoffMs } from '../../concurrency/backoff.ts'
 import { forEachLimited, WRITES_AT_ONCE } from '../../concurrency/limit.ts'
 
 /** Batches on their way at once: one waits for the source while another is written and posted. */
 export const MINTS_AT_ONCE = 2
-/** Pause after a source that surely did nothing; a batch is given up when its reservation ends. */
-const RETRY_MS = 1_000
 const IDLE_MS = 60_000
 
 /** Mints waiting runners of one source in small batches and dispatches them, until the signal aborts. */
@@ -127,6 +126,7 @@ async function mintFailed(
 ): Promise<void> {
   if (!(thrown instanceof SourceError)) throw thrown
   const { kind, message, retryAfterMs } = thrown
+  const { clock, random } = loop.hub
   loop.hub.log.emit({
     name: 'source.mint-failed',
     source: desk.id,
@@ -136,7 +136,8 @@ async function mintFailed(
   })
   if (kind === 'rate-limited' || kind === 'unavailable') {
     desk.mintQueue.unshift(...runners)
-    desk.mintAfterMs = loop.hub.clock.monotonicMs() + Math.max(RETRY_MS, retryAfterMs ?? 0)
+    const pauseMs = backoffMs(BACKOFF.mint, 1, random.unit())
+    desk.mintAfterMs = clock.monotonicMs() + Math.max(pauseMs, retryAfterMs ?? 0)
     return
   }
   noteMint(loop, desk, runners[0], false)

@@ -1,18 +1,16 @@
+import { BACKOFF, backoffMs } from '../../concurrency/backoff.ts'
 import type { RunnerReport } from '../../model/index.ts'
 import { SourceError } from '../../ports/index.ts'
 import type { Loop } from '../planner/planner.ts'
 import type { SourceDesk } from '../planner/source-state.ts'
 import { failing } from './publish-status.ts'
 
-/** After a failed report; doubles up to the ceiling. */
-const RETRY_FIRST_MS = 1_000
-const RETRY_MAX_MS = 30_000
 /** A source writes off runners that it has not heard of for 120 s: four chances before that. */
 const REPEAT_EVERY_MS = 30_000
 
 /** Tells one source what happens to its runners: changes at once, all live ones again well inside its patience. */
 export async function reportToSource(loop: Loop, desk: SourceDesk, signal: AbortSignal): Promise<void> {
-  const { clock } = loop.hub
+  const { clock, random } = loop.hub
   let repeatAtMs = clock.monotonicMs() + REPEAT_EVERY_MS
   let failures = 0
   while (!signal.aborted && loop.lease.holds()) {
@@ -23,9 +21,7 @@ export async function reportToSource(loop: Loop, desk: SourceDesk, signal: Abort
     const flushed = await flushReports(loop, desk, signal)
     failures = flushed.kind === 'told' ? 0 : failures + 1
     const pauseMs =
-      failures === 0
-        ? desk.limits.reportIntervalMs
-        : Math.min(RETRY_FIRST_MS * 2 ** (failures - 1), RETRY_MAX_MS)
+      failures === 0 ? desk.limits.reportIntervalMs : backoffMs(BACKOFF.report, failures, random.unit())
     await clock.sleep(Math.max(pauseMs, flushed.retryAfterMs), signal)
   }
 }

@@ -1,3 +1,5 @@
+import { type BackoffPolicy, backoffMs } from '../../concurrency/backoff.ts'
+
 /** Work seen within this time means that the next job is likely soon: latency matters. */
 export const WORK_MEMORY_MS = 15 * 60_000
 /** A source re-checks an open poll ever more rarely, while a fresh poll checks at once: polls of about a second win. */
@@ -35,16 +37,26 @@ export function pollSpacingMs(last: LastPoll, limits: PaceLimits, msSinceWork: n
     case 'empty':
       return msSinceWork < WORK_MEMORY_MS
         ? limits.pollIntervalMs
-        : Math.min(limits.pollIntervalMs * 2 ** Math.min(last.inRow, 10), limits.pollIntervalMaxMs)
-    case 'failed': {
-      const ceiling = Math.min(
-        limits.pollIntervalMs * 2 ** Math.min(last.inRow, 10),
-        limits.pollIntervalMaxMs * 6,
-      )
-      const jittered = limits.pollIntervalMs / 2 + unit * ceiling
-      return Math.max(jittered, last.retryAfterMs ?? 0)
-    }
+        : backoffMs(quietPolicy(limits), last.inRow + 1, unit)
+    case 'failed':
+      return Math.max(backoffMs(failedPolicy(limits), last.inRow + 1, unit), last.retryAfterMs ?? 0)
     case 'unauthorized':
       return UNAUTHORIZED_RETRY_MS
+  }
+}
+
+/** A regular pace, and no retry: one hub asks each of its sources by itself. */
+function quietPolicy({ pollIntervalMs, pollIntervalMaxMs }: PaceLimits): BackoffPolicy {
+  return { firstMs: pollIntervalMs, maxMs: pollIntervalMaxMs, growth: 2, jitter: 'none' }
+}
+
+/** Every hub of a source fails together with it, and none should return with the others. */
+function failedPolicy({ pollIntervalMs, pollIntervalMaxMs }: PaceLimits): BackoffPolicy {
+  return {
+    firstMs: pollIntervalMs,
+    maxMs: 6 * pollIntervalMaxMs,
+    growth: 2,
+    jitter: 'full',
+    floorMs: pollIntervalMs / 2,
   }
 }
