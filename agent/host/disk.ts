@@ -1,5 +1,7 @@
 import { statfs } from 'node:fs/promises'
 import type { Clock, Log } from '../../core/ports/index.ts'
+import type { RunnerEvents } from '../runner-events.ts'
+import type { EngineState } from './engine-state.ts'
 
 /** What a disk has, in all and left. `files` are inodes; 0 of them = this kind of disk has no limit. */
 export interface DiskRoom {
@@ -47,11 +49,10 @@ export async function measureDisk(folder: string): Promise<DiskRoom | null> {
 export interface DiskGuardDeps {
   readonly clock: Clock
   readonly log: Log
-  /** Null: unknown, or not on this machine. */
-  readonly folder: () => string | null
+  readonly events: RunnerEvents
+  /** Its engine says in which folder containers are. */
+  readonly engineState: EngineState
   readonly measure: (folder: string) => Promise<DiskRoom | null>
-  /** Called with each change; null = there is room again. */
-  readonly onChange: (problem: string | null) => void
 }
 
 /** Watches the disk of the containers: a host with a full disk takes no runners, instead of failing each one (K5). */
@@ -63,16 +64,17 @@ export interface DiskGuard {
 }
 
 export function createDiskGuard(deps: DiskGuardDeps): DiskGuard {
-  const { clock, log, folder, measure, onChange } = deps
+  const { clock, log, events, engineState, measure } = deps
   let isShort = false
 
   async function check(): Promise<void> {
-    const path = folder()
+    const path = engineState.facts?.storage ?? null
     const room = path === null ? null : await measure(path)
     const shortage = room === null ? null : shortageOf(room, isShort ? RECOVERED : 1)
     if (isShort === (shortage !== null)) return
     isShort = shortage !== null
-    onChange(shortage === null ? null : `The disk of ${path} ${shortage}: free some space.`)
+    const problem = shortage === null ? null : `The disk of ${path} ${shortage}: free some space.`
+    events.publish({ kind: 'part-checked', part: 'disk', problem })
     if (shortage === null) log.emit({ name: 'host.disk-roomy', folder: path })
     else log.emit({ name: 'host.disk-short', folder: path, reason: shortage })
   }

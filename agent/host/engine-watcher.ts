@@ -1,43 +1,43 @@
 import { messageOf } from '../../core/model/index.ts'
 import type { Clock, Log, Randomness } from '../../core/ports/index.ts'
 import { BACKOFF, backoffMs } from '../../core/concurrency/backoff.ts'
-import type { Engine, EngineEvent, EngineFacts, EngineRunner } from '../engines/engine.ts'
+import type { Engine, EngineEvent, EngineRunner } from '../engines/engine.ts'
+import type { RunnerEvents } from '../runner-events.ts'
+import type { EngineState } from './engine-state.ts'
 import { aborted } from '../../core/concurrency/aborted.ts'
 import { Notify } from '../../core/concurrency/notify.ts'
 
 /** Events are a hint: what they missed, the next listing finds. */
 const RELIST_EVERY_MS = 30_000
 
-export interface WatcherDeps {
+export interface EngineWatcherDeps {
   readonly engine: Engine
   readonly clock: Clock
   readonly random: Randomness
   readonly log: Log
-  /** A listing counts once this has resolved. */
+  readonly events: RunnerEvents
+  readonly engineState: EngineState
+  /** Takes one complete listing, which counts once this has resolved. */
   readonly onList: (listed: readonly EngineRunner[]) => Promise<void>
-  readonly onEvent: (event: EngineEvent) => void
-  /** Null: the engine answers. Otherwise why it doesn't. */
-  readonly onReachable: (problem: string | null) => void
 }
 
 /**
  * Subscribes to the engine's events, then lists, so that no event is missed between the two (K7). Lists again slowly,
  * and whenever the event stream has ended (K6).
  */
-export class Watcher {
-  readonly #deps: WatcherDeps
+export class EngineWatcher {
+  readonly #deps: EngineWatcherDeps
   readonly #changed = new Notify()
-  #facts: EngineFacts | null = null
   #waiting: (() => void)[] = []
   #failures = 0
 
-  constructor(deps: WatcherDeps) {
+  constructor(deps: EngineWatcherDeps) {
     this.#deps = deps
-  }
-
-  /** Null until the engine has answered once. */
-  get facts(): EngineFacts | null {
-    return this.#facts
+    deps.events.subscribe('engine-unreachable', () => this.relist())
+    // On a full disk, kept containers go with the next listing.
+    deps.events.subscribe('part-checked', ({ part, problem }) => {
+      if (part === 'disk' && problem !== null) this.relist()
+    })
   }
 
   /** Resolves once a listing that began after this call is complete, however long that takes, or when aborted. */
@@ -47,8 +47,8 @@ export class Watcher {
     return Promise.race([listed, aborted(signal)])
   }
 
-  /** Lists soon: something looked wrong. */
-  poke(): void {
+  /** Lists soon: something may have changed without an event. */
+  relist(): void {
     this.#changed.notify()
   }
 
@@ -68,12 +68,13 @@ export class Watcher {
 
   /** One subscription, from its opening to its end. */
   async #watchOnce(signal: AbortSignal): Promise<void> {
-    const { engine, log, onEvent } = this.#deps
+    const { engine, log, events } = this.#deps
+    const onEvent = (event: EngineEvent): void => events.publish({ kind: 'engine-event', event })
     const over = new AbortController()
     const either = AbortSignal.any([signal, over.signal])
     const listing: Promise<void>[] = []
     try {
-      await engine.watch({ onOpen: () => listing.push(this.#relist(either)), onEvent }, either)
+      await engine.watch({ onOpen: () => listing.push(this.#keepListing(either)), onEvent }, either)
     } catch (error) {
       if (!signal.aborted) log.emit({ name: 'engine.events-broken', reason: messageOf(error) })
     } finally {
@@ -83,7 +84,7 @@ export class Watcher {
   }
 
   /** Lists until the stream ends. */
-  async #relist(signal: AbortSignal): Promise<void> {
+  async #keepListing(signal: AbortSignal): Promise<void> {
     const { clock, random } = this.#deps
     while (!signal.aborted) {
       await this.#listOnce()
@@ -94,16 +95,16 @@ export class Watcher {
   }
 
   async #listOnce(): Promise<void> {
-    const { engine, onList, onReachable } = this.#deps
+    const { engine, engineState, onList } = this.#deps
     const waitedFor = this.#waiting
     this.#waiting = []
     try {
       const facts = await engine.describe()
       const listed = await engine.list()
-      this.#facts = facts
+      engineState.facts = facts
       await onList(listed)
       this.#failures = 0
-      onReachable(null)
+      this.#tell(null)
     } catch (error) {
       this.#waiting = [...waitedFor, ...this.#waiting]
       this.#noteUnreachable(error)
@@ -113,9 +114,13 @@ export class Watcher {
   }
 
   #noteUnreachable(error: unknown): void {
-    const { log, onReachable } = this.#deps
+    const { log } = this.#deps
     this.#failures += 1
     if (this.#failures === 1) log.emit({ name: 'engine.unreachable', reason: messageOf(error) })
-    onReachable(`The engine can't be used: ${messageOf(error)}`)
+    this.#tell(`The engine cannot be used: ${messageOf(error)}`)
+  }
+
+  #tell(problem: string | null): void {
+    this.#deps.events.publish({ kind: 'part-checked', part: 'engine', problem })
   }
 }

@@ -9,6 +9,7 @@ import type { Clock, Log, Randomness } from '../../core/ports/index.ts'
 import { BACKOFF, backoffMs } from '../../core/concurrency/backoff.ts'
 import { EngineError, type Engine } from '../engines/engine.ts'
 import { createLimiter } from '../../core/concurrency/limit.ts'
+import type { RunnerEvents } from '../runner-events.ts'
 import type { Tasks } from '../background-tasks.ts'
 import { aborted } from '../../core/concurrency/aborted.ts'
 import { Notify } from '../../core/concurrency/notify.ts'
@@ -42,8 +43,7 @@ export interface ImagesDeps {
   readonly random: Randomness
   readonly log: Log
   readonly tasks: Tasks
-  /** Its status is another one now. */
-  readonly onChange: (image: string) => void
+  readonly events: RunnerEvents
 }
 
 /** The images of this host: those that the hub wants, and those that launches ask for. */
@@ -79,7 +79,7 @@ export class Images {
     this.#wantedBy = command
     for (const { image, pull } of images) {
       this.#wanted.set(image, pull)
-      this.#deps.onChange(image)
+      this.#noteChange(image)
     }
     this.#changed.notify()
   }
@@ -106,6 +106,10 @@ export class Images {
       }
       await this.#changed.wait(this.#deps.clock, LOOP_EVERY_MS, signal)
     }
+  }
+
+  #noteChange(image: string): void {
+    this.#deps.events.publish({ kind: 'image-changed', image })
   }
 
   #holdingOf(image: string): Holding {
@@ -135,7 +139,7 @@ export class Images {
       holding.pulledAtMs =
         this.#deps.clock.monotonicMs() - Math.max(0, this.#deps.clock.now() - found.pulledAt)
     }
-    if (changed && found !== null) this.#deps.onChange(image)
+    if (changed && found !== null) this.#noteChange(image)
   }
 
   /** One pull at a time per image: whoever needs it meanwhile waits for the same one. */
@@ -147,7 +151,7 @@ export class Images {
 
   async #pullNow(image: string, holding: Holding): Promise<void> {
     this.#deps.log.emit({ name: 'image.pulling', image })
-    this.#deps.onChange(image)
+    this.#noteChange(image)
     try {
       const signal = AbortSignal.any([this.#stopping, AbortSignal.timeout(PULL_MAX_MS)])
       await this.#pulls(async () => this.#deps.engine.pull(image, signal))
@@ -167,7 +171,7 @@ export class Images {
       throw error
     } finally {
       holding.pulling = null
-      this.#deps.onChange(image)
+      this.#noteChange(image)
     }
   }
 

@@ -1,20 +1,32 @@
+import type { HostPart, RunnerEvents } from '../runner-events.ts'
+
 /** What can keep an agent from taking runners. */
-export type Hindrance = 'engine' | 'journal' | 'disk' | 'stopping'
+export type NotReadyCause = HostPart | 'stopping'
 
 /** Whether this host takes new runners, and if not, why. */
 export interface Readiness {
   readonly accepting: boolean
   readonly notAcceptingReason: string | null
-  /** Null: not hindered by this any more. */
-  set(hindrance: Hindrance, reason: string | null): void
-  hinderedBy(hindrance: Hindrance): boolean
+  /** `reason` null: this cause is gone. */
+  set(cause: NotReadyCause, reason: string | null): void
+  isBlockedBy(cause: NotReadyCause): boolean
 }
 
+/** `initial`: causes that hold until their part has been checked. */
 export function createReadiness(
-  initial: readonly (readonly [Hindrance, string])[],
-  onChange: () => void,
+  events: RunnerEvents,
+  initial: Readonly<Partial<Record<NotReadyCause, string>>>,
 ): Readiness {
-  const reasons = new Map<Hindrance, string>(initial)
+  const reasons = new Map<string, string>(Object.entries(initial))
+
+  function set(cause: NotReadyCause, reason: string | null): void {
+    if ((reasons.get(cause) ?? null) === reason) return
+    if (reason === null) reasons.delete(cause)
+    else reasons.set(cause, reason)
+    events.publish({ kind: 'readiness-changed' })
+  }
+
+  events.subscribe('part-checked', ({ part, problem }) => set(part, problem))
   return {
     get accepting() {
       return reasons.size === 0
@@ -22,12 +34,7 @@ export function createReadiness(
     get notAcceptingReason() {
       return reasons.size === 0 ? null : [...reasons.values()].join(' ')
     },
-    set(hindrance, reason) {
-      if ((reasons.get(hindrance) ?? null) === reason) return
-      if (reason === null) reasons.delete(hindrance)
-      else reasons.set(hindrance, reason)
-      onChange()
-    },
-    hinderedBy: (hindrance) => reasons.has(hindrance),
+    set,
+    isBlockedBy: (cause) => reasons.has(cause),
   }
 }

@@ -1,15 +1,17 @@
 import {
+  messageOf,
   unreachable,
   type Epoch,
   type Fence,
   type HubMessage,
-  type LaunchOrder,
   type RunnerId,
 } from '../../core/model/index.ts'
 import type { Clock, Log } from '../../core/ports/index.ts'
-import type { StopCode } from '../../protocol/journal.ts'
 import { failed, stoppingFor } from '../runners/exit-reasons.ts'
-import type { WantedImage } from '../host/images.ts'
+import type { Images } from '../host/images.ts'
+import type { RunnerEvents } from '../runner-events.ts'
+import type { Launcher } from '../runners/launcher.ts'
+import type { Reconciler } from '../runners/reconciler.ts'
 import type { Journal } from '../state/journal.ts'
 
 export type Command = Extract<HubMessage, { command: string }>
@@ -18,13 +20,13 @@ export interface CommandDeps {
   readonly journal: Journal
   readonly clock: Clock
   readonly log: Log
-  readonly launch: (order: LaunchOrder) => void
-  readonly isLaunching: (runner: RunnerId) => boolean
-  readonly end: (runner: RunnerId, stopping: { code: StopCode; reason: string }) => void
-  readonly attend: (runner: RunnerId) => void
-  readonly report: (runner: RunnerId) => void
-  readonly want: (command: string, images: readonly WantedImage[]) => void
+  readonly events: RunnerEvents
+  readonly images: Images
+  readonly launcher: Launcher
+  readonly reconciler: Reconciler
 }
+
+export type HandleCommand = (command: Command, session: CommandSession) => Promise<void>
 
 /** The session that a command came in. */
 export interface CommandSession {
@@ -32,7 +34,18 @@ export interface CommandSession {
   readonly isOver: () => boolean
 }
 
-/** Why a command must not be obeyed; null = it may. Older than what this agent has obeyed, it comes from the past. */
+/** Handles commands; never rejects, as the hub repeats a command that shows no effect. */
+export function commandHandler(deps: CommandDeps): HandleCommand {
+  return async (command, session) => {
+    try {
+      await handleCommand(command, session, deps)
+    } catch (error) {
+      deps.log.emit({ name: 'agent.command-failed', type: command.type, reason: messageOf(error) })
+    }
+  }
+}
+
+/** Why a command is stale; null = it is not. A lower epoch or fence than the current one is from the past. */
 function staleness(
   command: { readonly epoch: Epoch; readonly fence?: Fence },
   current: { readonly epoch: Epoch; readonly fence: Fence },
@@ -40,14 +53,14 @@ function staleness(
   if (command.epoch !== current.epoch)
     return `its epoch is ${command.epoch}, this session's is ${current.epoch}`
   if (command.fence === undefined || command.fence >= current.fence) return null
-  return `its fence is ${command.fence}, this agent has obeyed ${current.fence}`
+  return `its fence is ${command.fence}, this agent has seen ${current.fence}`
 }
 
 /**
  * Carries out one command of the current session. Safe to repeat: every part of it goes by the runner's id. The fence
  * is on disk before anything is done under it, as records take effect in order.
  */
-export async function obey(command: Command, session: CommandSession, deps: CommandDeps): Promise<void> {
+async function handleCommand(command: Command, session: CommandSession, deps: CommandDeps): Promise<void> {
   const { journal, log } = deps
   const stale = staleness(command, { epoch: session.epoch, fence: journal.ledger.fence })
   if (stale !== null)
@@ -64,19 +77,19 @@ export async function obey(command: Command, session: CommandSession, deps: Comm
   }
   switch (command.type) {
     case 'launch':
-      for (const order of command.launches) deps.launch(order)
+      for (const order of command.launches) deps.launcher.launch(order)
       return
     case 'stop':
       for (const { runner, reason } of command.runners) {
-        deps.end(runner, stoppingFor(reason))
-        deps.report(runner)
+        deps.reconciler.end(runner, stoppingFor(reason))
+        deps.events.publish({ kind: 'report-requested', runner })
       }
       return
     case 'settle':
       await Promise.all(command.runners.map(async (runner) => settle(runner, deps)))
       return
     case 'prefetch':
-      return deps.want(command.command, command.images)
+      return deps.images.want(command.command, command.images)
     default:
       return unreachable(command)
   }
@@ -85,10 +98,10 @@ export async function obey(command: Command, session: CommandSession, deps: Comm
 /** Says again where a runner is. One that never came is refused for ever, should its launch still be on its way. */
 async function settle(runner: RunnerId, deps: CommandDeps): Promise<void> {
   const { journal, clock } = deps
-  if (!journal.ledger.entries.has(runner) && !deps.isLaunching(runner)) {
+  if (!journal.ledger.entries.has(runner) && !deps.launcher.isLaunching(runner)) {
     const end = failed('never-arrived', 'Its launch never arrived at this host.')
     await journal.write({ record: 'refused', runner, origin: null, end, at: clock.now() })
-    deps.attend(runner)
+    deps.reconciler.enqueue(runner)
   }
-  deps.report(runner)
+  deps.events.publish({ kind: 'report-requested', runner })
 }

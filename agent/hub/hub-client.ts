@@ -2,7 +2,8 @@ import { messageOf, SlipwayError, type HostId, type Secret } from '../../core/mo
 import type { Randomness } from '../../core/ports/index.ts'
 import { BACKOFF, backoffMs, spreadMs } from '../../core/concurrency/backoff.ts'
 import { ConnectionRefused, connectHub, type HubConnection } from './connection.ts'
-import { Session, type HelloFacts, type SessionDeps, type SessionEnd } from './session.ts'
+import { helloFacts, type HelloDeps } from './hello.ts'
+import { Session, type SessionDeps, type SessionEnd } from './session.ts'
 import { aborted } from '../../core/concurrency/aborted.ts'
 
 /** A session that lived this long shows that the hub is well again. */
@@ -10,23 +11,21 @@ const HEALTHY_AFTER_MS = 60_000
 /** API Gateway ends a connection after two hours (W1); renewing it earlier, at a random time, loses nothing. */
 const RENEW_AFTER_MS = { min: 80 * 60_000, max: 110 * 60_000 }
 
-export interface HubDeps extends SessionDeps {
+export interface HubClientDeps extends SessionDeps, HelloDeps {
   readonly host: HostId
-  readonly url: string
+  readonly hubUrl: string
   readonly token: Secret
   readonly random: Randomness
-  /** What to say in the hello now. */
-  readonly helloFacts: () => HelloFacts
 }
 
 /** Keeps one session with the hub, for as long as the agent lives. */
-export class Hub {
-  readonly #deps: HubDeps
+export class HubClient {
+  readonly #deps: HubClientDeps
   #session: Session | null = null
   /** The facts of the running session's hello. */
   #told: string | null = null
 
-  constructor(deps: HubDeps) {
+  constructor(deps: HubClientDeps) {
     this.#deps = deps
   }
 
@@ -39,13 +38,14 @@ export class Hub {
     this.#session?.wake()
   }
 
-  beat(): void {
-    this.#session?.beat()
+  /** Whether this host takes runners has changed: the hub hears it at once. */
+  sendHeartbeat(): void {
+    this.#session?.sendHeartbeat()
   }
 
   /** What stood in the hello may be another now; only a new hello can say so. */
   refreshFacts(): void {
-    if (this.#told === null || JSON.stringify(this.#deps.helloFacts()) === this.#told) return
+    if (this.#told === null || JSON.stringify(helloFacts(this.#deps)) === this.#told) return
     this.#session?.close({ kind: 'renew', reason: "the host's facts changed" })
   }
 
@@ -71,7 +71,7 @@ export class Hub {
   }
 
   async #attempt(signal: AbortSignal): Promise<Attempt> {
-    const { url, token, log } = this.#deps
+    const { hubUrl: url, token, log } = this.#deps
     let connection: HubConnection
     try {
       connection = await connectHub({ url, token, log, signal })
@@ -91,7 +91,7 @@ export class Hub {
   }
 
   async #converse(connection: HubConnection, signal: AbortSignal): Promise<SessionEnd> {
-    const { clock, random, helloFacts } = this.#deps
+    const { clock, random } = this.#deps
     const session = new Session((message) => connection.send(message), this.#deps)
     this.#session = session
     const over = new AbortController()
@@ -101,7 +101,7 @@ export class Hub {
     )
     const renewal = clock.sleep(spreadMs(RENEW_AFTER_MS, random.unit()), over.signal)
     void renewal.then(() => session.close({ kind: 'renew', reason: 'planned' }))
-    const facts = helloFacts()
+    const facts = helloFacts(this.#deps)
     this.#told = JSON.stringify(facts)
     connection.receive((message) => session.receive(message))
     try {

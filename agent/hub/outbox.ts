@@ -4,10 +4,10 @@ import type { RunnerId } from '../../core/model/index.ts'
 
 /** Messages on their way at once: enough to hide a round trip, few enough to be resent. */
 const IN_FLIGHT_MAX = 4
-/** Black boxes kept while the hub is away, in parts; beyond it the oldest is dropped. */
-const BLACK_BOX_PARTS_MAX = 100
+/** Crash reports kept while the hub is away, in parts; beyond it the oldest is dropped. */
+const CRASH_REPORT_PARTS_MAX = 100
 
-export interface BlackBoxPart {
+export interface CrashReportPart {
   readonly runner: RunnerId
   readonly part: number
   readonly parts: number
@@ -15,15 +15,15 @@ export interface BlackBoxPart {
 }
 
 /** What one message carries, so that its ack can be read. Versions tell what has changed since. */
-export type Cargo =
+export type Payload =
   | { readonly kind: 'runners'; readonly versions: ReadonlyMap<RunnerId, number> }
   | { readonly kind: 'images'; readonly versions: ReadonlyMap<string, number> }
-  | { readonly kind: 'black-box'; readonly part: BlackBoxPart }
+  | { readonly kind: 'crash-report'; readonly part: CrashReportPart }
   | { readonly kind: 'heartbeat' }
 
 export interface InFlight {
   readonly seq: number
-  readonly cargo: Cargo
+  readonly payload: Payload
   readonly sentAtMs: number
 }
 
@@ -31,8 +31,8 @@ export interface InFlight {
 export class Outbox {
   readonly #runners = new Map<RunnerId, number>()
   readonly #images = new Map<string, number>()
-  #blackBoxes: readonly BlackBoxPart[] = []
-  readonly #flying = new Map<number, InFlight>()
+  #crashReports: readonly CrashReportPart[] = []
+  readonly #inFlight = new Map<number, InFlight>()
   #lastSeq = 0
   #imageVersion = 0
 
@@ -46,98 +46,104 @@ export class Outbox {
     this.#images.set(image, this.#imageVersion)
   }
 
-  addBlackBox(parts: readonly BlackBoxPart[]): void {
-    this.#blackBoxes = [...this.#blackBoxes, ...parts].slice(-BLACK_BOX_PARTS_MAX)
+  addCrashReport(parts: readonly CrashReportPart[]): void {
+    this.#crashReports = [...this.#crashReports, ...parts].slice(-CRASH_REPORT_PARTS_MAX)
   }
 
   /** A new session: whatever was on its way is to be said again, and numbers start at 1. */
   begin(): void {
-    this.#flying.clear()
+    this.#inFlight.clear()
     this.#lastSeq = 0
   }
 
   /** Numbers a message that is being sent now. */
-  send(cargo: Cargo, sentAtMs: number): number {
+  send(payload: Payload, sentAtMs: number): number {
     this.#lastSeq += 1
-    this.#flying.set(this.#lastSeq, { seq: this.#lastSeq, cargo, sentAtMs })
+    this.#inFlight.set(this.#lastSeq, { seq: this.#lastSeq, payload, sentAtMs })
     return this.#lastSeq
   }
 
   /** Null: not on its way (a repeat, or from another session). */
-  ack(seq: number): Cargo | null {
-    const acked = this.#flying.get(seq)
+  ack(seq: number): Payload | null {
+    const acked = this.#inFlight.get(seq)
     if (acked === undefined) return null
-    this.#flying.delete(seq)
-    this.#settle(acked.cargo)
-    return acked.cargo
+    this.#inFlight.delete(seq)
+    this.#settle(acked.payload)
+    return acked.payload
   }
 
   get hasRoom(): boolean {
-    return this.#flying.size < IN_FLIGHT_MAX
+    return this.#inFlight.size < IN_FLIGHT_MAX
   }
 
   get inFlight(): readonly InFlight[] {
-    return [...this.#flying.values()]
+    return [...this.#inFlight.values()]
   }
 
   isInFlight(seq: number): boolean {
-    return this.#flying.has(seq)
+    return this.#inFlight.has(seq)
   }
 
   /** Everything about runners is said and acknowledged; images are worth no waiting. */
   get empty(): boolean {
-    return this.#runners.size === 0 && this.#blackBoxes.length === 0
+    return this.#runners.size === 0 && this.#crashReports.length === 0
   }
 
   /** Not acknowledged, and not on their way in this version. */
   pendingRunners(): ReadonlyMap<RunnerId, number> {
-    const flying = this.#cargo.flatMap((cargo) => (cargo.kind === 'runners' ? [cargo.versions] : []))
-    return unsaid(this.#runners, flying)
+    const inFlight = this.#payloads.flatMap((payload) =>
+      payload.kind === 'runners' ? [payload.versions] : [],
+    )
+    return unsent(this.#runners, inFlight)
   }
 
   pendingImages(): ReadonlyMap<string, number> {
-    const flying = this.#cargo.flatMap((cargo) => (cargo.kind === 'images' ? [cargo.versions] : []))
-    return unsaid(this.#images, flying)
+    const inFlight = this.#payloads.flatMap((payload) =>
+      payload.kind === 'images' ? [payload.versions] : [],
+    )
+    return unsent(this.#images, inFlight)
   }
 
-  pendingBlackBoxes(): readonly BlackBoxPart[] {
-    const flying = new Set(this.#cargo.map((cargo) => (cargo.kind === 'black-box' ? cargo.part : null)))
-    return this.#blackBoxes.filter((part) => !flying.has(part))
+  pendingCrashReports(): readonly CrashReportPart[] {
+    const inFlight = new Set(
+      this.#payloads.map((payload) => (payload.kind === 'crash-report' ? payload.part : null)),
+    )
+    return this.#crashReports.filter((part) => !inFlight.has(part))
   }
 
-  get #cargo(): readonly Cargo[] {
-    return [...this.#flying.values()].map(({ cargo }) => cargo)
+  get #payloads(): readonly Payload[] {
+    return [...this.#inFlight.values()].map(({ payload }) => payload)
   }
 
-  #settle(cargo: Cargo): void {
-    switch (cargo.kind) {
+  #settle(payload: Payload): void {
+    switch (payload.kind) {
       case 'runners':
-        return dropSaid(this.#runners, cargo.versions)
+        return dropAcked(this.#runners, payload.versions)
       case 'images':
-        return dropSaid(this.#images, cargo.versions)
-      case 'black-box':
-        this.#blackBoxes = this.#blackBoxes.filter((part) => part !== cargo.part)
+        return dropAcked(this.#images, payload.versions)
+      case 'crash-report':
+        this.#crashReports = this.#crashReports.filter((part) => part !== payload.part)
         return
       case 'heartbeat':
         return
       default:
-        return cargo satisfies never
+        return payload satisfies never
     }
   }
 }
 
 /** Forgets what was acknowledged, unless it has changed since it was sent. */
-function dropSaid<Key>(waiting: Map<Key, number>, said: ReadonlyMap<Key, number>): void {
-  for (const [key, version] of said) {
+function dropAcked<Key>(waiting: Map<Key, number>, acked: ReadonlyMap<Key, number>): void {
+  for (const [key, version] of acked) {
     if ((waiting.get(key) ?? Number.POSITIVE_INFINITY) <= version) waiting.delete(key)
   }
 }
 
-function unsaid<Key>(
+function unsent<Key>(
   waiting: ReadonlyMap<Key, number>,
-  flying: readonly ReadonlyMap<Key, number>[],
+  inFlight: readonly ReadonlyMap<Key, number>[],
 ): ReadonlyMap<Key, number> {
-  const isSaid = ([key, version]: [Key, number]): boolean =>
-    flying.some((versions) => (versions.get(key) ?? 0) >= version)
-  return new Map([...waiting].filter((pair) => !isSaid(pair)))
+  const isSent = ([key, version]: [Key, number]): boolean =>
+    inFlight.some((versions) => (versions.get(key) ?? 0) >= version)
+  return new Map([...waiting].filter((pair) => !isSent(pair)))
 }

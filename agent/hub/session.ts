@@ -9,12 +9,14 @@ import {
 } from '../../core/model/index.ts'
 import type { Clock, Log } from '../../core/ports/index.ts'
 import { splitSnapshot } from '../../protocol/agent.ts'
-import type { Command, CommandSession } from './commands.ts'
+import type { Command, HandleCommand } from './commands.ts'
 import type { Images } from '../host/images.ts'
 import type { Journal } from '../state/journal.ts'
 import { isLive } from '../state/ledger.ts'
-import type { Cargo, Outbox } from './outbox.ts'
-import { pendingLetters, type Numbers } from './pending.ts'
+import type { Payload, Outbox } from './outbox.ts'
+import { pendingMessages, type Numbers } from './pending.ts'
+import type { EngineWatcher } from '../host/engine-watcher.ts'
+import type { StartRate } from '../host/start-rate.ts'
 import type { Readiness } from '../host/readiness.ts'
 import { snapshotOf } from './sightings.ts'
 import type { Tasks } from '../background-tasks.ts'
@@ -43,10 +45,9 @@ export interface SessionDeps {
   readonly outbox: Outbox
   readonly images: Images
   readonly readiness: Readiness
-  readonly startsPerMinute: () => number | null
-  /** Resolves after a listing of the engine that began after the call. */
-  readonly freshList: (signal: AbortSignal) => Promise<void>
-  readonly obey: (command: Command, session: CommandSession) => Promise<void>
+  readonly startRate: StartRate
+  readonly watcher: EngineWatcher
+  readonly handleCommand: HandleCommand
   readonly tasks: Tasks
   readonly clock: Clock
   readonly log: Log
@@ -64,8 +65,8 @@ export class Session {
   readonly #welcomed = new Notify()
   readonly #acked = new Notify()
   readonly #reports = new Notify()
-  readonly #beats = new Notify()
-  readonly #beatHeard = new Notify()
+  readonly #heartbeatNeeded = new Notify()
+  readonly #heartbeatAcked = new Notify()
   #end: SessionEnd = { kind: 'closed', reason: 'the agent stopped' }
   #welcome: Welcome | null = null
   /** From its last part on, no launch can be older than the snapshot. */
@@ -115,12 +116,13 @@ export class Session {
   /** Something changed that the hub should hear of. */
   wake(): void {
     this.#reports.notify()
-    if ((this.#isBusy() && !this.#busy) || isNews(this.#toldRate, this.#deps.startsPerMinute())) this.beat()
+    if ((this.#isBusy() && !this.#busy) || isNews(this.#toldRate, this.#deps.startRate.perMinute()))
+      this.sendHeartbeat()
   }
 
   /** Whether this host takes runners has changed: the hub hears it at once. */
-  beat(): void {
-    this.#beats.notify()
+  sendHeartbeat(): void {
+    this.#heartbeatNeeded.notify()
   }
 
   /* ── what the hub says ─────────────────────────────────────────────────────────────────────────────── */
@@ -137,35 +139,35 @@ export class Session {
       case 'ack':
         return message.epoch === this.#welcome?.epoch ? this.#takeAck(message.seq) : undefined
       case 'launch':
-        if (this.#snapshotSent) return this.#obey(message)
+        if (this.#snapshotSent) return this.#handle(message)
         // The hub hasn't seen yet what is here, and could take for lost what it launches now.
         return this.#deps.log.emit({ name: 'agent.launch-too-early', command: message.command })
       case 'stop':
       case 'settle':
       case 'prefetch':
-        return this.#obey(message)
+        return this.#handle(message)
       default:
         return unreachable(message)
     }
   }
 
-  #obey(command: Command): void {
+  #handle(command: Command): void {
     const epoch = this.#welcome?.epoch
     if (epoch === undefined) return
     const isOver = (): boolean => this.#over.signal.aborted
-    this.#deps.tasks.start('obey', async () => this.#deps.obey(command, { epoch, isOver }))
+    this.#deps.tasks.start('command', async () => this.#deps.handleCommand(command, { epoch, isOver }))
   }
 
   /** An ack speaks for its own message alone: the hub may handle messages out of order. */
   #takeAck(seq: number): void {
-    const cargo = this.#deps.outbox.ack(seq)
-    if (cargo?.kind === 'runners') this.#noteSettled(cargo.versions)
-    if (cargo?.kind === 'heartbeat') this.#beatHeard.notify()
+    const payload = this.#deps.outbox.ack(seq)
+    if (payload?.kind === 'runners') this.#noteSettled(payload.versions)
+    if (payload?.kind === 'heartbeat') this.#heartbeatAcked.notify()
     this.#acked.notify()
     this.#reports.notify()
   }
 
-  #noteSettled(versions: Extract<Cargo, { kind: 'runners' }>['versions']): void {
+  #noteSettled(versions: Extract<Payload, { kind: 'runners' }>['versions']): void {
     const { journal, tasks, clock } = this.#deps
     for (const [runner, version] of versions) {
       const entry = journal.ledger.entries.get(runner)
@@ -180,13 +182,13 @@ export class Session {
 
   async #sendEverything(): Promise<void> {
     const { log } = this.#deps
-    await this.#deps.freshList(this.#over.signal)
+    await this.#deps.watcher.freshList(this.#over.signal)
     await this.#sendSnapshot()
     if (this.#over.signal.aborted) return
     this.#open = true
     log.emit({ name: 'agent.connected', epoch: this.#welcome?.epoch })
     for (const image of this.#deps.images.wanted) this.#deps.outbox.addImage(image)
-    this.beat()
+    this.sendHeartbeat()
     while (!this.#over.signal.aborted) {
       this.#sendPending()
       await this.#reports.wait(this.#deps.clock, CHECK_EVERY_MS, this.#over.signal)
@@ -229,16 +231,16 @@ export class Session {
 
   #sendPending(): void {
     const { outbox, journal, images, clock } = this.#deps
-    for (const { cargo, write } of pendingLetters(outbox, journal.ledger, images, clock.now())) {
+    for (const { payload, write } of pendingMessages(outbox, journal.ledger, images, clock.now())) {
       if (!outbox.hasRoom) return
-      this.#post(cargo, write)
+      this.#post(payload, write)
     }
   }
 
   async #sendHeartbeats({ heartbeatIdleMs, heartbeatBusyMs }: Welcome): Promise<void> {
     const { readiness } = this.#deps
     while (!this.#over.signal.aborted) {
-      await this.#beats.wait(
+      await this.#heartbeatNeeded.wait(
         this.#deps.clock,
         this.#busy ? heartbeatBusyMs : heartbeatIdleMs,
         this.#over.signal,
@@ -246,11 +248,17 @@ export class Session {
       if (this.#over.signal.aborted) return
       this.#busy = this.#isBusy()
       const { accepting, notAcceptingReason } = readiness
-      const startsPerMinute = this.#deps.startsPerMinute()
+      const startsPerMinute = this.#deps.startRate.perMinute()
       this.#toldRate = startsPerMinute
       const nextInMs = this.#busy ? heartbeatBusyMs : heartbeatIdleMs
-      const beat = { type: 'heartbeat', accepting, notAcceptingReason, startsPerMinute, nextInMs } as const
-      const seq = this.#post({ kind: 'heartbeat' }, (numbers) => ({ ...beat, ...numbers }))
+      const heartbeat = {
+        type: 'heartbeat',
+        accepting,
+        notAcceptingReason,
+        startsPerMinute,
+        nextInMs,
+      } as const
+      const seq = this.#post({ kind: 'heartbeat' }, (numbers) => ({ ...heartbeat, ...numbers }))
       await this.#untilHeard(seq)
     }
   }
@@ -258,7 +266,7 @@ export class Session {
   /** Messages may be handled out of order (W7): of two heartbeats under way, the older one could be stored last. */
   async #untilHeard(seq: number): Promise<void> {
     while (this.#deps.outbox.isInFlight(seq) && !this.#over.signal.aborted)
-      await this.#beatHeard.wait(this.#deps.clock, ACK_MAX_MS, this.#over.signal)
+      await this.#heartbeatAcked.wait(this.#deps.clock, ACK_MAX_MS, this.#over.signal)
   }
 
   /** Half-open connections and deaf hubs show by missing acks. */
@@ -274,11 +282,11 @@ export class Session {
   }
 
   /** Numbers a message, sends it, and remembers what it carries until its ack. */
-  #post(cargo: Cargo, write: (numbers: Numbers) => AgentMessage): number {
+  #post(payload: Payload, write: (numbers: Numbers) => AgentMessage): number {
     const { outbox, clock } = this.#deps
     if (this.#welcome === null)
       throw new SlipwayError('unreachable', 'No message is numbered before the welcome.')
-    const seq = outbox.send(cargo, clock.monotonicMs())
+    const seq = outbox.send(payload, clock.monotonicMs())
     this.#send(write({ epoch: this.#welcome.epoch, seq }))
     return seq
   }

@@ -9,7 +9,7 @@ const LOG_TAIL_MAX_BYTES = 16 * 1024
  * The record of a runner that ended badly, as JSON text: its end, its times, its last log lines, and what the engine
  * can tell of it. Collected while its container is still there. Parts that can't be had say why.
  */
-export async function collectBlackBox(
+export async function collectCrashReport(
   engine: Engine,
   seen: EngineRunner,
   entry: EndedEntry,

@@ -8,6 +8,8 @@ import type { Journal } from '../state/journal.ts'
 import { createLimiter } from '../../core/concurrency/limit.ts'
 import type { Readiness } from '../host/readiness.ts'
 import type { StartRate } from '../host/start-rate.ts'
+import type { EngineState } from '../host/engine-state.ts'
+import type { RunnerEvents } from '../runner-events.ts'
 import type { Tasks } from '../background-tasks.ts'
 
 /** Creates and starts that overlap: an engine gets no faster beyond four. */
@@ -22,14 +24,8 @@ export interface LauncherDeps {
   readonly clock: Clock
   readonly log: Log
   readonly tasks: Tasks
-  readonly bootId: () => string
-  /** The order is of a runner that is known: the hub should hear again where it is. */
-  readonly onKnown: (runner: RunnerId) => void
-  readonly onAccepted: (order: LaunchOrder) => void
-  readonly onRunning: (seen: EngineRunner) => void
-  /** The launch is over; unless it runs, what is left of it is for the caretaker. */
-  readonly onLeft: (runner: RunnerId, running: boolean) => void
-  readonly onUnreachable: () => void
+  readonly engineState: EngineState
+  readonly events: RunnerEvents
 }
 
 /** Starts runners: each id at most once, each token in at most one container. */
@@ -51,7 +47,7 @@ export class Launcher {
   }
 
   launch(order: LaunchOrder): void {
-    const { clock, tasks, onLeft } = this.#deps
+    const { clock, events, tasks } = this.#deps
     const deadlineMs = clock.monotonicMs() + order.expiresInMs
     // The same order twice in a moment: the first one is at work on it.
     if (this.#launching.has(order.runner)) return
@@ -62,7 +58,7 @@ export class Launcher {
         running = await this.#launchOnce(order, deadlineMs)
       } finally {
         this.#launching.delete(order.runner)
-        onLeft(order.runner, running)
+        events.publish({ kind: 'launch-ended', runner: order.runner, running })
       }
     })
   }
@@ -76,7 +72,7 @@ export class Launcher {
       record: 'accepted',
       runner,
       origin,
-      bootId: this.#deps.bootId(),
+      bootId: this.#deps.engineState.bootId,
       at,
     })
     if (!accepted) return false
@@ -86,7 +82,7 @@ export class Launcher {
       template: origin.template,
       image: order.image,
     })
-    this.#deps.onAccepted(order)
+    this.#deps.events.publish({ kind: 'launch-accepted', order })
     return true
   }
 
@@ -109,25 +105,25 @@ export class Launcher {
       record: 'running',
       runner,
       origin,
-      bootId: this.#deps.bootId(),
+      bootId: this.#deps.engineState.bootId,
       startedAt,
       at,
     })
     this.#deps.log.emit({ name: 'runner.started', runner, startedAt })
-    if (seen.state === 'running') this.#deps.onRunning(seen)
+    if (seen.state === 'running') this.#deps.events.publish({ kind: 'runner-started', seen })
   }
 
   /** Why a runner must not be created or started any more; null = it may. */
   #objectionTo({ runner }: LaunchOrder, deadlineMs: number): ReportedEnd | null {
     const stopping = this.#deps.journal.ledger.entries.get(runner)?.stopping ?? null
     if (stopping !== null) return failed(stopping.code, stopping.reason)
-    if (this.#deps.readiness.hinderedBy('stopping')) return hindranceOf(this.#deps.readiness)
+    if (this.#deps.readiness.isBlockedBy('stopping')) return notReadyEnd(this.#deps.readiness)
     if (this.#deps.clock.monotonicMs() < deadlineMs) return null
     return failed('reservation-expired', 'Its reservation ended before its container could be started.')
   }
 
   /** From accepted to started. An image that turns out to be gone is pulled once more. */
-  async #bringUp(order: LaunchOrder, deadlineMs: number): Promise<Attempt> {
+  async #createAndStart(order: LaunchOrder, deadlineMs: number): Promise<Attempt> {
     for (let round = 0; round < 2; round += 1) {
       // Outside of the lane: the pull of one image holds up no other.
       const end = (await this.#lackingImage(order, deadlineMs)) ?? this.#objectionTo(order, deadlineMs)
@@ -179,28 +175,28 @@ export class Launcher {
 
   /** True when it runs, as far as this launch could see. */
   async #launchOnce(order: LaunchOrder, deadlineMs: number): Promise<boolean> {
-    const { readiness, journal, onKnown, onUnreachable } = this.#deps
+    const { readiness, journal, events } = this.#deps
     const known = journal.ledger.entries.get(order.runner)
-    const hindrance = known === undefined ? hindranceOf(readiness) : null
-    if (hindrance !== null) {
-      await this.#refuse(order, hindrance)
+    const notReady = known === undefined ? notReadyEnd(readiness) : null
+    if (notReady !== null) {
+      await this.#refuse(order, notReady)
       return false
     }
     if (!(await this.#accept(order))) {
-      onKnown(order.runner)
+      events.publish({ kind: 'report-requested', runner: order.runner })
       return known?.phase === 'running'
     }
-    const attempt = await this.#bringUp(order, deadlineMs)
+    const attempt = await this.#createAndStart(order, deadlineMs)
     if (attempt.kind === 'started') await this.#noteStarted(attempt.seen)
     else if (attempt.kind === 'failed') await this.#refuse(order, attempt.end)
-    else onUnreachable()
+    else events.publish({ kind: 'engine-unreachable' })
     return attempt.kind === 'started' && attempt.seen.state === 'running'
   }
 }
 
-/** Null: nothing hinders. */
-function hindranceOf(readiness: Readiness): ReportedEnd | null {
+/** Null: this host takes runners. */
+function notReadyEnd(readiness: Readiness): ReportedEnd | null {
   if (readiness.accepting) return null
   const reason = readiness.notAcceptingReason ?? 'This host takes no runners now.'
-  return failed(readiness.hinderedBy('engine') ? 'engine-unreachable' : 'refused-by-agent', reason)
+  return failed(readiness.isBlockedBy('engine') ? 'engine-unreachable' : 'refused-by-agent', reason)
 }

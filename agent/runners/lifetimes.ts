@@ -1,47 +1,44 @@
 import type { RunnerId } from '../../core/model/index.ts'
 import type { Clock } from '../../core/ports/index.ts'
 import type { EngineRunner } from '../engines/engine.ts'
+import type { RunnerEvents } from '../runner-events.ts'
 
 /** How often lifetimes are looked at: their bound is minutes to hours. */
 const CHECK_EVERY_MS = 1_000
 
 /** Ends runners that live too long. Clocks jump (K19), so the age is monotonic time since this agent first saw them. */
 export interface Lifetimes {
-  /** Takes up a runner that this agent has just started. */
-  begin(seen: EngineRunner): void
-  /** Takes up a runner that was found running; one that is known is left as it is. */
-  adopt(seen: EngineRunner): void
-  untrack(runner: RunnerId): void
   run(signal: AbortSignal): Promise<void>
 }
 
-export function createLifetimes(deps: {
-  readonly clock: Clock
-  readonly onExpired: (runner: RunnerId) => void
-}): Lifetimes {
-  const { clock, onExpired } = deps
+export function createLifetimes(deps: { readonly clock: Clock; readonly events: RunnerEvents }): Lifetimes {
+  const { clock, events } = deps
   const deadlines = new Map<RunnerId, number>()
+
+  /** Takes up a runner that was found running; one that is known keeps its deadline. */
+  function adopt({ runner, startedAt, maxLifetimeMs }: EngineRunner): void {
+    if (deadlines.has(runner)) return
+    // The wall clock is read once, for the time before this agent: the engine's clock may differ from it.
+    const usedMs = Math.max(0, clock.now() - (startedAt ?? clock.now()))
+    deadlines.set(runner, clock.monotonicMs() + maxLifetimeMs - usedMs)
+  }
+
+  events.subscribe('runner-started', ({ seen }) =>
+    deadlines.set(seen.runner, clock.monotonicMs() + seen.maxLifetimeMs),
+  )
+  events.subscribe('runner-seen-running', ({ seen }) => adopt(seen))
+  events.subscribe('entry-changed', ({ entry }) => {
+    if (entry.phase !== 'running') deadlines.delete(entry.runner)
+  })
   return {
-    begin({ runner, maxLifetimeMs }) {
-      deadlines.set(runner, clock.monotonicMs() + maxLifetimeMs)
-    },
-    adopt({ runner, startedAt, maxLifetimeMs }) {
-      if (deadlines.has(runner)) return
-      // The wall clock is asked once, for the time before this agent. The engine may have another one, so never else.
-      const usedMs = Math.max(0, clock.now() - (startedAt ?? clock.now()))
-      deadlines.set(runner, clock.monotonicMs() + maxLifetimeMs - usedMs)
-    },
-    untrack: (runner) => {
-      deadlines.delete(runner)
-    },
     async run(signal) {
       while (!signal.aborted) {
         const nowMs = clock.monotonicMs()
         for (const [runner, deadlineMs] of deadlines) {
           if (deadlineMs > nowMs) continue
-          // Its stop stands in the journal from here on, and is repeated until it has ended.
+          // From here on its stop is in the journal, and is repeated until the runner has ended.
           deadlines.delete(runner)
-          onExpired(runner)
+          events.publish({ kind: 'lifetime-expired', runner })
         }
         await clock.sleep(CHECK_EVERY_MS, signal)
       }

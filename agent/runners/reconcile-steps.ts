@@ -1,6 +1,11 @@
-import type { ReportedEnd, RunnerId, Secret } from '../../core/model/index.ts'
+import type { ReportedEnd, RunnerId } from '../../core/model/index.ts'
 import type { Clock, Log } from '../../core/ports/index.ts'
-import { collectBlackBox } from './crash-report.ts'
+import { collectCrashReport } from './crash-report.ts'
+import type { EngineState } from '../host/engine-state.ts'
+import type { Retention } from '../options.ts'
+import type { RunnerEvents } from '../runner-events.ts'
+import type { LaunchSecrets } from './launch-secrets.ts'
+import { keepsContainer } from './retention.ts'
 import type { Engine, EngineRunner } from '../engines/engine.ts'
 import type { Journal } from '../state/journal.ts'
 import { isLive, type EndedEntry } from '../state/ledger.ts'
@@ -12,34 +17,33 @@ const REMOVALS_AT_ONCE = 4
 /** A stop mostly waits for a job's grace to pass, so many may overlap. */
 const STOPS_AT_ONCE = 16
 /** Each holds a log's chunks in memory: of a hundred that ended together, a few at a time go through. */
-const BLACK_BOXES_AT_ONCE = 4
+const CRASH_REPORTS_AT_ONCE = 4
 
-export interface CareDeps {
+export interface ReconcileStepsDeps {
   readonly engine: Engine
   readonly journal: Journal
   readonly clock: Clock
   readonly log: Log
-  readonly bootId: () => string
-  /** Whether an end like this one leaves its container stopped for a look. */
-  readonly keeps: (entry: EndedEntry) => boolean
-  readonly secretsOf: (runner: RunnerId) => readonly Secret[]
-  readonly onBlackBox: (runner: RunnerId, text: string) => void
-  readonly onRunning: (seen: EngineRunner) => void
+  readonly engineState: EngineState
+  readonly events: RunnerEvents
+  readonly secrets: LaunchSecrets
+  /** How failed containers are kept at present. */
+  readonly retention: () => Retention
 }
 
 /** What a step left: the container as it stands, null = none, `look` = ask the engine. */
 type Left = EngineRunner | null | 'look'
 
-/** The single steps of care. Each writes down what it did before it counts. */
-export class CareSteps {
-  readonly #deps: CareDeps
-  /** Whose black box is collected, while its removal hasn't succeeded yet. */
-  readonly #boxed = new Set<RunnerId>()
+/** The single steps of reconciliation. Each is in the journal before it counts. */
+export class ReconcileSteps {
+  readonly #deps: ReconcileStepsDeps
+  /** Runners whose crash report is collected and whose container is not removed yet. */
+  readonly #reported = new Set<RunnerId>()
   readonly #removals = createLimiter(REMOVALS_AT_ONCE)
   readonly #stops = createLimiter(STOPS_AT_ONCE)
-  readonly #boxes = createLimiter(BLACK_BOXES_AT_ONCE)
+  readonly #reports = createLimiter(CRASH_REPORTS_AT_ONCE)
 
-  constructor(deps: CareDeps) {
+  constructor(deps: ReconcileStepsDeps) {
     this.#deps = deps
   }
 
@@ -77,7 +81,7 @@ export class CareSteps {
 
   /** Takes on a container as this agent's: one that no longer runs as of an unknown boot. */
   async adopt(seen: EngineRunner): Promise<void> {
-    const { journal, clock, log, bootId, onRunning } = this.#deps
+    const { journal, clock, log, engineState, events } = this.#deps
     const { runner, origin } = seen
     const at = clock.now()
     if (seen.state !== 'running') {
@@ -85,9 +89,9 @@ export class CareSteps {
       return
     }
     const startedAt = seen.startedAt ?? at
-    await journal.write({ record: 'running', runner, origin, bootId: bootId(), startedAt, at })
+    await journal.write({ record: 'running', runner, origin, bootId: engineState.bootId, startedAt, at })
     log.emit({ name: 'runner.started', runner, startedAt, adopted: true })
-    onRunning(seen)
+    events.publish({ kind: 'runner-seen-running', seen })
   }
 
   async #end(
@@ -112,27 +116,28 @@ export class CareSteps {
 
   /** Removes an ended runner's container, or keeps it stopped; either way it holds nothing of the host any more. */
   async #clear(runner: RunnerId, seen: EngineRunner | null): Promise<Left> {
-    const { journal, keeps } = this.#deps
+    const { journal, retention } = this.#deps
     const entry = journal.ledger.entries.get(runner)
     if (entry === undefined || isLive(entry) || seen === null) return seen
-    if (!entry.cleared) await this.#fillBlackBox(entry, seen)
-    if (!entry.cleared && keeps(entry)) return this.#noteCleared(runner, seen)
+    if (!entry.cleared) await this.#collectCrashReport(entry, seen)
+    if (!entry.cleared && keepsContainer(entry, retention())) return this.#noteCleared(runner, seen)
     await this.#remove(runner)
     return this.#noteCleared(runner, null)
   }
 
-  async #fillBlackBox(entry: EndedEntry, seen: EngineRunner): Promise<void> {
-    const { engine, secretsOf, onBlackBox } = this.#deps
+  async #collectCrashReport(entry: EndedEntry, seen: EngineRunner): Promise<void> {
+    const { engine, events, secrets } = this.#deps
     const { runner, end } = entry
-    if (entry.phase !== 'exited' || end.outcome === 'finished' || this.#boxed.has(runner)) return
-    this.#boxed.add(runner)
-    onBlackBox(runner, await this.#boxes(() => collectBlackBox(engine, seen, entry, secretsOf(runner))))
+    if (entry.phase !== 'exited' || end.outcome === 'finished' || this.#reported.has(runner)) return
+    this.#reported.add(runner)
+    const text = await this.#reports(() => collectCrashReport(engine, seen, entry, secrets.of(runner)))
+    events.publish({ kind: 'crash-report-collected', runner, text })
   }
 
   async #noteCleared(runner: RunnerId, left: EngineRunner | null): Promise<Left> {
     const { journal, clock, log } = this.#deps
     const changed = await journal.write({ record: 'cleared', runner, at: clock.now() })
-    this.#boxed.delete(runner)
+    this.#reported.delete(runner)
     if (changed) log.emit({ name: 'runner.cleared', runner })
     return left
   }

@@ -1,6 +1,8 @@
 import { messageOf, type RunnerId } from '../../core/model/index.ts'
 import type { StopCode } from '../../protocol/journal.ts'
-import { CareSteps, type CareDeps } from './reconcile-steps.ts'
+import type { Launcher } from './launcher.ts'
+import { keepsContainer } from './retention.ts'
+import { ReconcileSteps, type ReconcileStepsDeps } from './reconcile-steps.ts'
 import { EngineError, type EngineRunner } from '../engines/engine.ts'
 import { failed } from './exit-reasons.ts'
 import { isLive, type Entry } from '../state/ledger.ts'
@@ -12,62 +14,63 @@ const LOOKS_AT_ONCE = 8
 /** The longest way is: stop, end, clear. More steps than this mean that something fights us. */
 const STEPS_MAX = 8
 
-export interface CaretakerDeps extends CareDeps {
+export interface ReconcilerDeps extends ReconcileStepsDeps {
   readonly tasks: Tasks
-  readonly isLaunching: (runner: RunnerId) => boolean
-  /** The engine didn't answer: someone should look whether it still does. */
-  readonly onUnreachable: () => void
+  readonly launcher: Launcher
 }
 
 /** Brings each runner to where it should be, one step after another, never two at once for one runner. */
-export class Caretaker {
-  readonly #deps: CaretakerDeps
-  readonly #steps: CareSteps
-  /** Runners in care; `again` = something happened meanwhile. */
-  readonly #inCare = new Map<RunnerId, 'once' | 'again'>()
+export class Reconciler {
+  readonly #deps: ReconcilerDeps
+  readonly #steps: ReconcileSteps
+  /** Runners at work or in line; `again` = something happened meanwhile. */
+  readonly #queued = new Map<RunnerId, 'once' | 'again'>()
   readonly #looks = createLimiter(LOOKS_AT_ONCE)
   /** Kept containers that are being removed: an engine may take longer than until the next listing. */
   readonly #discarding = new Set<RunnerId>()
 
-  constructor(deps: CaretakerDeps) {
+  constructor(deps: ReconcilerDeps) {
     this.#deps = deps
-    this.#steps = new CareSteps(deps)
+    this.#steps = new ReconcileSteps(deps)
   }
 
   get busy(): boolean {
-    return this.#inCare.size > 0
+    return this.#queued.size > 0
   }
 
   /** Writes down runners that only the engine knows: this agent's journal was lost, or is older than they are. */
   async adoptUnknown(listed: readonly EngineRunner[]): Promise<void> {
-    const { journal, isLaunching } = this.#deps
-    const unknown = listed.filter(({ runner }) => !journal.ledger.entries.has(runner) && !isLaunching(runner))
+    const { journal, launcher } = this.#deps
+    const unknown = listed.filter(
+      ({ runner }) => !journal.ledger.entries.has(runner) && !launcher.isLaunching(runner),
+    )
     await Promise.all(unknown.map(async (seen) => this.#steps.adopt(seen)))
   }
 
   /** Takes up whatever the engine lists, or the journal holds, that is not where it should be. */
-  attendAll(listed: readonly EngineRunner[]): void {
-    const { journal, onRunning, isLaunching } = this.#deps
+  enqueueAll(listed: readonly EngineRunner[]): void {
+    const { journal, events, launcher } = this.#deps
     const seenById = new Map(listed.map((seen) => [seen.runner, seen]))
     const unsettled = [...journal.ledger.entries.values()].filter(({ settledAt }) => settledAt === null)
     for (const runner of new Set([...seenById.keys(), ...unsettled.map((entry) => entry.runner)])) {
       const seen = seenById.get(runner) ?? null
-      if (seen?.state === 'running' && !isLaunching(runner)) onRunning(seen)
-      if (this.#decide(runner, seen).kind !== 'nothing') this.attend(runner)
+      if (seen?.state === 'running' && !launcher.isLaunching(runner))
+        events.publish({ kind: 'runner-seen-running', seen })
+      if (this.#decide(runner, seen).kind !== 'nothing') this.enqueue(runner)
     }
   }
 
-  attend(runner: RunnerId): void {
-    const idle = !this.#inCare.has(runner)
-    this.#inCare.set(runner, idle ? 'once' : 'again')
+  enqueue(runner: RunnerId): void {
+    const idle = !this.#queued.has(runner)
+    this.#queued.set(runner, idle ? 'once' : 'again')
     if (!idle) return
-    this.#inBackground('attend', runner, async () => {
+    this.#inBackground('reconcile', runner, async () => {
       try {
-        await this.#bringAlong(runner)
+        await this.#reconcile(runner)
       } finally {
-        const again = this.#inCare.get(runner) === 'again'
-        this.#inCare.delete(runner)
-        if (again) this.attend(runner)
+        const again = this.#queued.get(runner) === 'again'
+        this.#queued.delete(runner)
+        if (again) this.enqueue(runner)
       }
     })
   }
@@ -76,7 +79,7 @@ export class Caretaker {
   end(runner: RunnerId, stopping: { code: StopCode; reason: string }): void {
     this.#inBackground('end', runner, async () => {
       await this.#orderEnd(runner, stopping)
-      this.attend(runner)
+      this.enqueue(runner)
     })
   }
 
@@ -94,10 +97,10 @@ export class Caretaker {
   }
 
   async #orderEnd(runner: RunnerId, stopping: { code: StopCode; reason: string }): Promise<void> {
-    const { journal, clock, isLaunching } = this.#deps
+    const { journal, clock, launcher } = this.#deps
     const entry = journal.ledger.entries.get(runner)
     const base = { runner, at: clock.now() }
-    if (entry === undefined && !isLaunching(runner)) {
+    if (entry === undefined && !launcher.isLaunching(runner)) {
       const end = failed(stopping.code, stopping.reason)
       await journal.write({ record: 'refused', ...base, origin: null, end })
     } else if (entry === undefined || (isLive(entry) && !(await this.#hasExited(entry)))) {
@@ -112,7 +115,7 @@ export class Caretaker {
     return seen === null || seen.state === 'exited'
   }
 
-  async #bringAlong(runner: RunnerId): Promise<void> {
+  async #reconcile(runner: RunnerId): Promise<void> {
     let left: EngineRunner | null | 'look' = 'look'
     for (let step = 0; step < STEPS_MAX; step += 1) {
       const seen: EngineRunner | null = left === 'look' ? await this.#look(runner) : left
@@ -128,27 +131,27 @@ export class Caretaker {
   }
 
   #decide(runner: RunnerId, seen: EngineRunner | null): Action {
-    const { journal, isLaunching, bootId, clock, keeps } = this.#deps
+    const { journal, launcher, engineState, clock, retention } = this.#deps
     return reconcileRunner({
       seen,
       entry: journal.ledger.entries.get(runner),
-      launching: isLaunching(runner),
-      bootId: bootId(),
+      launching: launcher.isLaunching(runner),
+      bootId: engineState.bootId,
       now: clock.now(),
-      keeps,
+      keeps: (ended) => keepsContainer(ended, retention()),
     })
   }
 
   /** What fails is tried again with the next listing. */
   #inBackground(name: string, runner: RunnerId, work: () => Promise<void>): void {
-    const { tasks, log, onUnreachable } = this.#deps
+    const { tasks, log, events } = this.#deps
     tasks.start(name, async () => {
       try {
         await work()
       } catch (error) {
         const kind = error instanceof EngineError ? error.kind : null
         log.emit({ name: 'runner.care-failed', runner, step: name, kind, reason: messageOf(error) })
-        if (kind === 'unreachable') onUnreachable()
+        if (kind === 'unreachable') events.publish({ kind: 'engine-unreachable' })
       }
     })
   }

@@ -5,6 +5,7 @@ import type { Log } from '../../core/ports/index.ts'
 import { syncFolder, writeBeside } from '../../platform/durable-file.ts'
 import { isErrno } from '../../platform/errno.ts'
 import { decodeJournalLine, encodeJournalRecord, type JournalRecord } from '../../protocol/journal.ts'
+import type { RunnerEvents } from '../runner-events.ts'
 import { createLedger, type Entry, type Ledger, type MutableLedger } from './ledger.ts'
 
 /** Compacted beyond this: a day of a busy host (about 10,000 runners at 600 bytes) is read back in a moment. */
@@ -16,25 +17,18 @@ interface Pending {
   readonly reject: (error: SlipwayError) => void
 }
 
-export interface JournalListener {
-  /** An entry changed, and the change is on disk. */
-  onChange(entry: Entry): void
-  /** Null: the last write went well. Otherwise why it didn't. */
-  onWritable(problem: string | null): void
-}
-
 /** Opens, or begins, the journal of a data folder. A torn last line is cut off; a damaged one is skipped and told. */
 export async function openJournal(
   dataDir: string,
   log: Log,
-  listener: JournalListener,
+  events: RunnerEvents,
   compactAboveBytes = COMPACT_ABOVE_BYTES,
 ): Promise<Journal> {
   const path = join(dataDir, 'journal.jsonl')
   const ledger = createLedger()
   const size = await replay(path, log, (record) => ledger.apply(record))
   const file = await open(path, 'a', 0o600)
-  return new Journal({ path, file, size, ledger, log, listener, compactAboveBytes })
+  return new Journal({ path, file, size, ledger, log, events, compactAboveBytes })
 }
 
 interface Opened {
@@ -43,7 +37,7 @@ interface Opened {
   readonly size: number
   readonly ledger: MutableLedger
   readonly log: Log
-  readonly listener: JournalListener
+  readonly events: RunnerEvents
   readonly compactAboveBytes: number
 }
 
@@ -82,7 +76,7 @@ export class Journal {
     return written
   }
 
-  /** Writes what is known already; the listener hears whether it could be written. */
+  /** Writes what is known already; an event says whether it could be written. */
   async probe(): Promise<void> {
     await Promise.allSettled([this.write({ record: 'fence', fence: this.ledger.fence })])
   }
@@ -106,16 +100,16 @@ export class Journal {
   }
 
   async #commit(batch: readonly Pending[]): Promise<void> {
-    const { path, listener } = this.#opened
+    const { path, events } = this.#opened
     try {
       await this.#append(batch.map(({ record }) => encodeJournalRecord(record)).join(''))
     } catch (cause) {
       const error = unwritable(path, cause)
-      listener.onWritable(error.message)
+      events.publish({ kind: 'part-checked', part: 'journal', problem: error.message })
       for (const { reject } of batch) reject(error)
       return
     }
-    listener.onWritable(null)
+    events.publish({ kind: 'part-checked', part: 'journal', problem: null })
     for (const { record, resolve } of batch) resolve(this.#take(record))
     if (this.#size > this.#compactAt) await this.#compact()
   }
@@ -130,10 +124,10 @@ export class Journal {
   }
 
   #take(record: JournalRecord): boolean {
-    const { ledger, listener } = this.#opened
+    const { ledger, events } = this.#opened
     const changed = ledger.apply(record)
     const entry = 'runner' in record ? ledger.entries.get(record.runner) : undefined
-    if (changed && entry !== undefined) listener.onChange(entry)
+    if (changed && entry !== undefined) events.publish({ kind: 'entry-changed', entry })
     return changed
   }
 

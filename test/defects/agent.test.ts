@@ -3,6 +3,7 @@ import { expect, it, onTestFinished } from 'vitest'
 import { EngineError, type Engine } from '../../agent/engines/engine.ts'
 import { Images } from '../../agent/host/images.ts'
 import { createTasks } from '../../agent/background-tasks.ts'
+import { RunnerEvents } from '../../agent/runner-events.ts'
 import { World } from '../agent/harness.ts'
 import { EventRecorder } from '../support/event-recorder.ts'
 import { eventually, FastClock } from '../support/fast-clock.ts'
@@ -52,7 +53,7 @@ it.fails('an image that waits for other pulls does not fail before its own pull 
     random: { unit: () => 0.5, bytes: (count) => new Uint8Array(count) },
     log,
     tasks: createTasks(log),
-    onChange: () => {},
+    events: new RunnerEvents(),
   })
   const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']
   const stop = new AbortController()

@@ -2,6 +2,7 @@
 import { expect, it } from 'vitest'
 import { Images } from '../../agent/host/images.ts'
 import { createTasks } from '../../agent/background-tasks.ts'
+import { RunnerEvents } from '../../agent/runner-events.ts'
 import { takeAgentMessage } from '../../core/flows/index.ts'
 import { EventRecorder } from '../support/event-recorder.ts'
 import { SimClock, SimRandom } from '../sim/world/sim-clock.ts'
@@ -47,7 +48,7 @@ it.fails('a list of images that was made before a newer one does not replace it'
     random: new SimRandom(1),
     log,
     tasks: createTasks(log),
-    onChange: () => {},
+    events: new RunnerEvents(),
   })
   images.want('prefetch-5-2000', [{ image: 'new:2', pull: { kind: 'if-not-present' } }])
   images.want('prefetch-5-1000', [{ image: 'old:1', pull: { kind: 'if-not-present' } }])

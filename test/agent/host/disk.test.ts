@@ -1,6 +1,9 @@
 import { tmpdir } from 'node:os'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createDiskGuard, measureDisk, shortageOf, type DiskRoom } from '../../../agent/host/disk.ts'
+import { EngineState } from '../../../agent/host/engine-state.ts'
+import { RunnerEvents } from '../../../agent/runner-events.ts'
+import { MemoryEngine } from '../../support/memory-engine.ts'
 import { eventually, FastClock } from '../../support/fast-clock.ts'
 import { order, World } from '../harness.ts'
 import { SILENT_LOG } from '../../support/event-recorder.ts'
@@ -28,12 +31,16 @@ describe('the room on a disk', () => {
   it('K5: is told when it ends and when there is clearly enough again, not in between', async () => {
     const told: (string | null)[] = []
     let room: DiskRoom | null = ROOMY
+    const events = new RunnerEvents()
+    events.subscribe('part-checked', ({ problem }) => told.push(problem))
+    const engineState = new EngineState()
+    engineState.facts = { ...new MemoryEngine().facts, storage: '/data' }
     const guard = createDiskGuard({
       clock: new FastClock(1),
       log: SILENT_LOG,
-      folder: () => '/data',
+      events,
+      engineState,
       measure: async () => room,
-      onChange: (problem) => told.push(problem),
     })
     for (const freeBytes of [3 * GIB, GIB, 0.9 * GIB, 2.1 * GIB, 2.6 * GIB, 3 * GIB]) {
       room = { ...ROOMY, freeBytes }

@@ -99,8 +99,8 @@ describe('the outbox', () => {
           exchange.run(what)
           const waiting = new Set([
             ...exchange.outbox.pendingRunners().keys(),
-            ...exchange.outbox.inFlight.flatMap(({ cargo }) =>
-              cargo.kind === 'runners' ? [...cargo.versions.keys()] : [],
+            ...exchange.outbox.inFlight.flatMap(({ payload }) =>
+              payload.kind === 'runners' ? [...payload.versions.keys()] : [],
             ),
           ])
           for (const [runner, version] of exchange.truth) {
@@ -111,19 +111,19 @@ describe('the outbox', () => {
     )
   })
 
-  it('holds at most four messages in flight, and a bounded number of black boxes', () => {
+  it('holds at most four messages in flight, and a bounded number of crash reports', () => {
     const outbox = new Outbox()
     for (let count = 0; count < 4; count += 1) outbox.send({ kind: 'heartbeat' }, count)
     expect(outbox.hasRoom).toBe(false)
-    const box = { runner: RUNNERS[0]!, part: 1, parts: 1 }
-    for (let count = 0; count < 500; count += 1) outbox.addBlackBox([{ ...box, text: String(count) }])
+    const report = { runner: RUNNERS[0]!, part: 1, parts: 1 }
+    for (let count = 0; count < 500; count += 1) outbox.addCrashReport([{ ...report, text: String(count) }])
     outbox.begin()
     const taken: string[] = []
-    for (const part of outbox.pendingBlackBoxes()) {
-      outbox.ack(outbox.send({ kind: 'black-box', part }, 0))
+    for (const part of outbox.pendingCrashReports()) {
+      outbox.ack(outbox.send({ kind: 'crash-report', part }, 0))
       taken.push(part.text)
     }
-    expect(outbox.pendingBlackBoxes()).toEqual([])
+    expect(outbox.pendingCrashReports()).toEqual([])
     expect(taken).toHaveLength(100)
     expect(taken[0]).toBe('400')
   })

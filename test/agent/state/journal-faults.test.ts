@@ -3,6 +3,7 @@ import type * as Files from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { RunnerEvents } from '../../../agent/runner-events.ts'
 import { openJournal } from '../../../agent/state/journal.ts'
 import { fence } from '../../../core/model/index.ts'
 import { eventually } from '../../support/fast-clock.ts'
@@ -62,7 +63,7 @@ afterEach(() => rmSync(dir, { recursive: true, force: true }))
 
 it('K17: a journal whose compaction fails at its very end goes on in the file that is there', async () => {
   const log = new EventRecorder()
-  const journal = await openJournal(dir, log, { onChange: () => {}, onWritable: () => {} }, 100)
+  const journal = await openJournal(dir, log, new RunnerEvents(), 100)
   disk.losesFolders = true
   for (let n = 1; log.all.length === 0; n += 1) await journal.write({ record: 'fence', fence: fence(n) })
   expect(log.names).toEqual(['journal.compaction-failed'])

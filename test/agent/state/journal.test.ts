@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { epoch, fence } from '../../../core/model/index.ts'
 import { openInstall } from '../../../agent/state/installation-id.ts'
+import { RunnerEvents } from '../../../agent/runner-events.ts'
 import { Journal, openJournal } from '../../../agent/state/journal.ts'
 import { createLedger } from '../../../agent/state/ledger.ts'
 import { lockDataDir } from '../../../platform/folder-lock.ts'
@@ -15,7 +16,6 @@ const END = { outcome: 'finished', code: 'exited', reason: 'It exited with code 
 
 let dir: string
 let log: EventRecorder
-const listener = { onChange: () => {}, onWritable: () => {} }
 const random = { unit: Math.random, bytes: (count: number) => crypto.getRandomValues(new Uint8Array(count)) }
 
 beforeEach(() => {
@@ -36,10 +36,11 @@ async function live(journal: Journal): Promise<void> {
 
 describe('the journal', () => {
   it('a record is on disk before it counts', async () => {
-    const journal = await openJournal(dir, log, {
-      ...listener,
-      onChange: ({ runner }) => expect(readFileSync(join(dir, 'journal.jsonl'), 'utf8')).toContain(runner),
-    })
+    const events = new RunnerEvents()
+    events.subscribe('entry-changed', ({ entry }) =>
+      expect(readFileSync(join(dir, 'journal.jsonl'), 'utf8')).toContain(entry.runner),
+    )
+    const journal = await openJournal(dir, log, events)
     const written = journal.write({ record: 'refused', runner: newRunner(), origin: null, end: END, at: 1 })
     expect(journal.ledger.entries.size).toBe(0)
     expect(await written).toBe(true)
@@ -48,12 +49,12 @@ describe('the journal', () => {
   })
 
   it('brings everything back, and is private', async () => {
-    const journal = await openJournal(dir, log, listener)
+    const journal = await openJournal(dir, log, new RunnerEvents())
     await journal.write({ record: 'session', epoch: epoch(3) })
     await journal.write({ record: 'fence', fence: fence(9) })
     await live(journal)
     await journal.close()
-    const again = await openJournal(dir, log, listener)
+    const again = await openJournal(dir, log, new RunnerEvents())
     expect(again.ledger.epoch).toBe(3)
     expect(again.ledger.fence).toBe(9)
     expect([...again.ledger.entries.values()]).toEqual([...journal.ledger.entries.values()])
@@ -62,12 +63,12 @@ describe('the journal', () => {
   })
 
   it('a torn tail is cut off, a damaged line is left out, and the rest is kept', async () => {
-    const journal = await openJournal(dir, log, listener)
+    const journal = await openJournal(dir, log, new RunnerEvents())
     await live(journal)
     await journal.close()
     const path = join(dir, 'journal.jsonl')
     appendFileSync(path, '\u0000\u0000garbage\n{"v":1,"record":"of a newer build"}\n{"v":1,"record":"fen')
-    const again = await openJournal(dir, log, listener)
+    const again = await openJournal(dir, log, new RunnerEvents())
     expect(again.ledger.entries.size).toBe(1)
     expect(log.names.toSorted()).toEqual([
       'journal.line-unreadable',
@@ -77,14 +78,14 @@ describe('the journal', () => {
     await again.write({ record: 'fence', fence: fence(4) })
     await again.close()
     log = new EventRecorder()
-    const third = await openJournal(dir, log, listener)
+    const third = await openJournal(dir, log, new RunnerEvents())
     expect(third.ledger.fence).toBe(4)
     expect(log.names).not.toContain('journal.torn-tail-cut')
     await third.close()
   })
 
   it('is compacted while it is written to, and loses nothing', async () => {
-    const journal = await openJournal(dir, log, listener, 20_000)
+    const journal = await openJournal(dir, log, new RunnerEvents(), 20_000)
     await journal.write({ record: 'fence', fence: fence(2) })
     await Promise.all(Array.from({ length: 300 }, async () => live(journal)))
     const before = [...journal.ledger.entries.keys()].toSorted()
@@ -95,7 +96,7 @@ describe('the journal', () => {
     expect(statSync(join(dir, 'journal.jsonl')).size).toBeLessThan(full * 2)
     const known = [...journal.ledger.entries.keys()]
     await journal.close()
-    const again = await openJournal(dir, log, listener)
+    const again = await openJournal(dir, log, new RunnerEvents())
     expect(known.every((runner) => again.ledger.entries.has(runner))).toBe(true)
     expect(again.ledger.fence).toBe(2)
     await again.close()
@@ -103,13 +104,15 @@ describe('the journal', () => {
 
   it('K5: a full disk fails the write with what to do, and changes nothing', async () => {
     const problems: (string | null)[] = []
+    const events = new RunnerEvents()
+    events.subscribe('part-checked', ({ problem }) => problems.push(problem))
     const journal = new Journal({
       path: '/dev/full',
       file: await open('/dev/full', 'a'),
       size: 0,
       ledger: createLedger(),
       log,
-      listener: { ...listener, onWritable: (problem) => problems.push(problem) },
+      events,
       compactAboveBytes: 1_000,
     })
     await expect(journal.write({ record: 'fence', fence: fence(1) })).rejects.toMatchObject({
