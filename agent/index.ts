@@ -1,7 +1,7 @@
 import type { Agent, AgentOptions } from './options.ts'
 import { serve } from './runtime.ts'
 
-export { openInstall } from './state/installation-id.ts'
+export { openInstallationId } from './state/installation-id.ts'
 export type { Agent, AgentOptions, HostCaps, Retention } from './options.ts'
 
 /**

@@ -4,7 +4,7 @@ import type { Clock, Log, Randomness } from '../core/ports/index.ts'
 import type { Engine } from './engines/engine.ts'
 import { createDockerEngine, type DockerEngineOptions } from './engines/docker/index.ts'
 import { createProcessEngine, type ProcessEngineOptions } from './engines/process/index.ts'
-import { createAgent, openInstall, type HostCaps, type Retention } from './index.ts'
+import { createAgent, openInstallationId, type HostCaps, type Retention } from './index.ts'
 import { isLoopback } from '../platform/loopback.ts'
 
 type Identity = 'install' | 'host' | 'clock' | 'log'
@@ -39,7 +39,7 @@ export async function openHost(
   { host, dataDir, engine }: Pick<AgentSettings, 'host' | 'dataDir' | 'engine'>,
   { clock, random, log }: Omit<AgentSurroundings, 'signal'>,
 ): Promise<{ readonly install: string; readonly engine: Engine }> {
-  const install = await openInstall(dataDir, await machineId(), random)
+  const install = await openInstallationId(dataDir, await machineId(), random)
   return { install, engine: openEngine(engine, { install, host, clock, log }) }
 }
 

@@ -22,7 +22,7 @@ export interface AgentOptions {
   readonly hubUrl: string
   readonly token: Secret
   readonly engine: Engine
-  /** Identity of this installation, from `openInstall(dataDir)`; the engine labels containers with it. */
+  /** Identity of this installation, from `openInstallationId(dataDir)`; the engine labels containers with it. */
   readonly install: string
   /** Holds the journal and the lock. */
   readonly dataDir: string

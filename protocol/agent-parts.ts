@@ -119,10 +119,10 @@ function nameOfEntry({ runner }: SnapshotEntry): string {
 }
 
 /** Bound of the contract with the hub: one part is one small item of its store. */
-export const BLACK_BOX_PART_MAX_CHARACTERS = 20_000
+export const CRASH_REPORT_PART_MAX_CHARACTERS = 20_000
 
-/** A black box's text in parts, each at most 20,000 characters and, however it escapes, within one frame. */
-export function splitBlackBox(text: string): readonly string[] {
+/** A crash report's text in parts, each at most 20,000 characters and, however it escapes, within one frame. */
+export function splitCrashReport(text: string): readonly string[] {
   const roomBytes = room({
     type: 'black-box',
     ...LARGEST_NUMBERS,
@@ -133,7 +133,7 @@ export function splitBlackBox(text: string): readonly string[] {
   })
   const parts: string[] = []
   for (let from = 0; from < text.length; ) {
-    const part = fittingPrefix(text.slice(from, from + BLACK_BOX_PART_MAX_CHARACTERS), roomBytes)
+    const part = fittingPrefix(text.slice(from, from + CRASH_REPORT_PART_MAX_CHARACTERS), roomBytes)
     parts.push(part)
     from += part.length
   }

@@ -10,9 +10,9 @@ import { revealed, utf8Bytes } from './agent-bytes.ts'
 import { AGENT_MESSAGES, HUB_MESSAGES } from './agent-schemas.ts'
 
 export {
-  BLACK_BOX_PART_MAX_CHARACTERS,
+  CRASH_REPORT_PART_MAX_CHARACTERS,
   chunkBySize,
-  splitBlackBox,
+  splitCrashReport,
   splitHubMessage,
   splitImages,
   splitReport,

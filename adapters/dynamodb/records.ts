@@ -9,7 +9,7 @@ import { assertFits } from './sizes.ts'
 import { CHANGES_INDEX } from './schema.ts'
 import { FLEET_PARTITION, RECORD_PARTITION, sortableTime, changeMark } from './change-index.ts'
 
-type RecordMethods = Pick<FleetStore, 'putBlackBox' | 'getBlackBox' | 'removeExpired'>
+type RecordMethods = Pick<FleetStore, 'putCrashReport' | 'getCrashReport' | 'removeExpired'>
 
 const pack = promisify(deflate)
 const unpack = promisify(inflate)
@@ -21,7 +21,7 @@ const REMOVALS_AT_ONCE = 16
 
 export function recordMethods(table: TableClient): RecordMethods {
   return {
-    async putBlackBox({ host, runner, part, parts, text, now }) {
+    async putCrashReport({ host, runner, part, parts, text, now }) {
       const key = crashReportKey(host, runner, part)
       if (parts > PARTS_MAX || part > parts) throw tooManyParts(key, part, parts)
       const packed = await pack(text)
@@ -29,7 +29,7 @@ export function recordMethods(table: TableClient): RecordMethods {
       await table.put({ ...key, part, parts, packed, ...changeMark(now, RECORD_PARTITION) })
     },
 
-    async getBlackBox(host, runner) {
+    async getCrashReport(host, runner) {
       const found = []
       const pages = table.query({
         condition: '#pk = :pk AND begins_with(#sk, :prefix)',

@@ -2,16 +2,16 @@ import type { EpochMs } from '../../core/model/index.ts'
 import type { FleetStore } from '../../core/ports/index.ts'
 import type { Kept, State } from './state.ts'
 
-type RecordMethods = Pick<FleetStore, 'putBlackBox' | 'getBlackBox' | 'removeExpired'>
+type RecordMethods = Pick<FleetStore, 'putCrashReport' | 'getCrashReport' | 'removeExpired'>
 
 export function recordMethods(state: State): RecordMethods {
   return {
-    async putBlackBox({ host, runner, part, parts, text, now }) {
+    async putCrashReport({ host, runner, part, parts, text, now }) {
       const value = { host, runner, part, parts, text }
       state.crashReports.set(`${host}/${runner}/${part}`, { value, changedAt: now })
     },
 
-    async getBlackBox(host, runner) {
+    async getCrashReport(host, runner) {
       const found = [...state.crashReports.values()]
         .map(({ value }) => value)
         .filter((kept) => kept.host === host && kept.runner === runner)

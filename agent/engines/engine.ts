@@ -92,7 +92,7 @@ export interface Engine {
   remove(runner: RunnerId): Promise<void>
   /** The last lines that it wrote, both streams in order, at most `maxBytes` from the end. */
   logTail(runner: RunnerId, maxBytes: number): Promise<string>
-  /** An allow-list of what the engine can tell about it, for its black box: never the environment. */
+  /** An allow-list of what the engine can tell about it, for its crash report: never the environment. */
   examine(runner: RunnerId): Promise<Readonly<Record<string, unknown>>>
   /** Tells of changes until the stream ends (resolves) or breaks (throws). `onOpen` fires once it is subscribed. */
   watch(

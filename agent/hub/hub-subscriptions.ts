@@ -1,5 +1,5 @@
 import type { RunnerId } from '../../core/model/index.ts'
-import { splitBlackBox } from '../../protocol/agent.ts'
+import { splitCrashReport } from '../../protocol/agent.ts'
 import type { Images } from '../host/images.ts'
 import type { RunnerEvents } from '../runner-events.ts'
 import type { Journal } from '../state/journal.ts'
@@ -24,7 +24,7 @@ export function tellHub(events: RunnerEvents, deps: HubSubscriptionDeps): void {
   })
   events.subscribe('report-requested', ({ runner }) => reportRunner(runner, deps))
   events.subscribe('crash-report-collected', ({ runner, text }) => {
-    const texts = splitBlackBox(text)
+    const texts = splitCrashReport(text)
     outbox.addCrashReport(
       texts.map((part, index) => ({ runner, part: index + 1, parts: texts.length, text: part })),
     )

@@ -13,7 +13,7 @@ const FORM = /^([0-9a-f]{32}) ([0-9a-f]{64}|unknown)$/
  * it, so it outlives the agent. It is bound to its machine: on a cloned disk it is made anew, so that the hub can tell
  * the clone from the original (K18: two agents with the state of one). `machineId` null = the machine has none.
  */
-export async function openInstall(
+export async function openInstallationId(
   dataDir: string,
   machineId: string | null,
   random: Randomness,

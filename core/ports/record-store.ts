@@ -2,7 +2,7 @@ import type { EpochMs, HostId, RunnerId } from '../model/index.ts'
 
 /** Crash reports, and the removal of what is too old to keep. */
 export interface RecordStore {
-  putBlackBox(request: {
+  putCrashReport(request: {
     host: HostId
     runner: RunnerId
     part: number
@@ -11,7 +11,7 @@ export interface RecordStore {
     now: EpochMs
   }): Promise<void>
   /** The whole text, or null while a part is missing. */
-  getBlackBox(host: HostId, runner: RunnerId): Promise<string | null>
-  /** Removes tombstones and black boxes older than `before`, up to `limit`; says how many. */
+  getCrashReport(host: HostId, runner: RunnerId): Promise<string | null>
+  /** Removes tombstones and crash reports older than `before`, up to `limit`; says how many. */
   removeExpired(request: { before: EpochMs; limit: number }): Promise<number>
 }

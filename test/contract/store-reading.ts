@@ -52,7 +52,7 @@ export function describeReading(open: Open): void {
       await store.mergeImages({ host: H1, images: new Map([['x', { state: 'present' }]]), now: T0 })
       await store.putRunner(reserved(1), T0)
       await store.putRunner(tombstone(2), T0)
-      await store.putBlackBox({ host: H1, runner: rid(2), part: 0, parts: 1, text: '{}', now: T0 })
+      await store.putCrashReport({ host: H1, runner: rid(2), part: 0, parts: 1, text: '{}', now: T0 })
       const fleet = await store.readFleet()
       expect(fleet).toMatchObject({ hosts: [host], liveness: [liveness], unreadable: [] })
       expect(fleet.images).toEqual([
@@ -168,29 +168,29 @@ export function describeReading(open: Open): void {
     it('of a dead runner come in parts, in any order, and are whole once all are there', async () => {
       const texts = ['first ä\n', 'second', '3rd', ...Array.from({ length: 9 }, (_, n) => `part ${n}`)]
       const box = { host: H1, runner: rid(1), parts: texts.length, now: T0 }
-      expect(await store.getBlackBox(H1, rid(1))).toBeNull()
+      expect(await store.getCrashReport(H1, rid(1))).toBeNull()
       for (const part of [...texts.keys()].toReversed()) {
-        expect(await store.getBlackBox(H1, rid(1))).toBeNull()
-        await store.putBlackBox({ ...box, part, text: texts[part]! })
-        await store.putBlackBox({ ...box, part, text: texts[part]! })
+        expect(await store.getCrashReport(H1, rid(1))).toBeNull()
+        await store.putCrashReport({ ...box, part, text: texts[part]! })
+        await store.putCrashReport({ ...box, part, text: texts[part]! })
       }
-      expect(await store.getBlackBox(H1, rid(1))).toBe(texts.join(''))
-      expect(await store.getBlackBox(H2, rid(1))).toBeNull()
-      expect(await store.getBlackBox(H1, rid(2))).toBeNull()
+      expect(await store.getCrashReport(H1, rid(1))).toBe(texts.join(''))
+      expect(await store.getCrashReport(H2, rid(1))).toBeNull()
+      expect(await store.getCrashReport(H1, rid(2))).toBeNull()
     })
 
     it('are removed with the tombstones once they are old, up to a limit, oldest of each kind first', async () => {
       for (let n = 1; n <= 5; n += 1) {
         await store.putRunner(tombstone(n), T0 + n)
-        await store.putBlackBox({ host: H1, runner: rid(n), part: 0, parts: 1, text: 'x', now: T0 + n })
+        await store.putCrashReport({ host: H1, runner: rid(n), part: 0, parts: 1, text: 'x', now: T0 + n })
       }
       expect(await store.removeExpired({ before: T0 + 4, limit: 2 })).toBe(2)
       expect(idsOf(await store.readFleet())).toEqual([3, 4, 5])
       expect(await store.removeExpired({ before: T0 + 4, limit: 100 })).toBe(4)
       expect(await store.removeExpired({ before: T0 + 4, limit: 100 })).toBe(0)
       expect(idsOf(await store.readFleet())).toEqual([4, 5])
-      expect(await store.getBlackBox(H1, rid(3))).toBeNull()
-      expect(await store.getBlackBox(H1, rid(4))).toBe('x')
+      expect(await store.getCrashReport(H1, rid(3))).toBeNull()
+      expect(await store.getCrashReport(H1, rid(4))).toBe('x')
     })
 
     it('D3: nothing that lives is removed, however old it is', async () => {

@@ -24,9 +24,9 @@ it.fails('a crash report of more than a day is removed, however many runners end
   const store = createMemoryStore()
   const runner = runnerOf(new SimRandom(2), START)
   const writtenAt = START - 25 * 60 * MINUTE_MS
-  await store.putBlackBox({ host: HOST, runner, part: 1, parts: 1, text: 'old', now: writtenAt })
+  await store.putCrashReport({ host: HOST, runner, part: 1, parts: 1, text: 'old', now: writtenAt })
   await endAndSweep(store, { minutes: 3 })
-  expect(await store.getBlackBox(HOST, runner)).toBe(null)
+  expect(await store.getCrashReport(HOST, runner)).toBe(null)
 })
 
 /** Each minute as many runners pass their time as end in one, and one sweep runs. */

@@ -57,7 +57,7 @@ describe.each(STORES)('what the HTTP API tells on the %s store', (_name, openSto
       })
       await api.store.endRunner({ ...at, ending: NEVER, now: T0 + 3 * SECOND })
       const box = { logTail: 'the last line', exitCode: 1 }
-      await api.store.putBlackBox({
+      await api.store.putCrashReport({
         ...at,
         runner: rid(1),
         part: 0,
@@ -83,7 +83,7 @@ describe.each(STORES)('what the HTTP API tells on the %s store', (_name, openSto
       await api.store.putRunner(tombstone(1), T0)
       expect((await api.ask('GET', `/api/runners/${rid(1)}`)).body['blackBox']).toBeNull()
       const part = { host: H1, runner: rid(1), part: 0, parts: 1, text: 'not json', now: T0 }
-      await api.store.putBlackBox(part)
+      await api.store.putCrashReport(part)
       expect((await api.ask('GET', `/api/runners/${rid(1)}`)).body['blackBox']).toBe('not json')
     })
 

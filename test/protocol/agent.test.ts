@@ -11,12 +11,12 @@ import {
   type LaunchOrder,
 } from '../../core/model/index.ts'
 import {
-  BLACK_BOX_PART_MAX_CHARACTERS,
+  CRASH_REPORT_PART_MAX_CHARACTERS,
   decodeAgentMessage,
   decodeHubMessage,
   encodeAgentMessage,
   encodeHubMessage,
-  splitBlackBox,
+  splitCrashReport,
   splitHubMessage,
   splitImages,
   splitReport,
@@ -325,7 +325,7 @@ describe('W3: whatever is said, every frame is within 30,000 bytes, nothing is l
     )
   })
 
-  it('black boxes, whatever characters a job wrote', () => {
+  it('crash reports, whatever characters a job wrote', () => {
     const wild = fc.oneof(
       fc.string({ unit: 'binary', maxLength: 60_000, size: 'max' }),
       fc
@@ -334,10 +334,10 @@ describe('W3: whatever is said, every frame is within 30,000 bytes, nothing is l
     )
     fc.assert(
       fc.property(wild, (content) => {
-        const parts = splitBlackBox(content)
+        const parts = splitCrashReport(content)
         expect(parts.join('')).toBe(content)
         parts.forEach((part, index) => {
-          expect(part.length).toBeLessThanOrEqual(BLACK_BOX_PART_MAX_CHARACTERS)
+          expect(part.length).toBeLessThanOrEqual(CRASH_REPORT_PART_MAX_CHARACTERS)
           const message = {
             ...AGENT_FIXTURES['black-box'],
             ...NUMBERS,

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 
 /**
- * What a black box may hold of an inspect: each field by name. Never the environment, the command, labels or log
+ * What a crash report may hold of an inspect: each field by name. Never the environment, the command, labels or log
  * options, which may carry what nobody else should see.
  */
 export const Examination = z.object({

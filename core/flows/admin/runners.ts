@@ -62,7 +62,7 @@ export async function showRunner({ store }: AdminPorts, id: RunnerId): Promise<R
       'runner-unknown',
       `There is no runner ${id}; those that finished are kept for half an hour, other ends for a day. \`slipway runners list\` shows those there are.`,
     )
-  return { runner, timeline: timelineOf(runner), blackBox: await store.getBlackBox(runner.host, id) }
+  return { runner, timeline: timelineOf(runner), blackBox: await store.getCrashReport(runner.host, id) }
 }
 
 function timelineOf(runner: Runner): readonly Step[] {

@@ -97,7 +97,7 @@ async function takeInSession(
       return
     case 'black-box': {
       const { runner, part, parts, text } = message
-      await ports.store.putBlackBox({ host: host.id, runner, part, parts, text, now })
+      await ports.store.putCrashReport({ host: host.id, runner, part, parts, text, now })
     }
   }
 }

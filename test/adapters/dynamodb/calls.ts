@@ -95,8 +95,8 @@ export const CALLS: readonly Call[] = [
   { name: 'forgetRunner', run: (store) => store.forgetRunner({ ...key, id: rid(4) }) },
   { name: 'orderStop', run: (store) => store.orderStop({ ...key, id: rid(1), stop: CANCEL }) },
   {
-    name: 'putBlackBox',
-    run: (store) => store.putBlackBox({ ...key, runner: rid(3), part: 0, parts: 1, text: 'log' }),
+    name: 'putCrashReport',
+    run: (store) => store.putCrashReport({ ...key, runner: rid(3), part: 0, parts: 1, text: 'log' }),
   },
 ]
 

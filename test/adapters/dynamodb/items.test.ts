@@ -132,7 +132,7 @@ describe('the size of an item', () => {
       () => store.putRunner(reserved(2, { labels: [long] }), T0),
       () => store.endRunner({ ...at, id: rid(1), ending: { ...EXITED, reason: long } }),
       () => store.mergeImages({ ...at, images: new Map([[long, { state: 'present' }]]) }),
-      () => store.putBlackBox({ ...at, runner: rid(1), part: 65, parts: 66, text: 'x' }),
+      () => store.putCrashReport({ ...at, runner: rid(1), part: 65, parts: 66, text: 'x' }),
     ]
     for (const write of tooLarge) {
       await expect(write(store)).rejects.toMatchObject({ code: 'store-item-too-large' })
@@ -163,13 +163,13 @@ describe('the size of an item', () => {
     expect(images.has('image-0-0')).toBe(false)
   })
 
-  it('of a black box is a fraction of its text', async () => {
+  it('of a crash report is a fraction of its text', async () => {
     const { store, raw } = await open()
     const text = Array.from(
       { length: 200 },
       (_, n) => `2026-01-01T00:00:${n} step ${n} of the job: ok\n`,
     ).join('')
-    await store.putBlackBox({ host: H1, runner: rid(1), part: 0, parts: 1, text, now: T0 })
+    await store.putCrashReport({ host: H1, runner: rid(1), part: 0, parts: 1, text, now: T0 })
     const [box] = await raw.all()
     expect(encodedBytes(box)).toBeLessThan(text.length / 4)
   })

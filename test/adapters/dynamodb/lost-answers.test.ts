@@ -22,7 +22,7 @@ const READS_AND_REST = [
   'getTemplateVersion',
   'listTemplateVersions',
   'readChanges',
-  'getBlackBox',
+  'getCrashReport',
   'removeExpired',
 ] satisfies (keyof FleetStore)[]
 

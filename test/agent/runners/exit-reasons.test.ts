@@ -3,7 +3,7 @@ import { EngineError } from '../../../agent/engines/engine.ts'
 import { eventually } from '../../support/fast-clock.ts'
 import { newRunner, order, ORIGIN, World } from '../harness.ts'
 
-describe('endings and surprises of the engine', () => {
+describe('exits and surprises of the engine', () => {
   let world: World
   beforeEach(async () => {
     world = await World.open(30)
@@ -124,7 +124,7 @@ describe('endings and surprises of the engine', () => {
     expect(world.hub.runners.get(runner)?.cleared).toBe(false)
     await world.cleared(runner)
     expect(busy).toBe(0)
-    await eventually('one black box', () => world.hub.of('black-box').length === 1)
+    await eventually('one crash report', () => world.hub.of('black-box').length === 1)
   })
 
   it('S7: an engine that is away means no launches, said at once; back, it lists before it takes any', async () => {

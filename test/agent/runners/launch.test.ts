@@ -269,7 +269,7 @@ describe('launching', () => {
     world.engine.exit(bad, 1)
     await world.cleared(bad)
     await world.cleared(good)
-    await eventually('a black box', () => world.hub.of('black-box').length > 0)
+    await eventually('a crash report', () => world.hub.of('black-box').length > 0)
     const boxes = world.hub.of('black-box').map(({ text }) => text)
     expect(JSON.parse(boxes.join(''))).toMatchObject({
       runner: bad,

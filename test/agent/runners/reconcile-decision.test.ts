@@ -171,7 +171,7 @@ describe('reconcile', () => {
   })
 })
 
-/** What a caretaker does, on paper. */
+/** What the reconciler does, on paper. */
 function perform(
   action: Action,
   container: EngineRunner | null,

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { epoch, fence } from '../../../core/model/index.ts'
-import { openInstall } from '../../../agent/state/installation-id.ts'
+import { openInstallationId } from '../../../agent/state/installation-id.ts'
 import { RunnerEvents } from '../../../agent/runner-events.ts'
 import { Journal, openJournal } from '../../../agent/state/journal.ts'
 import { createLedger } from '../../../agent/state/ledger.ts'
@@ -143,12 +143,12 @@ describe('K18: one agent per data folder', () => {
   })
 
   it('an installation keeps its identity on its machine, and gets another one on a clone', async () => {
-    const first = await openInstall(dir, 'machine-1', random)
+    const first = await openInstallationId(dir, 'machine-1', random)
     expect(first).toMatch(/^[0-9a-f]{32}$/)
-    expect(await openInstall(dir, 'machine-1', random)).toBe(first)
-    expect(await openInstall(dir, null, random)).toBe(first)
-    const clone = await openInstall(dir, 'machine-2', random)
+    expect(await openInstallationId(dir, 'machine-1', random)).toBe(first)
+    expect(await openInstallationId(dir, null, random)).toBe(first)
+    const clone = await openInstallationId(dir, 'machine-2', random)
     expect(clone).not.toBe(first)
-    expect(await openInstall(dir, 'machine-2', random)).toBe(clone)
+    expect(await openInstallationId(dir, 'machine-2', random)).toBe(clone)
   })
 })
