@@ -34,23 +34,45 @@ export interface AgentSurroundings {
   readonly signal: AbortSignal
 }
 
-/** The identity of this machine's agent, and the engine that runs the containers labeled with it. */
-export async function openHost(
-  { host, dataDir, engine }: Pick<AgentSettings, 'host' | 'dataDir' | 'engine'>,
-  { clock, random, log }: Omit<AgentSurroundings, 'signal'>,
-): Promise<{ readonly install: string; readonly engine: Engine }> {
-  const install = await openInstallationId(dataDir, await machineId(), random)
-  return { install, engine: openEngine(engine, { install, host, clock, log }) }
+/** What an agent needs to reach its hub. */
+export type HubAccess = Pick<AgentSettings, 'hubUrl' | 'token'>
+
+/** The agent of this machine, not yet running. */
+export interface MachineAgent {
+  readonly install: string
+  /** Runs the containers that are labeled with `install`. */
+  readonly engine: Engine
+  /** See `Agent.run`. */
+  run(hub: HubAccess, signal: AbortSignal): Promise<void>
 }
 
-/** The agent on this machine, with its real engine: what `slipway agent` runs. See `Agent.run` for its errors. */
-export async function runAgent(settings: AgentSettings, surroundings: AgentSurroundings): Promise<void> {
-  const { clock, random, log, signal } = surroundings
-  const { host, hubUrl } = settings
+/** Opens the installation in the data folder, and the engine. Throws `data-dir-unusable` or `install-invalid`. */
+export async function openAgent(
+  settings: Omit<AgentSettings, keyof HubAccess>,
+  ports: Omit<AgentSurroundings, 'signal'>,
+): Promise<MachineAgent> {
+  const { clock, log, random } = ports
+  const { dataDir, host } = settings
+  const install = await openInstallationId(dataDir, await machineId(), random)
+  const engine = openEngine(settings.engine, { install, host, clock, log })
+  return {
+    install,
+    engine,
+    run: async (hub, signal) => createAgent({ ...settings, ...ports, ...hub, engine, install }).run(signal),
+  }
+}
+
+/** Runs the agent of this machine, as `slipway agent` does. See `Agent.run` for its errors. */
+export async function runAgent(
+  settings: AgentSettings,
+  { signal, ...ports }: AgentSurroundings,
+): Promise<void> {
+  const { host, hubUrl, token } = settings
+  const { log } = ports
   warnIfUnencrypted(hubUrl, log)
-  const { install, engine } = await openHost(settings, surroundings)
-  log.emit({ name: 'agent.starting', host, install, hubUrl, engine: settings.engine.kind })
-  await createAgent({ ...settings, engine, install, clock, random, log }).run(signal)
+  const agent = await openAgent(settings, ports)
+  log.emit({ name: 'agent.starting', host, install: agent.install, hubUrl, engine: settings.engine.kind })
+  await agent.run({ hubUrl, token }, signal)
 }
 
 function openEngine(

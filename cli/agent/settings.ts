@@ -31,7 +31,10 @@ export function hostSettings(
 }
 
 /** Throws `docker-certificates` when the certificates of a TLS engine can't be read. */
-export function dockerSettings({ docker }: MachineSettings, choice: DockerChoice): EngineSettings {
+export function dockerSettings(
+  { docker }: MachineSettings,
+  choice: DockerChoice,
+): Extract<EngineSettings, { kind: 'docker' }> {
   const { network, extraHosts, logDriver, logOptions, tlsFolder } = docker
   return {
     kind: 'docker',

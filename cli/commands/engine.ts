@@ -1,6 +1,6 @@
 import type { Settings } from '../../config/index.ts'
 import { SlipwayError } from '../../core/model/index.ts'
-import type { EngineChoice } from '../agent/machine-agent.ts'
+import type { EngineChoice } from '../agent/engine-settings.ts'
 import type { CommandIo } from './io.ts'
 
 /**

@@ -1,10 +1,7 @@
-import { systemClock, systemRandom } from '../../adapters/system/index.ts'
-import { runAgent } from '../../agent/main.ts'
-import { parseAgentSettings } from '../../config/index.ts'
 import { SlipwayError } from '../../core/model/index.ts'
-import { dockerSettings, hostSettings } from '../agent/settings.ts'
+import { dockerSettings } from '../agent/settings.ts'
 import type { CommandIo } from './io.ts'
-import { openLog } from './logging.ts'
+import { serveHost } from './serve-host.ts'
 
 const NO_PROCESSES =
   'SLIPWAY_ENGINE is "process", but this build of the agent supports only Docker. Unset SLIPWAY_ENGINE, or run `slipway agent` from the sources.'
@@ -15,15 +12,10 @@ const NO_PROCESSES =
  */
 export async function hostAgentCommand(
   agentVersion: string,
-  { env, stdout, shutdown }: Pick<CommandIo, 'env' | 'stdout' | 'shutdown'>,
+  io: Pick<CommandIo, 'env' | 'stdout' | 'shutdown'>,
 ): Promise<number> {
-  const { settings, warnings } = parseAgentSettings(env)
-  if (settings.engine === 'process') throw new SlipwayError('agent-engine-left-out', NO_PROCESSES)
-  const log = openLog(settings, { stdout })
-  for (const text of warnings) log.emit({ name: 'settings.warning', text })
-  const { hubUrl, agentToken: token, docker, host } = settings
-  const engine = dockerSettings(settings, { kind: 'docker', dockerHost: docker.host, extraHosts: [] })
-  const machine = { ...hostSettings(settings, engine, { host: host.name, agentVersion }), hubUrl, token }
-  await runAgent(machine, { clock: systemClock, random: systemRandom, log, signal: shutdown })
-  return 0
+  return serveHost(io, agentVersion, async (settings) => {
+    if (settings.engine === 'process') throw new SlipwayError('agent-engine-left-out', NO_PROCESSES)
+    return dockerSettings(settings, { kind: 'docker', dockerHost: settings.docker.host, extraHosts: [] })
+  })
 }

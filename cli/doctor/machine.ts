@@ -6,7 +6,7 @@ import { systemClock } from '../../adapters/system/index.ts'
 import { ConfigError, type Env, parseSettings, type Settings } from '../../config/index.ts'
 import { messageOf } from '../../core/model/index.ts'
 import type { Log } from '../../core/ports/index.ts'
-import { agentSettings } from '../agent/machine-agent.ts'
+import { dockerSettings } from '../agent/settings.ts'
 import { fail, type Finding, ok, warn } from './finding.ts'
 
 /** The engine of this machine; it answered. */
@@ -73,8 +73,7 @@ export async function examineDocker(
 async function openEngine(settings: Settings): Promise<FoundEngine> {
   const { host, docker } = settings
   const choice = { kind: 'docker', dockerHost: docker.host, extraHosts: [] } as const
-  const options = agentSettings(settings, choice, host.name).engine
-  if (options.kind !== 'docker') throw new Error('The engine is not Docker.')
+  const options = dockerSettings(settings, choice)
   const identity = { install: 'doctor', host: host.name, clock: systemClock, log: SILENT }
   const engine: Engine = createDockerEngine({ ...options, ...identity })
   const { dockerHost, tls = null } = options

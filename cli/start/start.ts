@@ -1,13 +1,12 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Engine } from '../../agent/engines/engine.ts'
 import { checkTemplateCount, type Settings } from '../../config/index.ts'
-import { isAssigned, LOCAL_HOST, type Template } from '../../core/model/index.ts'
+import { isAssigned, LOCAL_HOST, type Secret, type Template } from '../../core/model/index.ts'
 import type { Log } from '../../core/ports/index.ts'
 import { newAgentToken } from '../../platform/agent-token.ts'
-import { type Agent, createAgent } from '../../agent/index.ts'
-import { openHost } from '../../agent/main.ts'
-import { agentSettings, type EngineChoice } from '../agent/machine-agent.ts'
+import { type MachineAgent, openAgent } from '../../agent/main.ts'
+import { type EngineChoice, engineSettings } from '../agent/engine-settings.ts'
+import { hostSettings } from '../agent/settings.ts'
 import { systemClock, systemRandom } from '../../adapters/system/index.ts'
 import { ensureDemoImage } from '../../demo/image.ts'
 import { demoJobs } from '../../demo/jobs.ts'
@@ -41,8 +40,8 @@ interface Parts {
   readonly log: Log
   readonly runSummary: RunSummary
   readonly opened: OpenedSource
-  readonly engine: Engine
-  readonly agent: Agent
+  readonly agent: MachineAgent
+  readonly token: Secret
   readonly hub: LocalHub
 }
 
@@ -80,9 +79,8 @@ async function open(options: StartOptions, closers: Closers): Promise<Parts> {
   const limits = await source.authenticate(shutdown)
   const templates = ownTemplates ?? (await makeDemoTemplates(options))
   checkTemplateCount(templates, limits.templatesMax)
-  const machine = agentSettings(settings, withHosts(options.engine, opened), LOCAL_HOST)
-  const host = await openHost(machine, { clock: systemClock, random: systemRandom, log })
-  await requireImages(host.engine, templates.filter(runsHere), display.say, shutdown)
+  const agent = await openLocalAgent(options, opened, log)
+  await requireImages(agent.engine, templates.filter(runsHere), display.say, shutdown)
   const token = settings.localAgentToken ?? newAgentToken(LOCAL_HOST)
   const hub = await openLocalHub({
     stateDir: join(stateDir, 'hub'),
@@ -99,9 +97,17 @@ async function open(options: StartOptions, closers: Closers): Promise<Parts> {
     adapters: LOCAL_ADAPTERS,
   })
   closers.add(() => hub.close())
-  const ports = { clock: systemClock, random: systemRandom, log }
-  const agent = createAgent({ ...machine, ...host, ...ports, hubUrl: hub.url, token })
-  return { log, runSummary, opened, engine: host.engine, agent, hub }
+  return { log, runSummary, opened, agent, token, hub }
+}
+
+async function openLocalAgent(
+  { settings, engine }: StartOptions,
+  opened: OpenedSource,
+  log: Log,
+): Promise<MachineAgent> {
+  const chosen = engineSettings(settings, withHosts(engine, opened))
+  const machine = hostSettings(settings, chosen, { host: LOCAL_HOST, agentVersion: readVersion() })
+  return openAgent(machine, { clock: systemClock, random: systemRandom, log })
 }
 
 function runsHere(template: Template): boolean {
@@ -127,9 +133,9 @@ async function makeDemoTemplates({ engine, display }: StartOptions): Promise<rea
 }
 
 async function serve(options: StartOptions, parts: Parts): Promise<Summary> {
-  const { hub, runSummary, opened, engine, log } = parts
+  const { hub, runSummary, opened, agent, token, log } = parts
   const signals = new Signals(options.shutdown)
-  const agentDone = signals.guard(parts.agent.run(signals.stop))
+  const agentDone = signals.guard(agent.run({ hubUrl: hub.url, token }, signals.stop))
   const hubDone = signals.guard(hub.run({ drain: signals.drain, stop: signals.stop, stayUntil: 'ended' }))
   const jobs = opened.sandbox === null ? [] : await queueDemoJobs(options, parts, signals.drain)
   if (options.untilIdle) {
@@ -140,7 +146,7 @@ async function serve(options: StartOptions, parts: Parts): Promise<Summary> {
   signals.stopNow()
   await agentDone
   signals.throwIfFailed()
-  const left = await engine.list()
+  const left = await agent.engine.list()
   for (const { runner, state } of left) log.emit({ name: 'runner.left', runner, state })
   const ids = new Set(jobs)
   const sandboxJobs = opened.sandbox === null ? null : opened.sandbox.jobs().filter((job) => ids.has(job.id))

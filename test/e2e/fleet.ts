@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { type EngineSettings, openHost } from '../../agent/main.ts'
+import { type EngineSettings, openAgent } from '../../agent/main.ts'
 import { createAgent, type HostCaps } from '../../agent/index.ts'
 import { type Engine, EngineError, type RunnerSpec } from '../../agent/engines/engine.ts'
 import { parseSettings, parseTemplates } from '../../config/index.ts'
@@ -162,18 +162,22 @@ export class TestHost {
   async run(token: Secret, signal: AbortSignal): Promise<void> {
     const { id, caps, dataDir, hub, log } = this.#parts
     const ports = { clock: systemClock, random: systemRandom, log }
-    const host = await openHost({ host: id, dataDir, engine: this.#engineSettings() }, ports)
-    const agent = createAgent({
-      ...host,
-      ...ports,
-      engine: this.#watched(host.engine),
+    const settings = {
       host: id,
-      hubUrl: hub.url,
-      token,
       dataDir,
+      engine: this.#engineSettings(),
       caps,
       retention: { ms: 0, max: 0 },
       agentVersion: 'test',
+    }
+    const { install, engine } = await openAgent(settings, ports)
+    const agent = createAgent({
+      ...settings,
+      ...ports,
+      install,
+      engine: this.#watched(engine),
+      hubUrl: hub.url,
+      token,
     })
     await agent.run(signal)
   }
