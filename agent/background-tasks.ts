@@ -2,12 +2,12 @@ import { messageOf } from '../core/model/index.ts'
 import type { Log } from '../core/ports/index.ts'
 
 /**
- * Work that nobody waits for. Each piece handles the failures that it expects; anything else is logged as a bug, and
- * the next listing of the engine takes its runner up again.
+ * Work that is not awaited. Each task handles the failures that it expects; any other failure is logged as a bug, and the
+ * next listing of the engine reconciles the runner again.
  */
 export interface Tasks {
   start(name: string, work: () => Promise<void>): void
-  /** Resolves when everything that was started has ended. */
+  /** Resolves when every task has ended. */
   idle(): Promise<void>
 }
 

@@ -89,7 +89,7 @@ function openEngine(
   }
 }
 
-/** Null where the system has none, as in most containers. */
+/** Null where the system has none, for example in most containers. */
 async function machineId(): Promise<string | null> {
   try {
     const text = (await readFile('/etc/machine-id', 'utf8')).trim()
@@ -106,6 +106,6 @@ function warnIfUnencrypted(hubUrl: string, log: Log): void {
   log.emit({
     name: 'agent.hub-unencrypted',
     hubUrl,
-    advice: 'Tokens travel readable to the network. Use wss:// outside of one machine.',
+    advice: 'Tokens are sent unencrypted. Use wss:// unless hub and agent run on one machine.',
   })
 }

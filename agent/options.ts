@@ -3,14 +3,14 @@ import type { Clock, Log, Randomness } from '../core/ports/index.ts'
 import type { DiskRoom } from './host/disk.ts'
 import type { Engine } from './engines/engine.ts'
 
-/** What the owner lets this host give at most; what is absent, the machine decides. */
+/** Upper limits that the owner sets for this host; an absent one is the machine's own capacity. */
 export interface HostCaps {
   readonly cpuMillis?: number
   readonly memoryMib?: number
   readonly runners?: number
 }
 
-/** How long, and how many, failed containers are kept stopped for a look. `max` 0 = none. */
+/** How long, and how many, failed containers are kept stopped for inspection. `max` 0 = none. */
 export interface Retention {
   readonly ms: number
   readonly max: number
@@ -32,15 +32,15 @@ export interface AgentOptions {
   readonly random: Randomness
   readonly log: Log
   readonly agentVersion: string
-  /** How the disk of the engine is measured; the system's own way unless given. */
+  /** How the disk of the engine is measured; default: `statfs`. */
   readonly measureDisk?: (folder: string) => Promise<DiskRoom | null>
 }
 
 export interface Agent {
   /**
    * Serves its host until the signal aborts, then flushes its reports for a few seconds and resolves; running jobs
-   * go on. Throws `agent-locked` (another agent serves this data folder), `agent-token-refused` (before any session
-   * ever), or a goodbye that a person has to act on (`agent-host-unknown`, `agent-install-mismatch`, …).
+   * continue. Throws `agent-locked` (another agent serves this data folder), `agent-token-refused` (before any session
+   * ever), or a goodbye that needs a person's action (`agent-host-unknown`, `agent-install-mismatch`, …).
    */
   run(signal: AbortSignal): Promise<void>
 }

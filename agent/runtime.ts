@@ -4,10 +4,10 @@ import { lockDataDir, type Lock } from '../platform/folder-lock.ts'
 import type { AgentOptions } from './options.ts'
 import { openParts, type AgentParts } from './parts.ts'
 
-/** A first look at the engine, before the hub is dialed: a hello that knows its host needs no second one. */
+/** The first listing of the engine may delay the connection by this: with it, the first hello contains the host's facts. */
 const FIRST_LOOK_MAX_MS = 5_000
 const LOCK_CHECK_EVERY_MS = 30_000
-/** At shutdown, launches and stops at work may finish, and the hub may hear of them. Below the 30 s that service managers give. */
+/** At shutdown, launches and stops under way may finish and be reported. Below the 30 s that service managers allow. */
 const WORK_ENDS_MAX_MS = 10_000
 const FLUSH_MAX_MS = 5_000
 const PARTS_END_MAX_MS = 5_000

@@ -13,7 +13,7 @@ export interface RunnerSpec {
   readonly stopTimeoutMs: number
 }
 
-/** What the engine knows of one runner of this agent. Times are the engine's own clock, epoch ms. */
+/** The engine's view of one runner of this agent. Times are the engine's own clock, epoch ms. */
 export interface EngineRunner {
   readonly runner: RunnerId
   readonly origin: RunnerOrigin
@@ -48,20 +48,20 @@ export type EngineEvent = {
   readonly kind: 'started' | 'exited' | 'oom' | 'removed'
 }
 
-/** How an engine call failed, which is all that the agent decides on. */
+/** How an engine call failed. The agent decides on nothing else. */
 export type EngineFailureKind =
-  /** The engine can't be reached or didn't answer in time; the call may have had its effect. */
+  /** The engine cannot be reached or did not answer in time; the call may have had its effect. */
   | 'unreachable'
-  /** Surely not done, and it would fail again: bad image, bad option, no disk. */
+  /** Certainly not done, and a retry would fail too: bad image, bad option, full disk. */
   | 'refused'
   /** No such container or image. */
   | 'not-found'
-  /** The name is held by a container that is not ours. */
+  /** A container that does not belong to this agent has the name. */
   | 'conflict'
-  /** The registry was slow, limiting or away: try again later. */
+  /** The registry was slow, rate-limiting or unreachable: retry later. */
   | 'registry-unavailable'
 
-/** Thrown by every method of an engine; nothing else is. */
+/** The only error that methods of an engine throw. */
 export class EngineError extends Error {
   readonly kind: EngineFailureKind
 
@@ -73,33 +73,33 @@ export class EngineError extends Error {
 }
 
 /**
- * What runs containers. It touches only what carries this agent's install and host labels. Every call ends within a
- * deadline of its own; none retries by itself.
+ * Runs containers. It touches only containers with this agent's install and host labels. Every call has its own deadline;
+ * none retries by itself.
  */
 export interface Engine {
   describe(): Promise<EngineFacts>
   /** All runners of this agent, whatever their state: complete, or it throws. */
   list(): Promise<readonly EngineRunner[]>
-  /** Null: surely not there. */
+  /** Null: certainly absent. */
   inspect(runner: RunnerId): Promise<EngineRunner | null>
-  /** Creates it under its deterministic name. `existed`: ours, from an earlier try. */
+  /** Creates a container under its deterministic name. `existed`: from an earlier try of this agent. */
   create(spec: RunnerSpec): Promise<'created' | 'existed'>
-  /** Starting one that runs or has exited already changes nothing. Resolves with what stands then. */
+  /** Has no effect on one that runs or has exited. Resolves with the state afterwards. */
   start(runner: RunnerId): Promise<EngineRunner>
-  /** SIGTERM, the grace, SIGKILL; resolves when it has exited. One that has exited, or is gone, is fine. */
+  /** SIGTERM, the grace, SIGKILL; resolves when it has exited. Has no effect on one that has exited or is gone. */
   stop(runner: RunnerId, graceMs: number): Promise<void>
-  /** Removes it with its anonymous volumes; running ones are never removed (`refused`). One that is gone is fine. */
+  /** Removes it with its anonymous volumes; never a running one (`refused`). Has no effect on one that is gone. */
   remove(runner: RunnerId): Promise<void>
-  /** The last lines that it wrote, both streams in order, at most `maxBytes` from the end. */
+  /** The end of its output, both streams in order, at most `maxBytes`. */
   logTail(runner: RunnerId, maxBytes: number): Promise<string>
-  /** An allow-list of what the engine can tell about it, for its crash report: never the environment. */
+  /** Allow-listed facts for its crash report: never the environment. */
   examine(runner: RunnerId): Promise<Readonly<Record<string, unknown>>>
-  /** Tells of changes until the stream ends (resolves) or breaks (throws). `onOpen` fires once it is subscribed. */
+  /** Reports changes until the stream ends (resolves) or breaks (throws). `onOpen` is called once it is subscribed. */
   watch(
     handlers: { onOpen: () => void; onEvent: (event: EngineEvent) => void },
     signal: AbortSignal,
   ): Promise<void>
-  /** Null: not present. `pulledAt` = null when the engine can't say. */
+  /** Null: not present. `pulledAt` null: unknown to the engine. */
   image(image: string): Promise<{ readonly id: string; readonly pulledAt: number | null } | null>
   pull(image: string, signal: AbortSignal): Promise<void>
 }

@@ -1,4 +1,4 @@
-/** Keeps the last `maxBytes` of what is added, whatever the length of it all. */
+/** Keeps the last `maxBytes` of what is added. */
 export class Tail {
   readonly #maxBytes: number
   #kept: Buffer[] = []

@@ -2,7 +2,7 @@ import { HOST_RUNNERS_MAX, type HostCapacity } from '../../core/model/index.ts'
 import type { EngineFacts } from '../engines/engine.ts'
 import type { HostCaps } from '../options.ts'
 
-/** What this host offers: what its machine has, within its owner's caps. Nothing while the engine is unknown. */
+/** What this host offers: the capacity of its machine, within its owner's caps. Zero while the engine is unknown. */
 export function hostCapacity(facts: EngineFacts | null, caps: HostCaps): HostCapacity {
   if (facts === null) return { cpuMillis: 0, memoryMib: 0, runners: 0 }
   const { cpuMillis, memoryMib } = facts.capacity

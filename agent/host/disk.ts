@@ -3,7 +3,7 @@ import type { Clock, Log } from '../../core/ports/index.ts'
 import type { RunnerEvents } from '../runner-events.ts'
 import type { EngineState } from './engine-state.ts'
 
-/** What a disk has, in all and left. `files` are inodes; 0 of them = this kind of disk has no limit. */
+/** Total and free space of a disk. `files` are inodes; 0 = this file system has no limit. */
 export interface DiskRoom {
   readonly bytes: number
   readonly freeBytes: number
@@ -11,37 +11,37 @@ export interface DiskRoom {
   readonly freeFiles: number
 }
 
-/** Jobs write fast: with less than this left, the next one would fail for it. A small disk may be used further. */
+/** Jobs write fast: with less free space, the next job would fail. A small disk has a lower limit. */
 const FREE_BYTES_MIN = 2 * 1024 ** 3
 const FREE_BYTES_SHARE_MIN = 0.05
 const FREE_FILES_SHARE_MIN = 0.02
-/** Back above the floor by this factor, so that a host doesn't come and go with every job. */
+/** The disk counts as recovered above the limit times this factor, so that the state does not change with every job. */
 const RECOVERED = 1.25
 /** A disk of a few GB takes longer than this to fill. */
 const CHECK_EVERY_MS = 5_000
 
-/** What a disk lacks for taking one more runner, in words; null = it has room. `factor` raises the floor. */
+/** What a disk lacks for one more runner, as the rest of a sentence; null = nothing. `factor` raises the limit. */
 export function shortageOf(room: DiskRoom, factor = 1): string | null {
   const floorBytes = factor * Math.min(FREE_BYTES_MIN, room.bytes * FREE_BYTES_SHARE_MIN)
   if (room.freeBytes < floorBytes) {
-    return `has ${mib(room.freeBytes)} MiB left, and runners need ${mib(floorBytes)} MiB`
+    return `has ${mib(room.freeBytes)} MiB left, but runners need ${mib(floorBytes)} MiB`
   }
   const floorFiles = factor * room.files * FREE_FILES_SHARE_MIN
   if (room.freeFiles >= floorFiles) return null
-  return `has ${room.freeFiles} inodes left, and runners need ${Math.ceil(floorFiles)}`
+  return `has ${room.freeFiles} inodes left, but runners need ${Math.ceil(floorFiles)}`
 }
 
 function mib(bytes: number): number {
   return Math.floor(bytes / 1024 ** 2)
 }
 
-/** Null: the folder is not on this machine, as with an engine in a virtual one. */
+/** Null: the folder is not on this machine, for example because the engine runs in a virtual machine. */
 export async function measureDisk(folder: string): Promise<DiskRoom | null> {
   try {
     const { bsize, blocks, bavail, files, ffree } = await statfs(folder)
     return { bytes: bsize * blocks, freeBytes: bsize * bavail, files, freeFiles: ffree }
   } catch {
-    // What can't be measured is no reason to turn jobs away.
+    // An unknown disk must not keep the host from taking jobs.
     return null
   }
 }
@@ -50,7 +50,7 @@ export interface DiskGuardDeps {
   readonly clock: Clock
   readonly log: Log
   readonly events: RunnerEvents
-  /** Its engine says in which folder containers are. */
+  /** Names the folder that containers and images fill. */
   readonly engineState: EngineState
   readonly measure: (folder: string) => Promise<DiskRoom | null>
 }
@@ -58,7 +58,7 @@ export interface DiskGuardDeps {
 /** Watches the disk of the containers: a host with a full disk takes no runners, instead of failing each one (K5). */
 export interface DiskGuard {
   readonly isShort: boolean
-  /** Looks now; an unknown folder is one with room. */
+  /** Checks now; an unknown folder counts as having space. */
   check(): Promise<void>
   run(signal: AbortSignal): Promise<void>
 }

@@ -7,7 +7,7 @@ import type { EngineState } from './engine-state.ts'
 import { aborted } from '../../core/concurrency/aborted.ts'
 import { Notify } from '../../core/concurrency/notify.ts'
 
-/** Events are a hint: what they missed, the next listing finds. */
+/** Events may be lost; the next listing finds what they missed. */
 const RELIST_EVERY_MS = 30_000
 
 export interface EngineWatcherDeps {
@@ -17,7 +17,7 @@ export interface EngineWatcherDeps {
   readonly log: Log
   readonly events: RunnerEvents
   readonly engineState: EngineState
-  /** Takes one complete listing, which counts once this has resolved. */
+  /** Handles one complete listing. The listing counts only once this has resolved. */
   readonly onList: (listed: readonly EngineRunner[]) => Promise<void>
 }
 
@@ -58,7 +58,7 @@ export class EngineWatcher {
       const openedAtMs = clock.monotonicMs()
       await this.#watchOnce(signal)
       if (signal.aborted) return
-      // Lists even while no stream can be had: this is also how an unreachable engine is noticed.
+      // Lists even while no event stream can be opened: this is also how an unreachable engine is noticed.
       await this.#listOnce()
       if (clock.monotonicMs() - openedAtMs > RELIST_EVERY_MS) ends = 1
       const pauseMs = backoffMs(BACKOFF.engine, Math.max(ends, this.#failures), random.unit())

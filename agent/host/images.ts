@@ -14,11 +14,11 @@ import type { Tasks } from '../background-tasks.ts'
 import { aborted } from '../../core/concurrency/aborted.ts'
 import { Notify } from '../../core/concurrency/notify.ts'
 
-/** Two at a time: one slow registry doesn't hold up the rest, and layers still come in one piece. */
+/** Two pulls at a time, so that one slow registry does not block the other images. */
 const PULLS_AT_ONCE = 2
 /** No pull may take longer; an image of 20 GB at 20 MB/s stays below. */
 export const PULL_MAX_MS = 30 * 60_000
-/** How often it is checked that images are still there: someone may have pruned them. */
+/** How often to check that wanted images are still present: someone may have pruned them. */
 const CHECK_EVERY_MS = 60_000
 const LOOP_EVERY_MS = 5_000
 
@@ -30,7 +30,7 @@ export interface WantedImage {
 interface Holding {
   present: boolean
   checkedAtMs: number | null
-  /** When this agent last saw it pulled, or the engine's own word at first sight; null = unknown. */
+  /** When this agent last pulled it, or what the engine said when it was first checked; null = unknown. */
   pulledAtMs: number | null
   pulling: Promise<void> | null
   failures: number
@@ -68,12 +68,12 @@ export class Images {
     return this.#wanted.has(image)
   }
 
-  /** Null: nothing is known of it yet. */
+  /** Null: not checked yet. */
   status(image: string): ReportedImage | null {
     return statusOf(this.#holdings.get(image), this.#deps.clock.monotonicMs())
   }
 
-  /** The images that the hub wants kept. Parts of one list carry the same `command`; another one begins a new list. */
+  /** Sets the images that the hub wants kept. Parts of one list carry the same `command`; a new one begins a new list. */
   want(command: string, images: readonly WantedImage[]): void {
     if (command !== this.#wantedBy) this.#wanted = new Map()
     this.#wantedBy = command
@@ -84,13 +84,13 @@ export class Images {
     this.#changed.notify()
   }
 
-  /** Resolves when the image may be used under its policy. Throws `EngineError`; joins a pull that goes on. */
+  /** Resolves when the image may be used under its policy. Joins a pull that is under way. Throws `EngineError`. */
   async ensure({ image, pull }: WantedImage, signal: AbortSignal): Promise<void> {
     const work = pull.kind === 'always' ? this.#pull(image) : this.#ensurePresent(image)
     await orAborted(work, signal, image)
   }
 
-  /** The engine said that it isn't there. */
+  /** The engine reported that the image is not present. */
   forget(image: string): void {
     Object.assign(this.#holdingOf(image), { present: false, pulledAtMs: null })
   }
@@ -99,7 +99,7 @@ export class Images {
     this.#stopping = signal
     while (!signal.aborted) {
       for (const [image, policy] of this.#wanted) {
-        if (this.#isDue(image, policy) !== null) this.#careQuietly(image, policy)
+        if (this.#isDue(image, policy) !== null) this.#updateQuietly(image, policy)
       }
       for (const [image, { pulling }] of this.#holdings) {
         if (pulling === null && !this.#wanted.has(image)) this.#holdings.delete(image)
@@ -142,7 +142,7 @@ export class Images {
     if (changed && found !== null) this.#noteChange(image)
   }
 
-  /** One pull at a time per image: whoever needs it meanwhile waits for the same one. */
+  /** One pull at a time per image: callers that need it meanwhile wait for the same pull. */
   async #pull(image: string): Promise<void> {
     const holding = this.#holdingOf(image)
     holding.pulling ??= this.#pullNow(image, holding)
@@ -180,7 +180,7 @@ export class Images {
     const now = this.#deps.clock.monotonicMs()
     if (holding.pulling !== null) return null
     if (holding.failure !== null) {
-      // Whoever reads of the failure may load the image by hand, which mends it at once.
+      // A person may have loaded the image by hand, which fixes it at once.
       if (!holding.present && now - (holding.checkedAtMs ?? 0) >= LOOP_EVERY_MS) return 'check'
       return holding.failure.retryAtMs <= now ? 'pull' : null
     }
@@ -191,18 +191,18 @@ export class Images {
     return stale ? 'pull' : null
   }
 
-  async #care(image: string, policy: PullPolicy): Promise<void> {
+  async #update(image: string, policy: PullPolicy): Promise<void> {
     if (this.#isDue(image, policy) === 'check') await this.#check(image)
     if (this.#isDue(image, policy) === 'pull') await this.#pull(image)
   }
 
-  #careQuietly(image: string, policy: PullPolicy): void {
+  #updateQuietly(image: string, policy: PullPolicy): void {
     this.#deps.tasks.start('image', async () => {
       try {
-        await this.#care(image, policy)
+        await this.#update(image, policy)
       } catch (error) {
         if (!(error instanceof EngineError)) throw error
-        // A failed pull stands in the holding; an engine that is away is the watcher's to tell.
+        // A failed pull is recorded in `holding.failure`; the watcher reports an unreachable engine.
       }
     })
   }
@@ -217,7 +217,7 @@ export class Images {
 
 function statusOf(holding: Holding | undefined, nowMs: number): ReportedImage | null {
   if (holding === undefined) return null
-  // An image that is refreshed can be used meanwhile.
+  // An image can be used while it is refreshed.
   if (holding.present) return { state: 'present' }
   if (holding.pulling !== null) return { state: 'pulling' }
   if (holding.failure === null) return null
@@ -229,7 +229,7 @@ function statusOf(holding: Holding | undefined, nowMs: number): ReportedImage | 
   }
 }
 
-/** Waits for shared work only until the signal aborts; the work goes on for others. */
+/** Waits for shared work only until the signal aborts; the work continues for others. */
 async function orAborted(work: Promise<void>, signal: AbortSignal, image: string): Promise<void> {
   const settled = new AbortController()
   const done = work.then(() => true)
@@ -239,5 +239,5 @@ async function orAborted(work: Promise<void>, signal: AbortSignal, image: string
   } finally {
     settled.abort()
   }
-  throw new EngineError('registry-unavailable', `${image} was not here in time.`)
+  throw new EngineError('registry-unavailable', `${image} was not pulled in time.`)
 }

@@ -2,13 +2,13 @@
 export interface StartRate {
   began(nowMs: number): void
   ended(nowMs: number, started: boolean): void
-  /** Null until enough has been started to say. */
+  /** Null until there were enough starts for a rate. */
   perMinute(): number | null
 }
 
-/** Fewer starts than this say little. */
+/** Fewer starts than this give no reliable rate. */
 const STARTS_MIN = 5
-/** Older work counts half once this much busy time has passed, so that the rate follows the host. */
+/** After this much busy time, older starts count half, so that the rate follows changes of the host. */
 const HALVE_AFTER_BUSY_MS = 60_000
 
 export function createStartRate(): StartRate {

@@ -28,7 +28,7 @@ export interface CommandDeps {
 
 export type HandleCommand = (command: Command, session: CommandSession) => Promise<void>
 
-/** The session that a command came in. */
+/** The session in which a command arrived. */
 export interface CommandSession {
   readonly epoch: Epoch
   readonly isOver: () => boolean
@@ -57,8 +57,8 @@ function staleness(
 }
 
 /**
- * Carries out one command of the current session. Safe to repeat: every part of it goes by the runner's id. The fence
- * is on disk before anything is done under it, as records take effect in order.
+ * Executes one command of the current session. Safe to repeat: every part is keyed by the runner's id. A new fence is on
+ * disk before anything is done under it, because records take effect in order.
  */
 async function handleCommand(command: Command, session: CommandSession, deps: CommandDeps): Promise<void> {
   const { journal, log } = deps
@@ -95,7 +95,7 @@ async function handleCommand(command: Command, session: CommandSession, deps: Co
   }
 }
 
-/** Says again where a runner is. One that never came is refused for ever, should its launch still be on its way. */
+/** Reports the state of a runner again. One that never arrived is refused, so that a late launch of it has no effect. */
 async function settle(runner: RunnerId, deps: CommandDeps): Promise<void> {
   const { journal, clock } = deps
   if (!journal.ledger.entries.has(runner) && !deps.launcher.isLaunching(runner)) {

@@ -13,16 +13,16 @@ const HANDSHAKE_MAX_MS = 15_000
 
 /** One open WebSocket to the hub. */
 export interface HubConnection {
-  /** Sends if it is still open; what is lost is said again in the next session. */
+  /** Sends if the connection is still open; what is lost is sent again in the next session. */
   send(message: AgentMessage): void
-  /** Takes messages from here on, in order; those that came before are handed over first. */
+  /** Delivers messages in order, those that arrived before this call first. */
   receive(take: (message: HubMessage) => void): void
-  /** Resolves with why, once it is closed by either side. */
+  /** Resolves with the reason once either side has closed the connection. */
   readonly closed: Promise<string>
   close(reason: string): void
 }
 
-/** The hub did not let the connection in: `status` is its HTTP answer. */
+/** The hub refused the connection; `status` is the HTTP status of its answer. */
 export class ConnectionRefused extends Error {
   readonly status: number
 
@@ -33,7 +33,7 @@ export class ConnectionRefused extends Error {
   }
 }
 
-/** Dials the hub. Throws `ConnectionRefused`, or whatever the network says. */
+/** Connects to the hub. Throws `ConnectionRefused`, or the network's own error. */
 export async function connectHub(options: {
   readonly url: string
   readonly token: Secret
@@ -44,7 +44,7 @@ export async function connectHub(options: {
     headers: { authorization: `Bearer ${options.token.reveal()}` },
     handshakeTimeout: HANDSHAKE_MAX_MS,
     maxPayload: MESSAGE_MAX_BYTES,
-    // Frames are small and hold random ids: compression would cost memory for nothing.
+    // Frames are small and full of random ids: compression would cost memory and save little.
     perMessageDeflate: false,
     followRedirects: false,
   })
@@ -60,7 +60,7 @@ export async function connectHub(options: {
     closed,
     close(reason) {
       socket.close(1000, reason.slice(0, 100))
-      // A half-open connection answers no closing handshake; there is nothing to wait for.
+      // The other side of a half-open connection does not answer the closing handshake.
       setTimeout(() => socket.terminate(), 1_000).unref()
     },
   }
@@ -73,10 +73,10 @@ function textOf(data: WebSocket.RawData): string {
 
 function opening(socket: WebSocket, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
-    // Ends the handshake with an error, which rejects below.
+    // Makes the handshake fail, which rejects below.
     const giveUp = (): void => socket.terminate()
     signal.addEventListener('abort', giveUp, { once: true })
-    // The signal lives as long as the agent: what it kept of each failed dial would add up while a hub is away.
+    // The signal lives as long as the agent: listeners of failed attempts would add up while the hub is unreachable.
     const settle = (outcome: () => void): void => {
       signal.removeEventListener('abort', giveUp)
       outcome()
@@ -103,7 +103,7 @@ function closing(socket: WebSocket): Promise<string> {
   })
 }
 
-/** Holds messages until someone takes them. What can't be read is told and left out: the hub repeats what matters. */
+/** Holds messages until `open` is called. Logs and skips an unreadable one: the hub repeats what matters. */
 function createInbox(log: Log): {
   put(text: string): void
   open(take: (message: HubMessage) => void): void

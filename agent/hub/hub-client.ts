@@ -6,7 +6,7 @@ import { helloFacts, type HelloDeps } from './hello.ts'
 import { Session, type SessionDeps, type SessionEnd } from './session.ts'
 import { aborted } from '../../core/concurrency/aborted.ts'
 
-/** A session that lived this long shows that the hub is well again. */
+/** A session that lasted this long shows that the hub works again. */
 const HEALTHY_AFTER_MS = 60_000
 /** API Gateway ends a connection after two hours (W1); renewing it earlier, at a random time, loses nothing. */
 const RENEW_AFTER_MS = { min: 80 * 60_000, max: 110 * 60_000 }
@@ -18,11 +18,11 @@ export interface HubClientDeps extends SessionDeps, HelloDeps {
   readonly random: Randomness
 }
 
-/** Keeps one session with the hub, for as long as the agent lives. */
+/** Keeps one session with the hub while the agent runs. */
 export class HubClient {
   readonly #deps: HubClientDeps
   #session: Session | null = null
-  /** The facts of the running session's hello. */
+  /** The facts that the current session's hello contained, as JSON. */
   #told: string | null = null
 
   constructor(deps: HubClientDeps) {
@@ -33,7 +33,7 @@ export class HubClient {
     return this.#session?.open ?? false
   }
 
-  /** Something changed that the hub should hear of. */
+  /** There is something new to send. */
   wake(): void {
     this.#session?.wake()
   }
@@ -43,7 +43,7 @@ export class HubClient {
     this.#session?.sendHeartbeat()
   }
 
-  /** What stood in the hello may be another now; only a new hello can say so. */
+  /** Starts a new session if the facts in the hello have changed: only a hello can update them. */
   refreshFacts(): void {
     if (this.#told === null || JSON.stringify(helloFacts(this.#deps)) === this.#told) return
     this.#session?.close({ kind: 'renew', reason: "the host's facts changed" })
@@ -136,7 +136,7 @@ function describe(outcome: Attempt) {
 function tokenRefused(host: HostId, cause: Error): SlipwayError {
   return new SlipwayError(
     'agent-token-refused',
-    `${cause.message} to the token of host "${host}". Enrol the host again for a fresh installer line, or correct the token.`,
+    `${cause.message} for the token of host "${host}". Enrol the host again for a new installer command, or correct the token.`,
     { cause },
   )
 }
@@ -145,15 +145,15 @@ const GOODBYE_ADVICE: Readonly<Record<Extract<SessionEnd, { kind: 'goodbye' }>['
   superseded: 'Another agent serves this host: stop one of the two.',
   'host-unknown': 'The host was removed from the hub: add it again, or uninstall this agent.',
   'install-mismatch':
-    'The host is served by another installation: stop that one, or give this machine a host of its own.',
-  'protocol-unsupported': 'Bring hub and agent to releases that are at most one version apart.',
+    'Another installation serves this host: stop that installation, or add a separate host for this machine.',
+  'protocol-unsupported': 'Install releases of hub and agent that are at most one version apart.',
   'message-invalid':
-    'Hub and agent misunderstand each other: upgrade both to the same release and report this.',
+    'Hub and agent disagree about the protocol: upgrade both to the same release and report this.',
 }
 
 function goodbyeError(host: HostId, goodbye: Extract<SessionEnd, { kind: 'goodbye' }>): SlipwayError {
   return new SlipwayError(
     `agent-${goodbye.code}`,
-    `The hub ended the session of host "${host}" for good: ${goodbye.message} ${GOODBYE_ADVICE[goodbye.code]} Its running jobs go on.`,
+    `The hub ended the session of host "${host}" permanently: ${goodbye.message} ${GOODBYE_ADVICE[goodbye.code]} Running jobs continue.`,
   )
 }

@@ -1,10 +1,10 @@
 import type { RunnerId } from '../../core/model/index.ts'
 
-/* What the hub has yet to hear and to acknowledge. Pure bookkeeping: it neither sends nor asks the time. */
+/* What the hub has not acknowledged yet. Pure: no I/O, no clock. */
 
-/** Messages on their way at once: enough to hide a round trip, few enough to be resent. */
+/** Messages in flight at once: enough to hide a round trip, few enough to resend. */
 const IN_FLIGHT_MAX = 4
-/** Crash reports kept while the hub is away, in parts; beyond it the oldest is dropped. */
+/** Parts of crash reports kept while the hub is unreachable; beyond this, the oldest are dropped. */
 const CRASH_REPORT_PARTS_MAX = 100
 
 export interface CrashReportPart {
@@ -14,7 +14,7 @@ export interface CrashReportPart {
   readonly text: string
 }
 
-/** What one message carries, so that its ack can be read. Versions tell what has changed since. */
+/** What one message carries, so that its ack can be applied. Versions show what has changed since it was sent. */
 export type Payload =
   | { readonly kind: 'runners'; readonly versions: ReadonlyMap<RunnerId, number> }
   | { readonly kind: 'images'; readonly versions: ReadonlyMap<string, number> }
@@ -27,7 +27,7 @@ export interface InFlight {
   readonly sentAtMs: number
 }
 
-/** Keeps what is to be said until it is acknowledged, whatever happens to messages and sessions on the way. */
+/** Keeps what is to be sent until it is acknowledged, across lost messages and sessions. */
 export class Outbox {
   readonly #runners = new Map<RunnerId, number>()
   readonly #images = new Map<string, number>()
@@ -36,7 +36,7 @@ export class Outbox {
   #lastSeq = 0
   #imageVersion = 0
 
-  /** The hub should hear of this runner; only its furthest version is ever sent. */
+  /** Queues this runner for a report; only its newest version is sent. */
   addRunner(runner: RunnerId, version: number): void {
     this.#runners.set(runner, Math.max(version, this.#runners.get(runner) ?? 0))
   }
@@ -50,7 +50,7 @@ export class Outbox {
     this.#crashReports = [...this.#crashReports, ...parts].slice(-CRASH_REPORT_PARTS_MAX)
   }
 
-  /** A new session: whatever was on its way is to be said again, and numbers start at 1. */
+  /** A new session: whatever was in flight is sent again, and sequence numbers start at 1. */
   begin(): void {
     this.#inFlight.clear()
     this.#lastSeq = 0
@@ -63,7 +63,7 @@ export class Outbox {
     return this.#lastSeq
   }
 
-  /** Null: not on its way (a repeat, or from another session). */
+  /** Null: not in flight (a repeated ack, or one from another session). */
   ack(seq: number): Payload | null {
     const acked = this.#inFlight.get(seq)
     if (acked === undefined) return null
@@ -84,12 +84,12 @@ export class Outbox {
     return this.#inFlight.has(seq)
   }
 
-  /** Everything about runners is said and acknowledged; images are worth no waiting. */
+  /** Everything about runners is acknowledged. Images do not count: a shutdown does not wait for them. */
   get empty(): boolean {
     return this.#runners.size === 0 && this.#crashReports.length === 0
   }
 
-  /** Not acknowledged, and not on their way in this version. */
+  /** Neither acknowledged nor in flight in their current version. */
   pendingRunners(): ReadonlyMap<RunnerId, number> {
     const inFlight = this.#payloads.flatMap((payload) =>
       payload.kind === 'runners' ? [payload.versions] : [],
@@ -132,7 +132,7 @@ export class Outbox {
   }
 }
 
-/** Forgets what was acknowledged, unless it has changed since it was sent. */
+/** Removes what was acknowledged, unless it has changed since it was sent. */
 function dropAcked<Key>(waiting: Map<Key, number>, acked: ReadonlyMap<Key, number>): void {
   for (const [key, version] of acked) {
     if ((waiting.get(key) ?? Number.POSITIVE_INFINITY) <= version) waiting.delete(key)

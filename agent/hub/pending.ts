@@ -10,13 +10,13 @@ export interface Numbers {
   readonly seq: number
 }
 
-/** A message that is ready but for its numbers, and what an ack of it will mean. */
+/** A message that lacks only its numbers, and what its ack will confirm. */
 export interface PendingMessage {
   readonly payload: Payload
   readonly write: (numbers: Numbers) => AgentMessage
 }
 
-/** Everything that waits to be said, in the order of its worth: runners, images, and then what is for a later look. */
+/** Everything that is not sent yet, most important first: runners, images, crash reports. */
 export function* pendingMessages(
   outbox: Outbox,
   ledger: Ledger,

@@ -23,9 +23,9 @@ import type { Tasks } from '../background-tasks.ts'
 import { Notify } from '../../core/concurrency/notify.ts'
 
 const WELCOME_MAX_MS = 15_000
-/** Not acknowledged by then, the connection counts as broken: the hub's slowest handler takes a few seconds. */
+/** After this long without an ack, the connection counts as broken. The hub's slowest handler takes a few seconds. */
 const ACK_MAX_MS = 15_000
-/** Changes that happen within about this long travel in one message. */
+/** Changes within about this time are sent in one message. */
 const BATCH_MS = 20
 const CHECK_EVERY_MS = 1_000
 
@@ -37,7 +37,7 @@ export type SessionEnd =
       readonly message: string
       readonly retry: boolean
     }
-  /** This agent wants a new one at once. */
+  /** This agent starts a new session at once. */
   | { readonly kind: 'renew'; readonly reason: string }
 
 export interface SessionDeps {
@@ -57,7 +57,7 @@ type Acceptance = 'accepting' | 'notAcceptingReason' | 'fence'
 export type HelloFacts = Omit<Extract<AgentMessage, { type: 'hello' }>, 'type' | Acceptance>
 type Welcome = Extract<HubMessage, { type: 'welcome' }>
 
-/** One conversation with the hub: hello, welcome, snapshot, and from then on reports, heartbeats and commands. */
+/** One session with the hub: hello, welcome, snapshot, and then reports, heartbeats and commands. */
 export class Session {
   readonly #send: (message: AgentMessage) => void
   readonly #deps: SessionDeps
@@ -69,11 +69,11 @@ export class Session {
   readonly #heartbeatAcked = new Notify()
   #end: SessionEnd = { kind: 'closed', reason: 'the agent stopped' }
   #welcome: Welcome | null = null
-  /** From its last part on, no launch can be older than the snapshot. */
+  /** Set when the last part of the snapshot is sent: no later launch can be older than the snapshot. */
   #snapshotSent = false
   #open = false
   #busy = false
-  #toldRate: number | null = null
+  #reportedRate: number | null = null
 
   constructor(send: (message: AgentMessage) => void, deps: SessionDeps) {
     this.#send = send
@@ -85,7 +85,7 @@ export class Session {
     return this.#open && !this.#over.signal.aborted
   }
 
-  /** Resolves when it is over, for whatever reason. */
+  /** Resolves when the session is over, with the reason. */
   async run(facts: HelloFacts): Promise<SessionEnd> {
     const { journal, readiness, outbox } = this.#deps
     const { accepting, notAcceptingReason } = readiness
@@ -101,7 +101,7 @@ export class Session {
     return this.#end
   }
 
-  /** Not waited for: a host with a full disk still has to say so. */
+  /** Not awaited: a host whose disk is full must still be able to report that. */
   #noteEpoch(epoch: Epoch): void {
     const { journal, tasks } = this.#deps
     tasks.start('note-epoch', async () => void (await journal.write({ record: 'session', epoch })))
@@ -113,10 +113,10 @@ export class Session {
     this.#over.abort()
   }
 
-  /** Something changed that the hub should hear of. */
+  /** There is something new to send. */
   wake(): void {
     this.#reports.notify()
-    if ((this.#isBusy() && !this.#busy) || isNews(this.#toldRate, this.#deps.startRate.perMinute()))
+    if ((this.#isBusy() && !this.#busy) || isRateChange(this.#reportedRate, this.#deps.startRate.perMinute()))
       this.sendHeartbeat()
   }
 
@@ -125,10 +125,10 @@ export class Session {
     this.#heartbeatNeeded.notify()
   }
 
-  /* ── what the hub says ─────────────────────────────────────────────────────────────────────────────── */
+  /* ── from the hub ─────────────────────────────────────────────────────────────────────────────── */
 
   receive(message: HubMessage): void {
-    // What a session that is over still hears could be missing from the next one's snapshot.
+    // A command that arrives after the end of its session could be missing from the next session's snapshot.
     if (this.#over.signal.aborted) return
     switch (message.type) {
       case 'welcome':
@@ -140,7 +140,7 @@ export class Session {
         return message.epoch === this.#welcome?.epoch ? this.#takeAck(message.seq) : undefined
       case 'launch':
         if (this.#snapshotSent) return this.#handle(message)
-        // The hub hasn't seen yet what is here, and could take for lost what it launches now.
+        // The hub has not seen the snapshot yet, and could declare this launch lost.
         return this.#deps.log.emit({ name: 'agent.launch-too-early', command: message.command })
       case 'stop':
       case 'settle':
@@ -158,7 +158,7 @@ export class Session {
     this.#deps.tasks.start('command', async () => this.#deps.handleCommand(command, { epoch, isOver }))
   }
 
-  /** An ack speaks for its own message alone: the hub may handle messages out of order. */
+  /** An ack confirms only its own message: the hub may handle messages out of order. */
   #takeAck(seq: number): void {
     const payload = this.#deps.outbox.ack(seq)
     if (payload?.kind === 'runners') this.#noteSettled(payload.versions)
@@ -178,7 +178,7 @@ export class Session {
     }
   }
 
-  /* ── what the agent says ───────────────────────────────────────────────────────────────────────────── */
+  /* ── to the hub ───────────────────────────────────────────────────────────────────────────── */
 
   async #sendEverything(): Promise<void> {
     const { log } = this.#deps
@@ -196,7 +196,7 @@ export class Session {
     }
   }
 
-  /** Part by part, each after the ack of the one before. */
+  /** Sends the snapshot part by part, each after the ack of the previous one. */
   async #sendSnapshot(): Promise<void> {
     const { journal, clock, outbox } = this.#deps
     await this.#recordsAreApplied()
@@ -218,13 +218,13 @@ export class Session {
     }
   }
 
-  /** Launches of the session before may just be on their way into the journal: the snapshot has to know them. */
+  /** Launches of the previous session may still be on their way into the journal: the snapshot must contain them. */
   async #recordsAreApplied(): Promise<void> {
     const { journal, log } = this.#deps
     try {
       await journal.write({ record: 'fence', fence: journal.ledger.fence })
     } catch (error) {
-      // Then those before it have failed, or are applied, just as well.
+      // Then earlier records have failed or are applied too.
       log.emit({ name: 'journal.unwritable', reason: messageOf(error) })
     }
   }
@@ -249,7 +249,7 @@ export class Session {
       this.#busy = this.#isBusy()
       const { accepting, notAcceptingReason } = readiness
       const startsPerMinute = this.#deps.startRate.perMinute()
-      this.#toldRate = startsPerMinute
+      this.#reportedRate = startsPerMinute
       const nextInMs = this.#busy ? heartbeatBusyMs : heartbeatIdleMs
       const heartbeat = {
         type: 'heartbeat',
@@ -269,7 +269,7 @@ export class Session {
       await this.#heartbeatAcked.wait(this.#deps.clock, ACK_MAX_MS, this.#over.signal)
   }
 
-  /** Half-open connections and deaf hubs show by missing acks. */
+  /** Missing acks reveal half-open connections and hubs that do not answer. */
   async #watchAcks(): Promise<void> {
     const { clock, outbox } = this.#deps
     while (!this.#over.signal.aborted) {
@@ -281,11 +281,11 @@ export class Session {
     }
   }
 
-  /** Numbers a message, sends it, and remembers what it carries until its ack. */
+  /** Numbers a message, sends it, and keeps its payload until the ack. */
   #post(payload: Payload, write: (numbers: Numbers) => AgentMessage): number {
     const { outbox, clock } = this.#deps
     if (this.#welcome === null)
-      throw new SlipwayError('unreachable', 'No message is numbered before the welcome.')
+      throw new SlipwayError('unreachable', 'A message was numbered before the welcome.')
     const seq = outbox.send(payload, clock.monotonicMs())
     this.#send(write({ epoch: this.#welcome.epoch, seq }))
     return seq
@@ -296,7 +296,7 @@ export class Session {
   }
 }
 
-/** The hub asks for no more than a host can start: it should know soon when that is another number by half. */
-function isNews(told: number | null, rate: number | null): boolean {
-  return rate !== null && (told === null || Math.abs(rate - told) > told / 2)
+/** Whether the start rate changed by more than half: the hub limits its requests by it and should know soon. */
+function isRateChange(reported: number | null, rate: number | null): boolean {
+  return rate !== null && (reported === null || Math.abs(rate - reported) > reported / 2)
 }

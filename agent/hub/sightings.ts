@@ -2,7 +2,7 @@ import type { RunnerId, RunnerSighting, Sighting, SnapshotEntry } from '../../co
 import { unreachable } from '../../core/model/index.ts'
 import type { Entry } from '../state/ledger.ts'
 
-/** An entry as the hub hears of it; `now` is the clock that the engine's times are of. */
+/** A journal entry as the hub receives it. `now` is on the same clock as the engine's times. */
 export function sightingOf(entry: Entry, now: number): RunnerSighting {
   const cleared = entry.phase === 'exited' || entry.phase === 'refused' ? entry.cleared : false
   return { runner: entry.runner, sighting: phaseOf(entry, now), cleared }
@@ -28,7 +28,7 @@ function phaseOf(entry: Entry, now: number): Sighting {
 
 export interface SnapshotContent {
   readonly entries: readonly SnapshotEntry[]
-  /** Every id that the hub may not have settled; one without an origin has no entry, and is reported afterwards. */
+  /** Every runner that is not settled. One without an origin has no entry here and is reported afterwards. */
   readonly complete: readonly RunnerId[]
   readonly versions: ReadonlyMap<RunnerId, number>
 }

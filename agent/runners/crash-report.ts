@@ -2,12 +2,12 @@ import { HIDDEN_SECRET, messageOf, redactTokens, type Secret } from '../../core/
 import type { Engine, EngineRunner } from '../engines/engine.ts'
 import type { EndedEntry } from '../state/ledger.ts'
 
-/** Enough for the last screens of a runner, and for one or two messages. */
+/** Enough for the last screens of output; fits in one or two messages. */
 const LOG_TAIL_MAX_BYTES = 16 * 1024
 
 /**
- * The record of a runner that ended badly, as JSON text: its end, its times, its last log lines, and what the engine
- * can tell of it. Collected while its container is still there. Parts that can't be had say why.
+ * The crash report of a runner, as JSON text: its end, its times, its last log lines, and the engine's description of its
+ * container. Collected while the container still exists. A part that is not available says why.
  */
 export async function collectCrashReport(
   engine: Engine,
@@ -42,8 +42,8 @@ async function orReason<T>(read: () => Promise<T>): Promise<T | string> {
 }
 
 /**
- * Hides the runner's own secrets wherever its job printed them, also as JSON and base64 spell them, and every token
- * by its shape: an agent that restarted no longer knows the secrets of the runners before.
+ * Replaces the runner's secrets in its output, also their JSON and base64 encodings, and every token by its shape: an
+ * agent that restarted no longer knows the secrets of earlier runners.
  */
 export function redact(text: string, secrets: readonly Secret[]): string {
   const spellings = secrets.flatMap((secret) => {

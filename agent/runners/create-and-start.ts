@@ -2,7 +2,7 @@ import { messageOf, type LaunchOrder, type ReportedEnd, type RunnerId } from '..
 import { EngineError, type Engine, type EngineRunner, type RunnerSpec } from '../engines/engine.ts'
 import { failed } from './exit-reasons.ts'
 
-/** How an attempt went: `unknown` = the engine didn't say, so that only a later look can tell. */
+/** Result of an attempt. `unknown`: the engine did not answer; only a later inspect can tell. */
 export type Attempt =
   | { readonly kind: 'started'; readonly seen: EngineRunner }
   | { readonly kind: 'failed'; readonly end: ReportedEnd }
@@ -11,7 +11,7 @@ export type Attempt =
 
 const UNKNOWN: Attempt = { kind: 'unknown' }
 
-/** Asked right before the start: why it must not be any more; null = it may. */
+/** Called right before the start: why the runner must no longer be started; null = it may. */
 export type Objection = () => ReportedEnd | null
 
 /**
@@ -50,7 +50,7 @@ async function start(engine: Engine, runner: RunnerId, objection: Objection): Pr
   }
 }
 
-/** Goes on with a container that is there already, from a create whose answer was lost. */
+/** Continues with an existing container, from a create whose answer was lost. */
 async function resume(engine: Engine, runner: RunnerId, objection: Objection): Promise<Attempt> {
   const seen = await inspectOrNull(engine, runner)
   if (seen === null) return UNKNOWN
@@ -61,7 +61,7 @@ function startedOrNot(seen: EngineRunner): Attempt {
   return seen.startedAt === null ? UNKNOWN : { kind: 'started', seen }
 }
 
-/** Null: not there, or nobody can tell. */
+/** Null: absent, or the engine could not be asked. */
 async function inspectOrNull(engine: Engine, runner: RunnerId): Promise<EngineRunner | null> {
   try {
     return await engine.inspect(runner)
@@ -77,7 +77,7 @@ function engineFailure(error: unknown): EngineError {
 }
 
 function engineFailed(step: 'create' | 'start', failure: EngineError): Attempt {
-  const reason = `The engine could not ${step} its container: ${messageOf(failure)}`
+  const reason = `The engine could not ${step} the container: ${messageOf(failure)}`
   return { kind: 'failed', end: failed('engine-failed', reason) }
 }
 

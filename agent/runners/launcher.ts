@@ -12,7 +12,7 @@ import type { EngineState } from '../host/engine-state.ts'
 import type { RunnerEvents } from '../runner-events.ts'
 import type { Tasks } from '../background-tasks.ts'
 
-/** Creates and starts that overlap: an engine gets no faster beyond four. */
+/** Concurrent creates and starts: an engine is not faster with more than four. */
 const STARTS_AT_ONCE = 4
 
 export interface LauncherDeps {
@@ -49,7 +49,7 @@ export class Launcher {
   launch(order: LaunchOrder): void {
     const { clock, events, tasks } = this.#deps
     const deadlineMs = clock.monotonicMs() + order.expiresInMs
-    // The same order twice in a moment: the first one is at work on it.
+    // A repeated order: the first one is being executed.
     if (this.#launching.has(order.runner)) return
     this.#launching.add(order.runner)
     tasks.start('launch', async () => {
@@ -63,7 +63,7 @@ export class Launcher {
     })
   }
 
-  /** Durable before anything else happens. False: this id was seen before, whatever became of it. */
+  /** Records the launch on disk before anything else happens. False: this id was seen before. */
   async #accept(order: LaunchOrder): Promise<boolean> {
     const { runner, origin } = order
     if (this.#deps.journal.ledger.entries.has(runner)) return false
@@ -113,7 +113,7 @@ export class Launcher {
     if (seen.state === 'running') this.#deps.events.publish({ kind: 'runner-started', seen })
   }
 
-  /** Why a runner must not be created or started any more; null = it may. */
+  /** Why a runner must no longer be created or started; null = it may. */
   #objectionTo({ runner }: LaunchOrder, deadlineMs: number): ReportedEnd | null {
     const stopping = this.#deps.journal.ledger.entries.get(runner)?.stopping ?? null
     if (stopping !== null) return failed(stopping.code, stopping.reason)
@@ -122,21 +122,21 @@ export class Launcher {
     return failed('reservation-expired', 'Its reservation ended before its container could be started.')
   }
 
-  /** From accepted to started. An image that turns out to be gone is pulled once more. */
+  /** From accepted to started. If the image turns out to be gone, it is pulled once more. */
   async #createAndStart(order: LaunchOrder, deadlineMs: number): Promise<Attempt> {
     for (let round = 0; round < 2; round += 1) {
-      // Outside of the lane: the pull of one image holds up no other.
-      const end = (await this.#lackingImage(order, deadlineMs)) ?? this.#objectionTo(order, deadlineMs)
+      // Outside the limiter, so that the pull of one image does not block other launches.
+      const end = (await this.#pullImage(order, deadlineMs)) ?? this.#objectionTo(order, deadlineMs)
       if (end !== null) return { kind: 'failed', end }
-      const attempt = await this.#starts(async () => this.#attemptInLane(order, deadlineMs))
+      const attempt = await this.#starts(async () => this.#attempt(order, deadlineMs))
       if (attempt.kind !== 'image-missing') return attempt
       this.#deps.images.forget(order.image)
     }
-    const reason = `The image ${order.image} was pulled, and was gone again when its container was created.`
+    const reason = `The image ${order.image} was pulled, but was gone again when the container was created.`
     return { kind: 'failed', end: failed('image-unavailable', reason) }
   }
 
-  async #attemptInLane(order: LaunchOrder, deadlineMs: number): Promise<Attempt> {
+  async #attempt(order: LaunchOrder, deadlineMs: number): Promise<Attempt> {
     const end = this.#objectionTo(order, deadlineMs)
     if (end !== null) return { kind: 'failed', end }
     let attempt: Attempt = { kind: 'unknown' }
@@ -149,8 +149,8 @@ export class Launcher {
     }
   }
 
-  /** Null: the image is there. */
-  async #lackingImage(order: LaunchOrder, deadlineMs: number): Promise<ReportedEnd | null> {
+  /** Null: the image is present. */
+  async #pullImage(order: LaunchOrder, deadlineMs: number): Promise<ReportedEnd | null> {
     const settled = new AbortController()
     const expired = new AbortController()
     const expiry = this.#deps.clock.sleep(
@@ -162,18 +162,18 @@ export class Launcher {
       await this.#deps.images.ensure(order, expired.signal)
       return null
     } catch (error) {
-      // A timer may fire a moment before the clock gets there.
+      // A timer may fire slightly before the clock reaches the deadline.
       const dueMs = expired.signal.aborted ? Number.NEGATIVE_INFINITY : deadlineMs
       return (
         this.#objectionTo(order, dueMs) ??
-        failed('image-unavailable', `Its image can't be had: ${messageOf(error)}`)
+        failed('image-unavailable', `Its image cannot be pulled: ${messageOf(error)}`)
       )
     } finally {
       settled.abort()
     }
   }
 
-  /** True when it runs, as far as this launch could see. */
+  /** True if the runner was running at the end of this launch. */
   async #launchOnce(order: LaunchOrder, deadlineMs: number): Promise<boolean> {
     const { readiness, journal, events } = this.#deps
     const known = journal.ledger.entries.get(order.runner)
@@ -197,6 +197,6 @@ export class Launcher {
 /** Null: this host takes runners. */
 function notReadyEnd(readiness: Readiness): ReportedEnd | null {
   if (readiness.accepting) return null
-  const reason = readiness.notAcceptingReason ?? 'This host takes no runners now.'
+  const reason = readiness.notAcceptingReason ?? 'This host does not take runners now.'
   return failed(readiness.isBlockedBy('engine') ? 'engine-unreachable' : 'refused-by-agent', reason)
 }

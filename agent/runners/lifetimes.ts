@@ -3,7 +3,7 @@ import type { Clock } from '../../core/ports/index.ts'
 import type { EngineRunner } from '../engines/engine.ts'
 import type { RunnerEvents } from '../runner-events.ts'
 
-/** How often lifetimes are looked at: their bound is minutes to hours. */
+/** How often lifetimes are checked: they are minutes to hours long. */
 const CHECK_EVERY_MS = 1_000
 
 /** Ends runners that live too long. Clocks jump (K19), so the age is monotonic time since this agent first saw them. */

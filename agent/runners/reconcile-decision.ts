@@ -4,13 +4,13 @@ import { endOf, failed, vanished } from './exit-reasons.ts'
 import { isLive, type EndedEntry, type Entry, type LiveEntry } from '../state/ledger.ts'
 
 /*
- * What to do about one runner, from what the engine shows and what the journal says. Pure. A listing only says which
- * runners need care; each step is decided anew on a fresh look at the one runner (unknown is not absent).
+ * What to do about one runner, from the engine's view and the journal. Pure. A listing only selects the runners to
+ * reconcile; each step is decided on a fresh inspect of the one runner (unknown is not absent).
  */
 
 export type Action =
   | { readonly kind: 'nothing' }
-  /** It runs and nothing says so yet. */
+  /** It runs, and the journal does not say so yet. */
   | { readonly kind: 'adopt'; readonly seen: EngineRunner }
   /** It ran and has ended. */
   | {
@@ -19,28 +19,28 @@ export type Action =
       readonly finishedAt: number
       readonly end: ReportedEnd
     }
-  /** Nothing of it is there, and nothing ever will be. */
+  /** It has no container and never will have one. */
   | { readonly kind: 'refuse'; readonly end: ReportedEnd }
   /** A container that was never started: remove it, then refuse. */
   | { readonly kind: 'discard'; readonly end: ReportedEnd }
-  /** Ended, its container is still in the way. */
+  /** It has ended, and its container still exists. */
   | { readonly kind: 'clear' }
-  /** Ended, and its container is gone. */
+  /** It has ended, and its container is gone. */
   | { readonly kind: 'note-cleared' }
-  /** It runs though it must not: its stop was ordered, or its end is written already. */
+  /** It runs although it must not: it was ordered to stop, or its end is already recorded. */
   | { readonly kind: 'stop' }
 
 export interface ReconcileInput {
-  /** Null: surely not there. */
+  /** Null: certainly absent. */
   readonly seen: EngineRunner | null
-  /** Undefined: this agent's journal doesn't know it. */
+  /** Undefined: not in this agent's journal. */
   readonly entry: Entry | undefined
-  /** The launcher is at work on it: its steps are not for others to judge. */
+  /** The launcher is working on it, and reconciliation must not interfere. */
   readonly launching: boolean
   readonly bootId: string
   /** Wall clock, for records. */
   readonly now: number
-  /** Whether an end like this one leaves its container stopped for a look. */
+  /** Whether to keep the stopped container of this entry for inspection. */
   readonly keeps: (entry: EndedEntry) => boolean
 }
 
@@ -60,7 +60,7 @@ function reconcileSeen(seen: EngineRunner, entry: LiveEntry | undefined, input: 
     case 'created':
       // A machine that lost power may forget that its container had started.
       if (entry?.phase === 'running') return ended(seen, entry, input)
-      // Its start was never asked for, or its outcome is unknown. Starting it now could be a second start.
+      // Its start was never requested, or the outcome is unknown. Starting it now could be a second start.
       return { kind: 'discard', end: neverStarted(entry) }
     case 'exited':
     case 'dead':
@@ -89,7 +89,7 @@ function reconcileAbsent(entry: LiveEntry, { now }: ReconcileInput): Action {
 function neverStarted(entry: LiveEntry | undefined): ReportedEnd {
   if (entry !== undefined && entry.stopping !== null)
     return { outcome: 'failed', ...entry.stopping, exitCode: null }
-  return failed('never-started', 'Its launch was interrupted before its container was surely started.')
+  return failed('never-started', 'Its launch was interrupted before its container was known to have started.')
 }
 
 function reconcileEnded(seen: EngineRunner | null, entry: EndedEntry, { keeps }: ReconcileInput): Action {

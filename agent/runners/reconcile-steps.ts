@@ -12,11 +12,11 @@ import { isLive, type EndedEntry } from '../state/ledger.ts'
 import { createLimiter } from '../../core/concurrency/limit.ts'
 import type { Action } from './reconcile-decision.ts'
 
-/** Removals overlap like starts do: about four at a time is as fast as an engine gets. */
+/** Concurrent removals: like starts, an engine is not faster with more than four. */
 const REMOVALS_AT_ONCE = 4
-/** A stop mostly waits for a job's grace to pass, so many may overlap. */
+/** Concurrent stops: a stop mostly waits for the grace period of its job, so many may overlap. */
 const STOPS_AT_ONCE = 16
-/** Each holds a log's chunks in memory: of a hundred that ended together, a few at a time go through. */
+/** Each collection holds parts of a log in memory, so a hundred runners that end together are handled a few at a time. */
 const CRASH_REPORTS_AT_ONCE = 4
 
 export interface ReconcileStepsDeps {
@@ -31,7 +31,7 @@ export interface ReconcileStepsDeps {
   readonly retention: () => Retention
 }
 
-/** What a step left: the container as it stands, null = none, `look` = ask the engine. */
+/** State after a step: the container, null = none, `look` = unknown, inspect it. */
 type Left = EngineRunner | null | 'look'
 
 /** The single steps of reconciliation. Each is in the journal before it counts. */
@@ -47,7 +47,7 @@ export class ReconcileSteps {
     this.#deps = deps
   }
 
-  /** Throws `EngineError`, or `journal-unwritable`: then it is tried again later, and has done no harm. */
+  /** Throws `EngineError` or `journal-unwritable`: the step is then safe to retry later. */
   async take(action: Action, runner: RunnerId, seen: EngineRunner | null): Promise<Left> {
     switch (action.kind) {
       case 'nothing':
@@ -79,7 +79,7 @@ export class ReconcileSteps {
     this.#deps.log.emit({ name: 'runner.kept-container-removed', runner })
   }
 
-  /** Takes on a container as this agent's: one that no longer runs as of an unknown boot. */
+  /** Records a container that the journal does not know. One that no longer runs counts as of an unknown boot. */
   async adopt(seen: EngineRunner): Promise<void> {
     const { journal, clock, log, engineState, events } = this.#deps
     const { runner, origin } = seen
@@ -114,7 +114,7 @@ export class ReconcileSteps {
     return null
   }
 
-  /** Removes an ended runner's container, or keeps it stopped; either way it holds nothing of the host any more. */
+  /** Removes an ended runner's container, or keeps it stopped; either way it no longer uses capacity of the host. */
   async #clear(runner: RunnerId, seen: EngineRunner | null): Promise<Left> {
     const { journal, retention } = this.#deps
     const entry = journal.ledger.entries.get(runner)

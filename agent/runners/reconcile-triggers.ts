@@ -5,7 +5,7 @@ import type { Journal } from '../state/journal.ts'
 import type { Launcher } from './launcher.ts'
 import type { Reconciler } from './reconciler.ts'
 
-/** Has a runner reconciled when something happens to it. What happens during its launch waits until the launch is over. */
+/** Enqueues a runner when something happens to it. What happens during its launch waits until the launch is over. */
 export function reconcileOnEvents(
   events: RunnerEvents,
   deps: { readonly journal: Journal; readonly launcher: Launcher; readonly reconciler: Reconciler },

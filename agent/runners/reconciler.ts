@@ -11,7 +11,7 @@ import { reconcileRunner, type Action } from './reconcile-decision.ts'
 import type { Tasks } from '../background-tasks.ts'
 
 const LOOKS_AT_ONCE = 8
-/** The longest way is: stop, end, clear. More steps than this mean that something fights us. */
+/** The longest sequence is: stop, end, clear. More steps mean that something else keeps changing the container. */
 const STEPS_MAX = 8
 
 export interface ReconcilerDeps extends ReconcileStepsDeps {
@@ -19,14 +19,14 @@ export interface ReconcilerDeps extends ReconcileStepsDeps {
   readonly launcher: Launcher
 }
 
-/** Brings each runner to where it should be, one step after another, never two at once for one runner. */
+/** Brings each runner to its intended state step by step, never two steps at once for one runner. */
 export class Reconciler {
   readonly #deps: ReconcilerDeps
   readonly #steps: ReconcileSteps
   /** Runners at work or in line; `again` = something happened meanwhile. */
   readonly #queued = new Map<RunnerId, 'once' | 'again'>()
   readonly #looks = createLimiter(LOOKS_AT_ONCE)
-  /** Kept containers that are being removed: an engine may take longer than until the next listing. */
+  /** Kept containers that are being removed: a removal may take longer than until the next listing. */
   readonly #discarding = new Set<RunnerId>()
 
   constructor(deps: ReconcilerDeps) {
@@ -38,7 +38,7 @@ export class Reconciler {
     return this.#queued.size > 0
   }
 
-  /** Writes down runners that only the engine knows: this agent's journal was lost, or is older than they are. */
+  /** Records runners that only the engine knows: the journal was lost, or is older than they are. */
   async adoptUnknown(listed: readonly EngineRunner[]): Promise<void> {
     const { journal, launcher } = this.#deps
     const unknown = listed.filter(
@@ -47,7 +47,7 @@ export class Reconciler {
     await Promise.all(unknown.map(async (seen) => this.#steps.adopt(seen)))
   }
 
-  /** Takes up whatever the engine lists, or the journal holds, that is not where it should be. */
+  /** Enqueues every runner of the listing or the journal that is not in its intended state. */
   enqueueAll(listed: readonly EngineRunner[]): void {
     const { journal, events, launcher } = this.#deps
     const seenById = new Map(listed.map((seen) => [seen.runner, seen]))
@@ -75,7 +75,7 @@ export class Reconciler {
     })
   }
 
-  /** Ends it: what has not been started never will be, what runs is stopped. */
+  /** Ends a runner: one that has not been started never will be, one that runs is stopped. */
   end(runner: RunnerId, stopping: { code: StopCode; reason: string }): void {
     this.#inBackground('end', runner, async () => {
       await this.#orderEnd(runner, stopping)
@@ -83,7 +83,7 @@ export class Reconciler {
     })
   }
 
-  /** Removes the container of a runner that ended and was kept for a look. */
+  /** Removes the kept container of a runner that has ended. */
   discardKept(runner: RunnerId): void {
     if (this.#discarding.has(runner)) return
     this.#discarding.add(runner)
@@ -108,7 +108,7 @@ export class Reconciler {
     }
   }
 
-  /** What has exited by itself keeps its own ending, whatever is ordered now. */
+  /** A runner that exited by itself keeps its own exit reason, even if a stop is ordered now. */
   async #hasExited(entry: Entry): Promise<boolean> {
     if (entry.phase !== 'running') return false
     const seen = await this.#look(entry.runner)
@@ -142,7 +142,7 @@ export class Reconciler {
     })
   }
 
-  /** What fails is tried again with the next listing. */
+  /** A failure is retried with the next listing. */
   #inBackground(name: string, runner: RunnerId, work: () => Promise<void>): void {
     const { tasks, log, events } = this.#deps
     tasks.start(name, async () => {

@@ -3,13 +3,13 @@ import type { EngineRunner } from '../engines/engine.ts'
 import type { EndedEntry, Entry } from '../state/ledger.ts'
 import type { Retention } from '../options.ts'
 
-/** A failed runner's container is worth a look, unless its job was canceled. */
+/** Whether the container is kept for inspection: that of a failed runner, unless its job was canceled. */
 export function keepsContainer(entry: EndedEntry, retention: Retention): boolean {
   if (retention.max <= 0 || retention.ms <= 0) return false
   return entry.phase === 'exited' && entry.end.outcome === 'failed' && entry.end.code !== 'stopped'
 }
 
-/** Kept containers that are too old, or one too many: oldest first. */
+/** Kept containers that are too old or too many: oldest first. */
 export function excessOf(
   listed: readonly EngineRunner[],
   entries: ReadonlyMap<RunnerId, Entry>,
@@ -30,12 +30,12 @@ function isKept(seen: EngineRunner, entry: Entry | undefined): boolean {
   return seen.state !== 'running' && entry?.phase === 'exited' && entry.cleared
 }
 
-/** A settled runner is remembered this long, should a command about it still be on its way. */
+/** A settled runner is remembered this long, in case a command about it is still on its way. */
 const REMEMBER_MS = 24 * 60 * 60_000
-/** Never more than this: a host that starts 14 runners a minute all day. The oldest are forgotten first. */
+/** Upper limit, for a host that starts 14 runners a minute all day. The oldest are forgotten first. */
 const REMEMBER_MAX = 20_000
 
-/** Which settled runners need no memory any more: long settled, and nothing of them left in the engine. */
+/** Which settled runners may be forgotten: settled long ago, and no container left in the engine. */
 export function forgettable(
   entries: ReadonlyMap<RunnerId, Entry>,
   listed: readonly EngineRunner[],
@@ -43,7 +43,7 @@ export function forgettable(
 ): (entry: Entry) => boolean {
   const inEngine = new Set(listed.map(({ runner }) => runner))
   let surplus = entries.size - REMEMBER_MAX
-  // Entries stand in the order of their births, so the first are the oldest.
+  // Entries are in insertion order, so the first are the oldest.
   return ({ runner, settledAt }) => {
     if (settledAt === null || inEngine.has(runner)) return false
     surplus -= 1

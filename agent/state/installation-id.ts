@@ -9,7 +9,7 @@ import { isErrno } from '../../platform/errno.ts'
 const FORM = /^([0-9a-f]{32}) ([0-9a-f]{64}|unknown)$/
 
 /**
- * The identity of the installation in a data folder, made on first use: 32 hex digits. Containers are labeled with
+ * The identity of the installation in a data folder, created on first use: 32 hex digits. Containers are labeled with
  * it, so it outlives the agent. It is bound to its machine: on a cloned disk it is made anew, so that the hub can tell
  * the clone from the original (K18: two agents with the state of one). `machineId` null = the machine has none.
  */
@@ -42,7 +42,7 @@ async function readStored(path: string): Promise<{ install: string; machine: str
   if (install !== undefined && machine !== undefined) return { install, machine }
   throw new SlipwayError(
     'install-invalid',
-    `${path} should hold the identity of this installation and doesn't. Restore it, or remove the whole folder when no container of this agent is left.`,
+    `${path} does not contain the identity of this installation. Restore the file, or remove the whole folder once no container of this agent is left.`,
   )
 }
 
@@ -55,5 +55,7 @@ async function store(path: string, text: string): Promise<void> {
 }
 
 function unusable(path: string, cause: unknown): SlipwayError {
-  return new SlipwayError('data-dir-unusable', `The agent can't use ${path}: ${messageOf(cause)}.`, { cause })
+  return new SlipwayError('data-dir-unusable', `The agent cannot use ${path}: ${messageOf(cause)}.`, {
+    cause,
+  })
 }

@@ -8,7 +8,7 @@ import { decodeJournalLine, encodeJournalRecord, type JournalRecord } from '../.
 import type { RunnerEvents } from '../runner-events.ts'
 import { createLedger, type Entry, type Ledger, type MutableLedger } from './ledger.ts'
 
-/** Compacted beyond this: a day of a busy host (about 10,000 runners at 600 bytes) is read back in a moment. */
+/** The journal is compacted above this size. A day of a busy host (about 10,000 runners at 600 bytes) stays below. */
 const COMPACT_ABOVE_BYTES = 8 * 1024 * 1024
 
 interface Pending {
@@ -17,7 +17,7 @@ interface Pending {
   readonly reject: (error: SlipwayError) => void
 }
 
-/** Opens, or begins, the journal of a data folder. A torn last line is cut off; a damaged one is skipped and told. */
+/** Opens or creates the journal of a data folder. Cuts off a torn last line; skips and logs a damaged line. */
 export async function openJournal(
   dataDir: string,
   log: Log,
@@ -42,8 +42,8 @@ interface Opened {
 }
 
 /**
- * The agent's memory across its own deaths: an append-only file. A record takes effect in `ledger` once it is on
- * disk, in the order of the calls, so the ledger never knows more than a restart would.
+ * The agent's memory across restarts: an append-only file. A record takes effect in `ledger` once it is on disk, in the
+ * order of the calls, so the ledger never knows more than a restarted agent would.
  */
 export class Journal {
   readonly #opened: Opened
@@ -52,7 +52,7 @@ export class Journal {
   #compactAt: number
   #queue: Pending[] = []
   #flushing: Promise<void> | null = null
-  /** Set by a failed write: what it left behind may be half a line. */
+  /** Set by a failed write, which may have left half a line. */
   #torn = false
 
   constructor(opened: Opened) {
@@ -76,7 +76,7 @@ export class Journal {
     return written
   }
 
-  /** Writes what is known already; an event says whether it could be written. */
+  /** Tests whether the journal is writable, by a record that changes nothing; an event reports the result. */
   async probe(): Promise<void> {
     await Promise.allSettled([this.write({ record: 'fence', fence: this.ledger.fence })])
   }
@@ -131,13 +131,13 @@ export class Journal {
     return changed
   }
 
-  /** A failure leaves whole files, old or new, and is tried again after as much again has been written. */
+  /** A failure leaves a complete file, old or new; compaction is retried once the file has doubled. */
   async #compact(): Promise<void> {
     const { path, ledger, log, compactAboveBytes } = this.#opened
     try {
       const text = ledger.records().map(encodeJournalRecord).join('')
       const old = this.#file
-      // From here on whatever fails, the file of that name is the new one, and it is the one to write to.
+      // The new file is in place from here on: write to it, even if a later step fails.
       this.#file = await replaceFile(path, text)
       this.#size = Buffer.byteLength(text)
       await old.close()
@@ -149,7 +149,7 @@ export class Journal {
   }
 }
 
-/** Hands every readable record to `take`; cuts a torn tail off. Resolves with the file's size. */
+/** Passes every readable record to `take`; cuts off a torn tail. Resolves with the file's size. */
 async function replay(path: string, log: Log, take: (record: JournalRecord) => void): Promise<number> {
   const text = await readOrEmpty(path)
   const end = text.lastIndexOf('\n') + 1
@@ -173,7 +173,7 @@ async function readOrEmpty(path: string): Promise<string> {
     if (isErrno(error, 'ENOENT')) return ''
     throw new SlipwayError(
       'journal-unreadable',
-      `The agent's journal ${path} can't be read: ${messageOf(error)}.`,
+      `The agent's journal ${path} cannot be read: ${messageOf(error)}.`,
       {
         cause: error,
       },
@@ -181,7 +181,7 @@ async function readOrEmpty(path: string): Promise<string> {
   }
 }
 
-/** Puts `text` in the place of the file at once or not at all; resolves with the new file, open for appending. */
+/** Replaces the content of the file atomically; resolves with the new file, open for appending. */
 async function replaceFile(path: string, text: string): Promise<FileHandle> {
   const fresh = await writeBeside(path, text)
   const replaced = await open(fresh, 'a')
@@ -197,7 +197,7 @@ async function replaceFile(path: string, text: string): Promise<FileHandle> {
 function unwritable(path: string, cause: unknown): SlipwayError {
   return new SlipwayError(
     'journal-unwritable',
-    `The agent's journal ${path} can't be written: ${messageOf(cause)}. Free disk space or repair its folder; until then this host takes no new runners.`,
+    `The agent's journal ${path} cannot be written: ${messageOf(cause)}. Free disk space or repair its folder; until then this host takes no new runners.`,
     { cause },
   )
 }

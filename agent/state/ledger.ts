@@ -8,7 +8,7 @@ import {
 } from '../../core/model/index.ts'
 import type { JournalRecord, RunnerRecord, StopCode } from '../../protocol/journal.ts'
 
-/** What the agent knows about one runner, as its journal tells it. */
+/** What the journal says about one runner. */
 export type Entry = EntryFacts &
   (
     | { readonly phase: 'accepted' }
@@ -27,12 +27,12 @@ interface EntryFacts {
   readonly runner: RunnerId
   /** Null: refused before it was ever described, or settled long ago. */
   readonly origin: RunnerOrigin | null
-  /** The boot of the engine's machine that it belongs to; null = unknown. */
+  /** The boot of the engine's machine in which it was started; null = unknown. */
   readonly bootId: string | null
   readonly stopping: { readonly code: StopCode; readonly reason: string } | null
-  /** Rises with everything that the hub should hear of. */
+  /** Increases with every change that the hub should receive. */
   readonly version: number
-  /** When the hub had it all written down; null = not yet. */
+  /** When the hub had acknowledged its last state; null = not yet. */
   readonly settledAt: number | null
 }
 
@@ -44,8 +44,8 @@ export function isLive(entry: Entry): entry is LiveEntry {
 }
 
 /**
- * The entry after one record. Phases only move up and an end is final: a record that would move one back changes
- * nothing, whatever order records come in.
+ * The entry after one record. Phases only move forward and an end is final: a record that would move a phase back has no
+ * effect, in whatever order records come.
  */
 export function applyRecord(entry: Entry | undefined, record: RunnerRecord): Entry | undefined {
   switch (record.record) {
@@ -66,7 +66,7 @@ export function applyRecord(entry: Entry | undefined, record: RunnerRecord): Ent
       return { ...entry, cleared: true, version: entry.version + 1 }
     case 'settled':
       if (entry === undefined || isLive(entry) || !entry.cleared || entry.settledAt !== null) return entry
-      // Only a snapshot needs the origin, and no snapshot speaks of what is settled.
+      // Only a snapshot needs the origin, and a snapshot contains no settled runners.
       return { ...entry, settledAt: record.at, origin: null }
     default:
       return record satisfies never
@@ -106,7 +106,7 @@ function next(
   }
 }
 
-/** The records that bring an entry back, for a compacted journal. `version` starts anew: it never leaves the process. */
+/** The records that restore an entry, for a compacted journal. `version` starts again: it never leaves the process. */
 export function recordsOf(entry: Entry): readonly RunnerRecord[] {
   const { runner, origin, bootId } = entry
   const base = { runner, origin, at: 0 }
@@ -129,11 +129,11 @@ export function recordsOf(entry: Entry): readonly RunnerRecord[] {
   return records
 }
 
-/** Everything that an agent process needs to know of those before it. */
+/** Everything that an agent process needs to know about its predecessors. */
 export interface Ledger {
   readonly entries: ReadonlyMap<RunnerId, Entry>
   readonly fence: Fence
-  /** Null: this installation has never been let in by a hub. */
+  /** Null: no hub has ever accepted this installation. */
   readonly epoch: Epoch | null
 }
 

@@ -21,7 +21,10 @@ const MINUTE_MS = 60_000
 
 /** Every backoff with fixed bounds. That of polls depends on each source's limits: `core/plan/demand/poll-pace.ts`. */
 export const BACKOFF = {
-  /** An agent dials its hub. Full jitter from the first try on: all hosts reconnect when a hub returns, but not in the same second (W10). */
+  /**
+   * An agent connects to its hub. Full jitter from the first try on: all hosts reconnect when a hub returns, but not in
+   * the same second (W10).
+   */
   connect: { firstMs: 1_000, maxMs: 30_000, growth: 2, jitter: 'full' },
   /** A refused token needs a person; jobs run on meanwhile. */
   refusedToken: { firstMs: 2 * MINUTE_MS, maxMs: 2 * MINUTE_MS, growth: 1, jitter: 'equal' },

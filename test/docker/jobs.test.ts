@@ -24,7 +24,7 @@ describe.concurrent('a job that misbehaves', () => {
     // A runner that outlives its job ends well; either way it is told what happened.
     const hogged = ends.filter(({ template }) => template === 'hog')
     expect(hogged.map(({ reason }) => reason)).toEqual([
-      expect.stringContaining('more memory than its template gives'),
+      expect.stringContaining('more memory than its template allows'),
     ])
     expect(ends.filter(({ template, code }) => template === 'other' && code === 'exited')).toHaveLength(2)
   }, 240_000)

@@ -144,7 +144,7 @@ describe('slipway sandbox, hub and agent as three processes', () => {
 
     // X6: what has never been let in ends, and says why.
     expect(await intruder.end()).toEqual({ code: 1, signal: null })
-    expect(intruder.stderr).toMatch(/^slipway: The hub answered HTTP 403 to the token of host "local"/m)
+    expect(intruder.stderr).toMatch(/^slipway: The hub answered HTTP 403 for the token of host "local"/m)
     expect(intruder.output).not.toContain(WRONG_TOKEN)
 
     for (const run of [second, agent, sandbox] satisfies Run[]) {

@@ -29,5 +29,5 @@ function compareVersions(left: string, right: string): number {
 function numbersOf(version: string): [major: number, minor: number] {
   const [major = NaN, minor = NaN] = version.split('.').map(Number)
   if (Number.isInteger(major) && Number.isInteger(minor)) return [major, minor]
-  throw new EngineError('refused', `This Docker Engine names an API version that is none: "${version}".`)
+  throw new EngineError('refused', `This Docker Engine reports an invalid API version: "${version}".`)
 }

@@ -1,7 +1,7 @@
 import type Docker from 'dockerode'
 import { Readable } from 'node:stream'
 
-/** A question to the engine that changes nothing. */
+/** A read-only request to the engine. */
 export interface Question {
   /** From the root of the API, without the version. */
   readonly path: string
@@ -13,7 +13,7 @@ type DialOptions = Parameters<Docker['modem']['dial']>[0]
 const STATUSES = { 200: true, 404: 'not found', 500: 'server error' }
 
 /**
- * Asks below dockerode's own methods, for what those can't do: a signal on `version`, `info` and image inspects, and
+ * Requests below dockerode's own methods, for what those do not support: a signal on `version`, `info` and image inspects, and
  * logs as a stream that ends. Resolves with the parsed JSON.
  */
 export function ask(docker: Docker, question: Question, signal: AbortSignal): Promise<unknown> {
@@ -35,7 +35,7 @@ export function askForStream(docker: Docker, question: Question, signal: AbortSi
 }
 
 function request({ path, query = {} }: Question, signal: AbortSignal, isStream: boolean): DialOptions {
-  // The client cuts the question mark off again when there is no query.
+  // The client removes the question mark when there is no query.
   const options = { path: `${path}?`, method: 'GET', options: { ...query } }
   return { ...options, abortSignal: signal, isStream, statusCodes: STATUSES }
 }

@@ -24,7 +24,7 @@ export interface ContainerListOptions {
   readonly callTimeoutMs: number
 }
 
-/** A container that carries our ownership but can't be read as a runner. It holds room all the same. */
+/** A container with this agent's labels that cannot be read as a runner. It still uses capacity. */
 export interface Unreadable extends SlotSize {
   readonly containerId: string
   readonly why: string
@@ -137,7 +137,7 @@ export class ContainerList {
       containerName: container.Name,
       reason: why,
       advice:
-        'It carries the labels of this agent but is no runner that it can read. Its room is not given away; remove it by hand.',
+        'The container has the labels of this agent, but cannot be read as a runner. Its capacity stays reserved; remove it by hand.',
     })
     const { NanoCpus, Memory } = container.HostConfig
     return {

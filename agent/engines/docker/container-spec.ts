@@ -13,7 +13,7 @@ export interface ContainerOptions extends Ownership {
   /** Null = the engine's default driver. */
   readonly logDriver: string | null
   readonly logOptions: Readonly<Record<string, string>>
-  /** What the engine logs with when nothing is said. */
+  /** The engine's default log driver. */
   readonly defaultLogDriver: string
 }
 
@@ -21,7 +21,7 @@ export interface ContainerOptions extends Ownership {
 const PIDS_MAX = 4_096
 /** Two files of 10 MB: the end of a long job's output can still be read, and 100 runners stay below 2 GB. */
 const LOG_CAPS = { 'max-size': '10m', 'max-file': '2' }
-/** The drivers that write to the host's disk and know these caps; json-file has none unless told. */
+/** The drivers that write to the host's disk and support these caps; json-file has no cap by default. */
 const CAPPED_DRIVERS = new Set(['json-file', 'local'])
 const BYTES_PER_MIB = 1_048_576
 const NANO_CPUS_PER_MILLI = 1_000_000
@@ -67,7 +67,7 @@ function hostConfig({ origin, isolation }: RunnerSpec, options: ContainerOptions
     ExtraHosts: [...options.extraHosts],
     NanoCpus: origin.cpuMillis * NANO_CPUS_PER_MILLI,
     Memory: memoryBytes,
-    // The same number: no swap, so the limit is what it says.
+    // Equal to the memory limit: no swap.
     MemorySwap: memoryBytes,
     PidsLimit: PIDS_MAX,
     SecurityOpt: ['no-new-privileges:true'],
@@ -75,7 +75,7 @@ function hostConfig({ origin, isolation }: RunnerSpec, options: ContainerOptions
     ...(isolation === 'runc' && { CapDrop: DROPPED_CAPABILITIES }),
     ...(runtime !== undefined && { Runtime: runtime }),
     Init: true,
-    // Evidence stays until the agent has read it, and nothing ever starts twice.
+    // Containers stay until the agent has read their exit, and none ever starts twice.
     RestartPolicy: { Name: 'no' },
     AutoRemove: false,
     LogConfig: logConfig(options),
@@ -87,7 +87,7 @@ export function assertNetwork(network: string | null): void {
   if (network === null || !/^\s*(host|container:.*)\s*$/is.test(network)) return
   throw new SlipwayError(
     'docker-network-refused',
-    `Runners may not share the network "${network}": jobs would reach what only this machine may reach. Name a bridge network.`,
+    `Runners must not use the network "${network}": jobs could reach services that only this machine may reach. Configure a bridge network.`,
   )
 }
 
@@ -110,7 +110,7 @@ function logConfig({
   return { Type: driver, Config: { ...caps, ...logOptions } }
 }
 
-/** A name with `=` in it would set another variable than it says. */
+/** A name that contains `=` would set another variable. */
 function environment(spec: RunnerSpec): string[] {
   const secrets = Object.entries(spec.secretEnv).map(([name, secret]) => [name, secret.reveal()] as const)
   const variables = new Map<string, string>([...Object.entries(spec.env), ...secrets])
@@ -119,7 +119,7 @@ function environment(spec: RunnerSpec): string[] {
     const shown = JSON.stringify(name)
     throw new EngineError(
       'refused',
-      `Runner ${spec.runner} has an environment variable ${shown} that can't be set: its name must not hold "=", and neither name nor value a NUL.`,
+      `Runner ${spec.runner} has an environment variable ${shown} that cannot be set: its name must not contain "=", and neither name nor value a NUL.`,
     )
   })
 }

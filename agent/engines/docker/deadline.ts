@@ -4,13 +4,13 @@ import { engineError } from './failure.ts'
 
 /** One call to the engine. */
 export interface Call {
-  /** What it is for, to go into a message: "start runner x". */
+  /** Its purpose, for messages: "start runner x". */
   readonly doing: string
-  /** How long it may take, counted anew from each sign of life. */
+  /** How long it may take without progress. */
   readonly timeoutMs: number
-  /** How long it may take in all; `timeoutMs` unless given. */
+  /** How long it may take in total; default: `timeoutMs`. */
   readonly maxMs?: number
-  /** What it means when it took longer; `unreachable` unless given. */
+  /** The failure kind when it took longer; default: `unreachable`. */
   readonly lateKind?: EngineFailureKind
 }
 
@@ -36,7 +36,7 @@ export async function withDeadline<T>(
       await clock.sleep(left, settled.signal)
     }
     if (!settled.signal.aborted) late.abort()
-    throw new EngineError(lateKind, `Docker didn't answer in time (${doing}, ${timeoutMs} ms).`)
+    throw new EngineError(lateKind, `Docker did not answer in time (${doing}, ${timeoutMs} ms).`)
   }
   const alive = (): void => {
     aliveAt = clock.monotonicMs()

@@ -21,7 +21,7 @@ export interface DockerEngineParts {
   readonly callTimeoutMs: number
 }
 
-/** Longer than the largest images take on a slow line; a registry that drips for ever ends here. */
+/** Longer than the largest images take on a slow connection; ends a pull that never finishes. */
 const PULL_MAX_MS = 60 * 60 * 1000
 /** How far back a subscription begins: covers the time that subscribing takes. A repeated event does no harm. */
 const EVENTS_OVERLAP_MS = 2_000
@@ -32,11 +32,11 @@ export class DockerEngine implements Engine {
   #session: Promise<Session> | null = null
   /** Containers of ours as last seen; what stands here was checked to be ours. */
   #ids = new Map<RunnerId, string>()
-  /** Created by this process and not asked to start yet, so surely never started. */
+  /** Created by this process and not started yet, so certainly never started. */
   readonly #fresh = new Set<RunnerId>()
-  /** Creates that got no answer: the engine may still be at work on them. */
+  /** Creates without an answer: the engine may still be executing them. */
   readonly #unansweredCreates = new Set<RunnerId>()
-  /** Starts that got no answer; see `start`. */
+  /** Starts without an answer; see `start`. */
   readonly #unansweredStarts = new Set<RunnerId>()
   /** The engine's own time of a pull doesn't move when the registry had nothing newer. */
   readonly #pulledAt = new Map<string, number>()
@@ -175,7 +175,7 @@ export class DockerEngine implements Engine {
       this.#pulledAt.set(image, this.#parts.clock.now())
     } catch (thrown) {
       if (!signal.aborted) throw thrown
-      throw new EngineError('registry-unavailable', `The pull of ${image} was given up.`, { cause: thrown })
+      throw new EngineError('registry-unavailable', `The pull of ${image} was aborted.`, { cause: thrown })
     }
   }
 
@@ -184,7 +184,7 @@ export class DockerEngine implements Engine {
     const before = this.#fresh.delete(runner) ? null : await this.#mustInspect(runner)
     if (before !== null && before.state !== 'created') return before
     if (this.#unansweredStarts.has(runner)) {
-      throw new EngineError('unreachable', `Docker still owes an answer to the start of runner ${runner}.`)
+      throw new EngineError('unreachable', `Docker has not answered the start of runner ${runner} yet.`)
     }
     try {
       await this.#call({ doing: `start runner ${runner}` }, async ({ docker }, signal) => {
@@ -206,12 +206,12 @@ export class DockerEngine implements Engine {
       return 'existed'
     }
     if (!this.#unansweredCreates.has(runner)) throw conflict
-    throw new EngineError('unreachable', `Docker still owes an answer to the create of runner ${runner}.`, {
+    throw new EngineError('unreachable', `Docker has not answered the create of runner ${runner} yet.`, {
       cause: conflict,
     })
   }
 
-  /** Looks by name and takes only what is ours. Null: surely no container of ours. */
+  /** Looks up the container by name. Null: certainly no container of this agent. */
   async #lookUp(runner: RunnerId): Promise<InspectedContainer | null> {
     const call = { doing: `inspect runner ${runner}` }
     const container = await this.#call(call, async ({ docker }, signal) => {
@@ -265,7 +265,7 @@ export class DockerEngine implements Engine {
         work(session, signal, alive),
       )
     } catch (thrown) {
-      // The engine may come back in another version.
+      // The engine may return with another version.
       if (thrown instanceof EngineError && thrown.kind === 'unreachable' && this.#session === opening) {
         this.#session = null
       }
@@ -279,10 +279,10 @@ function asRunner(container: InspectedContainer): EngineRunner {
   if (!('unreadable' in runner)) return runner
   throw new EngineError(
     'refused',
-    `Container ${container.Name} carries labels that this agent can't read: ${runner.unreadable}. Remove it by hand.`,
+    `Container ${container.Name} has labels that this agent cannot read: ${runner.unreadable}. Remove it by hand.`,
   )
 }
 
 function noSuchRunner(runner: RunnerId): EngineError {
-  return new EngineError('not-found', `Docker has no container of ours for runner ${runner}.`)
+  return new EngineError('not-found', `Docker has no container of this agent for runner ${runner}.`)
 }

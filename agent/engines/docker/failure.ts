@@ -9,7 +9,7 @@ const Refusal = z.object({
 })
 const SystemError = z.object({ code: z.string() })
 
-/** Errors from before a connection stood: whatever was asked for, surely hasn't happened. */
+/** Errors before a connection was established: the call certainly had no effect. */
 const NEVER_CONNECTED = new Set([
   'ECONNREFUSED',
   'ENOENT',
@@ -21,7 +21,7 @@ const NEVER_CONNECTED = new Set([
   'ENETUNREACH',
 ])
 
-/** The engine answered, but what stands behind it (containerd, its own shutdown) didn't in time. */
+/** The engine answered, but a component behind it (containerd, its own shutdown) did not answer in time. */
 const ENGINE_IN_TROUBLE =
   /context (deadline exceeded|canceled)|transport is closing|ttrpc|containerd.*(refused|unavailable|not running)|shutting down|timed? ?out/i
 
@@ -32,7 +32,7 @@ export function refusalOf(thrown: unknown): { status: number; text: string } | n
   return { status: refusal.data.statusCode, text: refusal.data.json?.message ?? messageOf(thrown) }
 }
 
-/** True when the call surely had no effect: refused by the engine, or never sent. */
+/** True if the call certainly had no effect: refused by the engine, or never sent. */
 export function surelyNotDone(thrown: unknown): boolean {
   if (thrown instanceof EngineError && thrown.cause !== undefined) return surelyNotDone(thrown.cause)
   const refusal = refusalOf(thrown)
@@ -50,15 +50,15 @@ export function kindOfRefusal(status: number, text: string): EngineFailureKind {
   return 'refused'
 }
 
-/** Turns whatever a call threw into the one error of the port. `doing` says what was tried: "start runner x". */
+/** Converts whatever a call threw to an EngineError. `doing` says what was tried: "start runner x". */
 export function engineError(doing: string, thrown: unknown): EngineError {
   if (thrown instanceof EngineError) return thrown
   const refusal = refusalOf(thrown)
   if (refusal !== null) {
     const kind = kindOfRefusal(refusal.status, refusal.text)
-    return new EngineError(kind, `Docker couldn't ${doing}: ${refusal.text.trim()}`, { cause: thrown })
+    return new EngineError(kind, `Docker could not ${doing}: ${refusal.text.trim()}`, { cause: thrown })
   }
-  const message = `Docker didn't answer (${doing}): ${messageOf(thrown)}.${adviceFor(thrown)}`
+  const message = `Docker did not answer (${doing}): ${messageOf(thrown)}.${adviceFor(thrown)}`
   return new EngineError('unreachable', message, { cause: thrown })
 }
 
@@ -70,7 +70,7 @@ function adviceFor(thrown: unknown): string {
   return NEVER_CONNECTED.has(code) ? ' Is Docker running, and is its address right?' : ''
 }
 
-/** Null instead of an error for the statuses that say that there was nothing to do. */
+/** Null instead of an error for statuses that mean that there was nothing to do. */
 export async function tolerating<T>(statuses: readonly number[], answer: Promise<T>): Promise<T | null> {
   try {
     return await answer

@@ -62,7 +62,7 @@ export async function pullImage(
   }
 }
 
-/** Errors come within the stream, after a success in its head. */
+/** Errors arrive within the stream, after a successful status. */
 async function followPull(
   stream: AsyncIterable<unknown>,
   image: string,
@@ -80,7 +80,7 @@ function throwOnError(line: string, image: string): void {
   if (text !== undefined) throw new EngineError(kindOfPullFailure(text), pullMessage(image, text))
 }
 
-/** What a text about a failed pull means. Whatever is not surely final may work later. */
+/** Classifies the text of a failed pull. Anything that is not certainly final may work later. */
 export function kindOfPullFailure(text: string): EngineFailureKind {
   if (/toomanyrequests|too many requests|rate limit/i.test(text)) return 'registry-unavailable'
   if (/access denied|unauthorized|authentication required|no basic auth|forbidden|: denied/i.test(text)) {
@@ -112,5 +112,5 @@ function pullError(image: string, thrown: unknown): EngineError {
 }
 
 function pullMessage(image: string, text: string): string {
-  return `Image ${image} couldn't be pulled: ${text.trim()}`
+  return `Image ${image} could not be pulled: ${text.trim()}`
 }

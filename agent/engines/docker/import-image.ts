@@ -12,7 +12,7 @@ export interface ImageArchive {
   readonly changes: readonly string[]
 }
 
-/** Makes an image of a root file system, unless one of that name is there. Needs no registry. */
+/** Creates an image from a root file system, unless one of that name exists. Needs no registry. */
 export async function importImage(
   dockerHost: string | null,
   archive: ImageArchive,
@@ -24,9 +24,9 @@ export async function importImage(
   if (found.length > 0) return 'present'
   const progress = await docker.importImage(archive.open(), { repo, tag, changes: [...changes] })
   for await (const line of readLines(progress)) {
-    // Errors come within the stream, after a success in its head.
+    // Errors arrive within the stream, after a successful status.
     if (line.includes('"errorDetail"'))
-      throw new EngineError('refused', `The engine can't import ${repo}:${tag}: ${line}`)
+      throw new EngineError('refused', `The engine cannot import ${repo}:${tag}: ${line}`)
   }
   return 'imported'
 }

@@ -27,7 +27,7 @@ export interface DockerEngineOptions {
   readonly callTimeoutMs?: number
 }
 
-/** Longer than a create takes on a disk at its limit; a call without an answer by then is taken for lost. */
+/** Longer than a create takes on an overloaded disk; a call without an answer by then counts as lost. */
 const CALL_TIMEOUT_MS = 30_000
 
 /**

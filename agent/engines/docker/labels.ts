@@ -2,7 +2,7 @@ import * as z from 'zod'
 import type { HostId, RunnerId } from '../../../core/model/index.ts'
 import { checked, Limits, Origin, RunnerIdText, type KeptFacts } from '../origin.ts'
 
-/** Whose containers these are: an engine touches none but those that carry both. */
+/** The owner of containers: an engine touches only containers with both labels. */
 export interface Ownership {
   /** The agent's installation on this machine. */
   readonly install: string
@@ -50,7 +50,7 @@ const KeptLabels = z.object({
   [LIMITS_LABEL]: json.pipe(Limits),
 })
 
-/** Reads back what `writeLabels` wrote; otherwise says in a few words what is wrong. */
+/** Reads what `writeLabels` wrote; otherwise returns what is wrong, in a few words. */
 export function readLabels(labels: Labels): KeptFacts | { readonly unreadable: string } {
   const kept = KeptLabels.safeParse(labels)
   if (!kept.success) return { unreadable: z.prettifyError(kept.error) }

@@ -1,4 +1,4 @@
-/** Many times the longest line of an engine; more without an end is not the engine talking. */
+/** Many times the longest line of an engine; a longer one does not come from an engine. */
 const LINE_MAX_CHARS = 1_048_576
 
 /** The lines of a byte stream, without empty ones; the last one need not be ended. Throws when the stream breaks. */

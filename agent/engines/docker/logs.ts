@@ -2,13 +2,13 @@ import type Docker from 'dockerode'
 import { Tail } from '../tail.ts'
 import { askForStream } from './ask.ts'
 
-/** Lines of a usual length fill `maxBytes`; the engine needn't read the whole file for them. */
+/** Lines of usual length fill `maxBytes`, and the engine need not read the whole file. */
 const BYTES_PER_LINE_MIN = 16
 const LINES_MAX = 2_000
 /** Stream (1 byte), padding (3), length of what follows (4, big-endian). */
 const HEADER_BYTES = 8
 
-/** The end of what a container wrote to both streams, in the order in which the engine saw it. */
+/** The end of a container's output, both streams in the order in which the engine received them. */
 export async function readLogTail(
   docker: Docker,
   containerId: string,
@@ -20,7 +20,7 @@ export async function readLogTail(
   const stream = await askForStream(docker, { path: `/containers/${containerId}/logs`, query }, signal)
   const tail = new Tail(maxBytes)
   const demultiplex = demultiplexer((chunk) => tail.add(chunk))
-  // Not copied: of a log, many times what is kept may pass by.
+  // Not copied: a log may be much larger than the part that is kept.
   for await (const chunk of stream) if (Buffer.isBuffer(chunk)) demultiplex(chunk)
   return tail.text()
 }

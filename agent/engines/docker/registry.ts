@@ -5,7 +5,7 @@ import { withDeadline } from './deadline.ts'
 import { engineError, refusalOf } from './failure.ts'
 import { openSession } from './session.ts'
 
-/** Registries across the world, asked by way of an engine. */
+/** Access to registries through an engine. */
 const LOOK_MAX_MS = 20_000
 
 export interface RegistryLookOptions {
@@ -17,7 +17,7 @@ export interface RegistryLookOptions {
 
 /**
  * Whether an engine could pull an image, without pulling it: null = it could, otherwise why not. Throws EngineError
- * where the engine itself can't be asked.
+ * when the engine itself does not answer.
  */
 export async function lookInRegistry(
   { dockerHost, tls, clock }: RegistryLookOptions,

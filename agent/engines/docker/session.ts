@@ -72,8 +72,8 @@ export async function readInfo(docker: Docker, signal: AbortSignal): Promise<Inf
 
 /**
  * Next to its engine, an agent takes the boot id of their common kernel. Of an engine elsewhere only its own id is
- * known, which outlives a restart of its machine: there, exits across a reboot can't be told from real ones, so an
- * agent belongs on the machine of its engine. `held` is room that is not to be given away.
+ * known, which outlives a restart of its machine: there, exits across a reboot cannot be told from real ones, so an
+ * agent belongs on the machine of its engine. `held` is capacity that must not be offered.
  */
 export async function readFacts(
   info: Info,

@@ -10,9 +10,9 @@ export interface SshAddress {
   readonly user: string | null
 }
 
-/** Without an answer by then, ssh gives up; it is below the bound of a call, so that its own words are heard. */
+/** ssh gives up after this; below the deadline of a call, so that ssh's own message is reported. */
 const CONNECT_TIMEOUT_S = 20
-/** The end of what ssh says about a failure. */
+/** The end of ssh's error output. */
 const STDERR_SHOWN_CHARS = 500
 
 /**
@@ -32,7 +32,7 @@ export class SshAgent extends Agent {
   }
 }
 
-/** What ssh carries, as a socket. It ends when ssh has ended, so that a failure comes with ssh's own words. */
+/** The connection through ssh, as a socket. It ends when ssh has ended, so that a failure contains ssh's own message. */
 class SshConnection extends Duplex {
   readonly #ssh: ChildProcessWithoutNullStreams
 
@@ -47,7 +47,7 @@ class SshConnection extends Duplex {
     stdout.on('data', (chunk) => {
       if (!this.push(chunk)) stdout.pause()
     })
-    // Writing to an ssh that has just ended fails; its exit tells why.
+    // Writing to an ssh that has just ended fails; its exit says why.
     stdin.on('error', () => stdin.destroy())
     this.#ssh.once('error', (error) => this.destroy(error))
     this.#ssh.once('close', (code) => {
@@ -74,7 +74,7 @@ class SshConnection extends Duplex {
   }
 }
 
-/** Nothing in an address can pass for an option: values are arguments of their own, and `--` ends the options. */
+/** No part of an address is taken for an option: values are separate arguments, and `--` ends the options. */
 export function sshArguments({ host, port, user }: SshAddress): string[] {
   return [
     '-T',

@@ -27,7 +27,7 @@ export interface ProcessEngineOptions {
   readonly log: Log
 }
 
-/** What a runner finds without being given any: as in a container. */
+/** The environment variables that a runner always has, as in a container. */
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 /** How long a process may take to be gone after SIGKILL; longer means that it hangs in the kernel. */
 const KILL_TIMEOUT_MS = 10_000
@@ -114,7 +114,7 @@ export class ProcessEngine implements Engine {
         if (leader !== undefined && isAlive(leader)) signalGroup(leader.pid, signal)
         if (await this.#endsWithin(runner, waitMs)) return
       }
-      throw new EngineError('unreachable', `Runner ${runner} didn't end after SIGKILL.`)
+      throw new EngineError('unreachable', `Runner ${runner} did not end after SIGKILL.`)
     })
   }
 
@@ -123,7 +123,7 @@ export class ProcessEngine implements Engine {
       const records = await this.#read(runner)
       if (records === null) return
       if ((await this.#show(records)).state === 'running') {
-        throw new EngineError('refused', `Runner ${runner} is running: stop it before it is removed.`)
+        throw new EngineError('refused', `Runner ${runner} is running: stop it before removing it.`)
       }
       await removeRunnerFolder(this.#layout, runner)
       this.#unstarted.delete(runner)
@@ -235,14 +235,14 @@ export class ProcessEngine implements Engine {
     return toEngineRunner(records, await machineBootId())
   }
 
-  /** Null: not there, or another agent's. */
+  /** Null: absent, or it belongs to another agent. */
   async #read(runner: RunnerId): Promise<RunnerRecords | null> {
     const records = await readRecords(this.#layout.folder(runner))
     const { install, host } = this.#options
     return records?.spec.install === install && records.spec.host === host ? records : null
   }
 
-  /** A record that can't be read is told and left out: nothing can be decided about it but by a person. */
+  /** Logs and skips an unreadable record: only a person can decide what to do about it. */
   async #readable(runner: RunnerId): Promise<RunnerRecords | null> {
     try {
       return await this.#read(runner)
@@ -251,7 +251,7 @@ export class ProcessEngine implements Engine {
         name: 'engine.runner-unreadable',
         folder: this.#layout.folder(runner),
         reason: messageOf(thrown),
-        advice: 'Remove the folder by hand once nothing of it runs.',
+        advice: 'Remove the folder by hand once none of its processes runs.',
       })
       return null
     }
@@ -274,9 +274,9 @@ function signalGroup(leader: number, signal: 'SIGTERM' | 'SIGKILL'): void {
 }
 
 function noSuchRunner(runner: RunnerId): EngineError {
-  return new EngineError('not-found', `There is no folder of ours for runner ${runner}.`)
+  return new EngineError('not-found', `This agent has no folder for runner ${runner}.`)
 }
 
 function neverStarted(runner: RunnerId, why: string): EngineError {
-  return new EngineError('refused', `Runner ${runner} was never started and can't be any more: ${why}.`)
+  return new EngineError('refused', `Runner ${runner} was never started and can no longer be: ${why}.`)
 }

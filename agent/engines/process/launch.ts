@@ -48,7 +48,7 @@ export async function launchUnderShim(
     stdin.end(JSON.stringify(order))
     const line = await Promise.race([firstLine(stdout), failed, late])
     if (line === null)
-      throw new EngineError('unreachable', 'The shim did not say in time whether it started.')
+      throw new EngineError('unreachable', 'The shim did not report in time whether the runner started.')
     await check(line, shimLog)
   } finally {
     answered.abort()
@@ -73,5 +73,6 @@ async function check(line: string, shimLog: string): Promise<void> {
     const said = (await readFile(shimLog, 'utf8')).slice(-SHIM_LOG_SHOWN_CHARS)
     throw new EngineError('unreachable', `The shim ended without an answer: ${said}`)
   }
-  if (!answer.data.started) throw new EngineError('refused', `It couldn't be started: ${answer.data.why}`)
+  if (!answer.data.started)
+    throw new EngineError('refused', `The runner could not be started: ${answer.data.why}`)
 }

@@ -8,7 +8,7 @@ const START_INDEX = 19
 /** `ps` answers in milliseconds. */
 const PS_TIMEOUT_MS = 5_000
 
-/** A process that can be told from a later one that was given the same number. */
+/** Identifies a process, also against a later one with the same pid. */
 export interface ProcessBirth {
   readonly pid: number
   /** When it began, in whatever unit the machine tells: only ever compared. */
@@ -21,7 +21,7 @@ export function birthOf(pid: number): ProcessBirth | null {
   return found === null ? null : { pid, began: found.began }
 }
 
-/** True while that very process runs: neither ended, nor a zombie, nor a stranger with its number. */
+/** True while that process runs: not ended, not a zombie, not a later process with the same pid. */
 export function isAlive(birth: ProcessBirth): boolean {
   const found = process.platform === 'linux' ? fromProc(birth.pid) : fromPs(birth.pid)
   return found !== null && !found.zombie && found.began === birth.began

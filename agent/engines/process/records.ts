@@ -10,7 +10,7 @@ import { isAlive } from './process-birth.ts'
 
 const Birth = z.object({ pid: z.number().int().positive(), began: z.string() })
 
-/** What stands in the folder of a runner from its creation on. Its environment does not: it holds secrets. */
+/** What is in a runner's folder from its creation on. Not its environment, which contains secrets. */
 export const SpecRecord = z.object({
   install: z.string(),
   host: z.string(),
@@ -34,14 +34,14 @@ const ExitRecord = z.object({
 })
 export type ExitRecord = z.infer<typeof ExitRecord>
 
-/** All that is known of one runner. */
+/** Everything that is stored about one runner. */
 export interface RunnerRecords {
   readonly spec: SpecRecord
   readonly started: StartedRecord | null
   readonly exit: ExitRecord | null
 }
 
-/** Null: no such runner, or removed meanwhile. Throws for a record that can't be read. */
+/** Null: no such runner, or removed meanwhile. Throws for an unreadable record. */
 export async function readRecords(folder: string): Promise<RunnerRecords | null> {
   const spec = await readRecord(join(folder, FILES.spec), SpecRecord)
   if (spec === null) return null

@@ -5,7 +5,7 @@ import { isErrno } from '../../../platform/errno.ts'
 import { FILES, type Layout } from './layout.ts'
 import type { SpecRecord } from './records.ts'
 
-/** Names that are no runner's id, so that nothing takes what is half made or half removed for a runner. */
+/** Names that are not runner ids, so that a half-created or half-removed folder is not taken for a runner. */
 const UNFINISHED = '.new-'
 const REMOVING = '.removing-'
 
@@ -26,7 +26,7 @@ export async function makeRunnerFolder(layout: Layout, spec: SpecRecord): Promis
   return true
 }
 
-/** Takes it away in one step, so that a crash leaves no half of a runner, and then clears it. */
+/** Renames the folder in one step, so that a crash never leaves half a runner, and then deletes it. */
 export async function removeRunnerFolder(layout: Layout, runner: SpecRecord['runner']): Promise<void> {
   const removing = join(layout.runners, `${REMOVING}${runner}`)
   await rm(removing, { recursive: true, force: true })
@@ -35,7 +35,7 @@ export async function removeRunnerFolder(layout: Layout, runner: SpecRecord['run
   await rm(removing, { recursive: true, force: true })
 }
 
-/** Whoever claims a start is the only one ever to try it. False: it was claimed before. */
+/** Claims the only attempt to start a runner. False: it was claimed before. */
 export async function claimStart(folder: string): Promise<boolean> {
   try {
     await using file = await open(join(folder, FILES.claim), 'wx')
@@ -48,7 +48,7 @@ export async function claimStart(folder: string): Promise<boolean> {
   return true
 }
 
-/** For a start that surely had no effect. */
+/** Gives the claim back after a start that certainly had no effect. */
 export async function unclaimStart(folder: string): Promise<void> {
   await rm(join(folder, FILES.claim), { force: true })
 }

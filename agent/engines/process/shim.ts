@@ -95,7 +95,7 @@ function keepOutput(child: ChildProcess, log: BoundedLog): readonly Error[] {
   return failures
 }
 
-/** Ends what the runner left behind, as a container would. */
+/** Kills processes that the runner left behind, as a container would. */
 function killGroup(leader: number): void {
   try {
     process.kill(-leader, 'SIGKILL')

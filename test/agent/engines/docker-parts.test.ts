@@ -138,13 +138,15 @@ describe('container spec', () => {
   it('refuses variables that would set something else than they say', () => {
     for (const env of [{ 'A=B': 'x' }, { '': 'x' }, { 'A\0': 'x' }, { A: 'x\0B=y' }]) {
       const broken = specFor('image', 'x', { env })
-      expect(() => containerSpec(broken, OPTIONS)).toThrow(/can't be set/)
+      expect(() => containerSpec(broken, OPTIONS)).toThrow(/cannot be set/)
     }
   })
 
   it('refuses to share the network of the host or of another container', () => {
     for (const network of ['host', 'HOST', ' host ', 'container:abc']) {
-      expect(() => containerSpec(specFor('x', 'x'), { ...OPTIONS, network })).toThrow(/may not share/)
+      expect(() => containerSpec(specFor('x', 'x'), { ...OPTIONS, network })).toThrow(
+        /must not use the network/,
+      )
     }
     for (const network of ['none', 'bridge', 'hosting', 'my-host']) {
       const { HostConfig } = containerSpec(specFor('x', 'x'), { ...OPTIONS, network })

@@ -26,7 +26,7 @@ describe('exits and surprises of the engine', () => {
       {
         outcome: 'finished',
         code: 'exited',
-        reason: expect.stringContaining('more memory than its template gives') as string,
+        reason: expect.stringContaining('more memory than its template allows') as string,
       },
     ],
     [
