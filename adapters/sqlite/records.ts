@@ -2,7 +2,7 @@ import { type HostId, type RunnerId, SlipwayError } from '../../core/model/index
 import type { FleetStore } from '../../core/ports/index.ts'
 import type { GroupCommit } from './group-commit.ts'
 
-type RecordMethods = Pick<FleetStore, 'putBlackBox' | 'getBlackBox' | 'removeExpired'>
+type RecordMethods = Pick<FleetStore, 'putCrashReport' | 'getCrashReport' | 'removeExpired'>
 
 /** Far above what one dead runner has to tell (a part is about 20 KB), and low enough that no agent fills the disk. */
 const PARTS_MAX = 64
@@ -25,13 +25,13 @@ export function recordMethods(connection: GroupCommit): RecordMethods {
   )
 
   return {
-    putBlackBox: ({ host, runner, part, parts, text, now }) =>
+    putCrashReport: ({ host, runner, part, parts, text, now }) =>
       connection.write(() => {
         if (parts > PARTS_MAX || part > parts) throw tooManyParts({ host, runner, part, parts })
         put.run({ host, runner, part, parts, text, now })
       }),
 
-    getBlackBox: (host, runner) =>
+    getCrashReport: (host, runner) =>
       connection.read(() => {
         const found = select.all(host, runner)
         if (found.length === 0 || found.some(({ parts }) => parts !== found.length)) return null

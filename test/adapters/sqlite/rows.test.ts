@@ -162,11 +162,11 @@ describe('what is written', () => {
       { part: 65, parts: 66 },
       { part: 3, parts: 2 },
     ]) {
-      await expect(store.putBlackBox({ ...part, ...numbers })).rejects.toMatchObject({
+      await expect(store.putCrashReport({ ...part, ...numbers })).rejects.toMatchObject({
         code: 'store-item-too-large',
       })
     }
-    expect(await store.getBlackBox(H1, rid(1))).toBeNull()
+    expect(await store.getCrashReport(H1, rid(1))).toBeNull()
   })
 
   it('D7: about adopted slots is bounded', async () => {
