@@ -7,10 +7,10 @@ import { openHubDatabase } from './hub-database.ts'
 import type { LocalHubOptions } from './hub.ts'
 import type { SourceAddress } from './source-address.ts'
 
-/** A demo runner whose job was canceled before it came should not keep the demo waiting. */
+/** Short, so that a demo runner whose job was canceled before it registered ends soon. */
 const DEMO_RUNNER_WAIT_MS = 30_000
 
-/** The composition root of one machine: the only place here that chooses adapters. */
+/** The composition root of one machine: the only file in local/ that chooses adapters. */
 export const LOCAL_ADAPTERS: LocalHubOptions['adapters'] = {
   openStore: openHubDatabase,
   openAgentGateway: createAgentGateway,

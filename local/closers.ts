@@ -1,4 +1,4 @@
-/** Things to close, last opened first; every one is tried, and the first failure is thrown. */
+/** Closes things in reverse order of opening. Tries all of them, then throws the first failure. */
 export class Closers {
   readonly #closers: (() => Promise<unknown>)[] = []
 

@@ -21,7 +21,7 @@ import { systemClock, systemRandom } from '../adapters/system/index.ts'
 import { httpApiHandler } from '../lambdas/http-api/handler.ts'
 import { Closers } from './closers.ts'
 import { startHttpApiGateway } from './gateway/http-api.ts'
-import { keepRunning } from './restart-on-failure.ts'
+import { restartOnFailure } from './restart-on-failure.ts'
 import { startGateway } from './gateway/index.ts'
 
 /** One name for every run in a state folder: a restarted hub takes its own lease over at once. */
@@ -126,7 +126,7 @@ async function serve(
   const sweeping = repeatSweep(hub, AbortSignal.any([signals.stop, over.signal]))
   const run = { holder: HOLDER, build, ...signals }
   try {
-    await keepRunning((again) => runControlLoop(hub, { ...run, ...again }), signals, hub)
+    await restartOnFailure((again) => runControlLoop(hub, { ...run, ...again }), signals, hub)
   } finally {
     over.abort()
     await sweeping

@@ -3,16 +3,16 @@ import type { ControlLoopEnd, ControlLoopRun } from '../core/flows/index.ts'
 import { messageOf, SlipwayError } from '../core/model/index.ts'
 import type { Clock, Log } from '../core/ports/index.ts'
 
-/** A loop that worked this long has proved that it can. */
+/** A run that lasted this long resets the count of failures. */
 const PROVED_AFTER_MS = 60_000
-/** About two minutes of trying: what fails all that time needs a person. */
+/** About two minutes of retries; if all of them fail, a person is needed. */
 const FAILURES_MAX = 8
 
 /**
- * Starts a control loop anew whenever it fails or loses its lease: its state says where to go on. Resolves once it was
- * stopped, or drained to its end; a loop that fails while it drains has not ended. Throws `hub-loop-failed`.
+ * Restarts a control loop whenever it fails or loses its lease; it continues from the stored state. Resolves once the
+ * loop is stopped or has drained; a loop that fails while draining is restarted as well. Throws `hub-loop-failed`.
  */
-export async function keepRunning(
+export async function restartOnFailure(
   runOnce: (signals: Pick<ControlLoopRun, 'drain' | 'stop'>) => Promise<ControlLoopEnd>,
   { drain, stop }: Pick<ControlLoopRun, 'drain' | 'stop'>,
   { clock, log }: { clock: Clock; log: Log },
@@ -39,7 +39,7 @@ export async function keepRunning(
 function gaveUp(cause: unknown): SlipwayError {
   return new SlipwayError(
     'hub-loop-failed',
-    `The hub failed ${FAILURES_MAX} times in a row, at last with: ${messageOf(cause)} Running jobs go on; start it again once that is mended.`,
+    `The hub failed ${FAILURES_MAX} times in a row. Last error: ${messageOf(cause)} Running jobs continue. Restart the hub once this is fixed.`,
     { cause },
   )
 }

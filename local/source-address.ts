@@ -1,7 +1,7 @@
 import type { Settings } from '../config/index.ts'
 import { type Secret, type SourceId, sourceId } from '../core/model/index.ts'
 
-/** What serving a source needs to know, wherever the source is. */
+/** The addresses, token and protocol of a source, on this machine or elsewhere. */
 export interface SourceAddress {
   readonly id: SourceId
   readonly apiUrl: string
@@ -10,7 +10,7 @@ export interface SourceAddress {
   readonly protocol: Extract<Settings['source'], { kind: 'shipfox' }>['protocol']
 }
 
-/** Where the settings' own source is. */
+/** The address of the source in the settings. */
 export function addressOf(
   { runnerApiUrl }: Settings,
   { apiUrl, token, protocol }: Extract<Settings['source'], { kind: 'shipfox' }>,

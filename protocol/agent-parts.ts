@@ -13,11 +13,11 @@ import {
 } from '../core/model/index.ts'
 import { revealed, utf8Bytes } from './agent-bytes.ts'
 
-/* Cutting what is longer than one frame into messages that each fit one, in order, losing nothing. */
+/* Splits content that is longer than one frame into several messages, in order and without loss. */
 
 /**
- * Groups items, in order, so that the JSON of each group takes at most `roomBytes`, commas included. Throws
- * `message-too-large` for an item that fits no message, named by `name`.
+ * Groups items, in order, so that the JSON of each group has at most `roomBytes` bytes, commas included. Throws
+ * `message-too-large` for an item that fits in no message, with its `name`.
  */
 export function chunkBySize<T>(
   items: readonly T[],
@@ -40,7 +40,7 @@ export function chunkBySize<T>(
   return chunks
 }
 
-/** A command as one or more messages that each fit a frame. All parts carry the same `command`. */
+/** Splits a command into messages that each fit in one frame. All parts have the same `command`. */
 export function splitHubMessage(message: HubMessage): readonly HubMessage[] {
   switch (message.type) {
     case 'launch':
@@ -72,7 +72,7 @@ export function splitHubMessage(message: HubMessage): readonly HubMessage[] {
   }
 }
 
-/** Sightings in groups that each fit one `report`. */
+/** Splits sightings into groups that each fit in one `report`. */
 export function splitReport(runners: readonly RunnerSighting[]): readonly (readonly RunnerSighting[])[] {
   return chunkBySize(runners, {
     roomBytes: room({ type: 'report', ...LARGEST_NUMBERS, runners: [] }),
@@ -83,7 +83,7 @@ export function splitReport(runners: readonly RunnerSighting[]): readonly (reado
 
 export type ImageReport = Extract<AgentMessage, { type: 'images' }>['images'][number]
 
-/** Image states in groups that each fit one `images` message. */
+/** Splits image states into groups that each fit in one `images` message. */
 export function splitImages(images: readonly ImageReport[]): readonly (readonly ImageReport[])[] {
   return chunkBySize(images, {
     roomBytes: room({ type: 'images', ...LARGEST_NUMBERS, images: [] }),
@@ -97,7 +97,7 @@ export interface SnapshotPart {
   readonly complete: readonly RunnerId[] | null
 }
 
-/** A snapshot as parts that each fit a frame: entries first, then a last part that lists every id. */
+/** Splits a snapshot into parts that each fit in one frame: entries first; the last part lists every id. */
 export function splitSnapshot(
   entries: readonly SnapshotEntry[],
   complete: readonly RunnerId[],
@@ -118,10 +118,10 @@ function nameOfEntry({ runner }: SnapshotEntry): string {
   return `the snapshot of runner ${runner}`
 }
 
-/** Bound of the contract with the hub: one part is one small item of its store. */
+/** Part of the protocol: the hub stores each part as one small item. */
 export const CRASH_REPORT_PART_MAX_CHARACTERS = 20_000
 
-/** A crash report's text in parts, each at most 20,000 characters and, however it escapes, within one frame. */
+/** Splits a crash report into parts of at most 20,000 characters that each fit in one frame after JSON escaping. */
 export function splitCrashReport(text: string): readonly string[] {
   const roomBytes = room({
     type: 'black-box',
@@ -140,7 +140,7 @@ export function splitCrashReport(text: string): readonly string[] {
   return parts.length === 0 ? [''] : parts
 }
 
-/** Halves until it fits, and never ends between the two halves of one character. */
+/** Halves the text until it fits; never splits a surrogate pair. */
 function fittingPrefix(text: string, roomBytes: number): string {
   if (text.length <= 2 || jsonBytes(text) - 2 <= roomBytes) return wholeCharacters(text)
   return fittingPrefix(text.slice(0, Math.ceil(text.length / 2)), roomBytes)
@@ -157,7 +157,7 @@ const LARGEST_NUMBERS = {
   seq: Number.MAX_SAFE_INTEGER,
 } as const
 
-/** An empty list is one message: it says "none". */
+/** An empty list is one message, because "none" must be sent as well. */
 function inParts<T>(
   message: HubMessage,
   items: readonly T[],
@@ -172,7 +172,7 @@ function replaced<M extends HubMessage>(message: M, list: Partial<M>): M {
   return { ...message, ...list }
 }
 
-/** Bytes that a frame has left for the content of `message`, which is given without any. */
+/** Bytes that a frame has left for content, when `message` is sent without any. */
 function room(message: AgentMessage | HubMessage): number {
   return MESSAGE_MAX_BYTES - jsonBytes({ v: PROTOCOL_VERSION, ...message })
 }
@@ -184,6 +184,6 @@ function jsonBytes(value: unknown): number {
 function tooLarge(what: string, bytes: number, roomBytes: number): SlipwayError {
   return new SlipwayError(
     'message-too-large',
-    `A message can't hold ${what}: it takes ${bytes} bytes and ${roomBytes} are free. Shorten its template's environment, labels or image name.`,
+    `${what} does not fit in a message: it has ${bytes} bytes, but only ${roomBytes} are free. Shorten the environment, labels or image name of its template.`,
   )
 }

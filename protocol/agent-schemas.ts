@@ -19,17 +19,17 @@ import {
 } from '../core/model/index.ts'
 import { checked } from './checked.ts'
 
-/* The shape of every message between hub and agent. Unknown fields are dropped: a newer peer may send more. */
+/* The schema of every message between hub and agent. Unknown fields are dropped: a newer peer may send more. */
 
 export const RunnerIdSchema = checked(z.string(), runnerId)
 export const EpochSchema = checked(z.number(), epoch)
 export const FenceSchema = checked(z.number(), fence)
 const Seq = z.int().min(1)
-/** Whole milliseconds, thousandths, MiB, counts: nothing on this wire is negative or a fraction. */
+/** Milliseconds, thousandths, MiB and counts: the protocol has no negative numbers and no fractions. */
 const Whole = z.int().min(0)
 const Text = z.string()
 
-/** Ends that an agent brings about itself, on the hub's order or its own. */
+/** End codes of runners that the agent stopped, on the hub's order or by itself. */
 export const StopCodes = ['stopped', 'never-registered', 'max-lifetime'] as const satisfies readonly EndCode[]
 
 export const ReportedEndSchema = z.object({
@@ -75,7 +75,7 @@ const ReportedImageSchema = z.discriminatedUnion('state', [
 const acceptance = { accepting: z.boolean(), notAcceptingReason: Text.nullable() }
 const numbered = { epoch: EpochSchema, seq: Seq }
 
-/** One schema per message type, so that an unknown type can be told from a malformed message. */
+/** One schema per message type, so that an unknown type and an invalid message are different errors. */
 export const AGENT_MESSAGES = {
   hello: z.object({
     type: z.literal('hello'),

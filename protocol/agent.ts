@@ -21,14 +21,14 @@ export {
 } from './agent-parts.ts'
 
 /**
- * The messages between hub and agent as bytes: one JSON object per WebSocket frame, `{"v":1,"type":…}`.
- * docs/protocol.md tells their story.
+ * Encodes and decodes the messages between hub and agent: one JSON object per WebSocket frame, `{"v":1,"type":…}`.
+ * docs/protocol.md describes them.
  *
- * Decoding throws `message-invalid` (names the field, never repeats a value) or `protocol-unsupported` (another
- * version). Encoding throws `message-too-large`: split first.
+ * Decoding throws `message-invalid` (its message has the field, never a value) or `protocol-unsupported` (another
+ * version). Encoding throws `message-too-large`: split messages first.
  */
 
-/** Versions that this build reads: its own and, once there are two, the one before. */
+/** The versions that this build reads: its own and, once there are two, the previous one. */
 const VERSIONS_READ: readonly number[] = [PROTOCOL_VERSION]
 
 const Envelope = z.object({ v: z.int(), type: z.string() })
@@ -41,14 +41,14 @@ export function decodeAgentMessage(text: string): AgentMessage {
   return decode<AgentMessage>(text, AGENT_MESSAGES)
 }
 
-/** A launch's secrets are revealed here, and nowhere else. */
+/** The only encoding that reveals the secrets of a launch. */
 export function encodeHubMessage(message: HubMessage): string {
   return encode(
     message.type === 'launch' ? { ...message, launches: message.launches.map(revealed) } : message,
   )
 }
 
-/** What a launch carries in secret arrives wrapped in `Secret`. */
+/** The secret values of a launch are wrapped in `Secret`. */
 export function decodeHubMessage(text: string): HubMessage {
   return decode<HubMessage>(text, HUB_MESSAGES)
 }
@@ -59,18 +59,18 @@ function encode(message: { readonly type: string; readonly [field: string]: unkn
   if (bytes <= MESSAGE_MAX_BYTES) return text
   throw new SlipwayError(
     'message-too-large',
-    `A "${message.type}" message takes ${bytes} bytes, and a frame holds ${MESSAGE_MAX_BYTES}. Split it first.`,
+    `A "${message.type}" message has ${bytes} bytes; the limit is ${MESSAGE_MAX_BYTES}. It must be split before encoding.`,
   )
 }
 
 function decode<M>(text: string, schemas: Readonly<Record<string, z.ZodType<M>>>): M {
   const bytes = utf8Bytes(text)
-  if (bytes > MESSAGE_MAX_BYTES) throw invalid(`is ${bytes} bytes long, above ${MESSAGE_MAX_BYTES}`)
+  if (bytes > MESSAGE_MAX_BYTES) throw invalid(`has ${bytes} bytes; the limit is ${MESSAGE_MAX_BYTES}`)
   const raw = parseJson(text)
   const envelope = Envelope.safeParse(raw)
   if (!envelope.success) throw invalid(`has no envelope: ${describeIssue(envelope.error)}`)
   const { v, type } = envelope.data
-  // A goodbye reads the same in every version: it is how two versions that don't understand each other part.
+  // A goodbye has the same form in every version, so that incompatible versions can still end a session.
   if (!VERSIONS_READ.includes(v) && type !== 'goodbye') throw unsupported(v)
   const schema = Object.hasOwn(schemas, type) ? schemas[type] : undefined
   if (schema === undefined) throw invalid('is of an unknown "type"')
@@ -83,7 +83,7 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    // The parser's own message quotes the text, which may hold a token: it is left out on purpose.
+    // The parser's message is dropped, because it quotes the text, which may contain a token.
     throw invalid('is not JSON')
   }
 }
@@ -94,7 +94,7 @@ function describeIssue(error: z.ZodError): string {
   return `"${path}": ${issue?.message ?? 'no detail'}`
 }
 
-/** Keys of maps come from the peer: only what looks like a name is repeated. */
+/** Keys of maps come from the peer: only those in the form of a name are shown. */
 function pathPart(part: PropertyKey): string {
   const text = String(part)
   return /^[\w-]{1,64}$/.test(text) ? text : '?'
@@ -110,6 +110,6 @@ function invalid(what: string): SlipwayError {
 function unsupported(version: number): SlipwayError {
   return new SlipwayError(
     'protocol-unsupported',
-    `The peer speaks version ${version} of the hub↔agent protocol, this build reads ${VERSIONS_READ.join(' and ')}. Upgrade the older one: hub and agents may be at most one version apart.`,
+    `The peer uses version ${version} of the hub↔agent protocol, but this build supports ${VERSIONS_READ.join(' and ')}. Upgrade the older one: hub and agents may be at most one version apart.`,
   )
 }

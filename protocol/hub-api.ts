@@ -3,8 +3,8 @@ import { HOST_STATES, NAME_FORM, NAME_PATTERN, OUTCOMES, RUNNER_STATES } from '.
 import { TemplateSchema } from './template.ts'
 
 /**
- * The hub's JSON API as bytes: what `slipway` and other clients send, and what the hub answers. Every body and every
- * good answer carries the version of this page as `v`; errors read the same in every version. Times are epoch ms by
+ * Schemas of the hub's JSON API: requests of `slipway` and other clients, and the hub's answers. Every request body and
+ * every successful answer has the API version as `v`; errors have the same form in every version. Times are epoch ms by
  * the hub's clock. Unknown fields are dropped: a newer peer may send more.
  */
 export const HUB_API_VERSION = 1
@@ -27,11 +27,11 @@ const IssueSchema = z.object({
 })
 
 export const ErrorAnswer = z.object({
-  /** Stable; may be matched on. */
+  /** Stable: clients may depend on it. */
   code: Text,
   /** What happened, and what to do about it. */
   message: Text,
-  /** Every mistake of a templates file, each with its place. */
+  /** All issues of a templates file with their positions. */
   mistakes: z.array(IssueSchema).optional(),
 })
 export type ErrorAnswer = z.infer<typeof ErrorAnswer>
@@ -40,7 +40,7 @@ export type ErrorAnswer = z.infer<typeof ErrorAnswer>
 
 export const HealthAnswer = z.object({
   v,
-  /** Nothing needs a person. */
+  /** True: no action is needed. */
   ok: z.boolean(),
   build: Text,
   loop: z.object({
@@ -66,13 +66,13 @@ const Facts = { version: Whole, storedAt: Time, storedBy: Text }
 
 export const TemplatesAnswer = z.object({
   v,
-  /** 0 = none was ever stored; then what is in force, if anything, is fixed. */
+  /** 0 = none was ever stored. */
   version: Whole,
   storedAt: Time.nullable(),
   storedBy: Text.nullable(),
   text: Text.nullable(),
   templates: z.array(TemplateSchema),
-  /** Where templates come from that this API can't change; null = it can. */
+  /** Where the templates come from if this API can't change them; null = it can. */
   fixedBy: Text.nullable(),
 })
 export type TemplatesAnswer = z.infer<typeof TemplatesAnswer>
@@ -86,16 +86,16 @@ export const ApplyRequest = z.object({
   v,
   /** The templates file, YAML. */
   text: Text,
-  /** Its name, for messages about it. */
+  /** The name of the file, for messages. */
   file: Text.min(1).max(500),
-  /** The version that is to be replaced; null = only say what would change. */
+  /** The version to replace; null = only return what would change. */
   basedOn: Whole.nullable(),
 })
 export type ApplyRequest = z.infer<typeof ApplyRequest>
 
 export const UndoRequest = z.object({
   v,
-  /** The version to bring back; null = the one before the current. */
+  /** The version to restore; null = the one before the current version. */
   to: z.int().min(1).nullable(),
   basedOn: Whole.nullable(),
 })
@@ -103,10 +103,10 @@ export type UndoRequest = z.infer<typeof UndoRequest>
 
 export const ChangeAnswer = z.object({
   v,
-  /** The current version: the new one if it was stored. */
+  /** The current version; the new one if `stored`. */
   version: Whole,
   stored: z.boolean(),
-  /** What is different from what was in force, in words. */
+  /** The changes against the templates in force, one text per template. */
   difference: z.array(Text),
   warnings: z.array(Text),
   templates: Whole,
@@ -152,9 +152,9 @@ export type AddHostRequest = z.infer<typeof AddHostRequest>
 export const AddHostAnswer = z.object({
   v,
   host: Text,
-  /** Told this once: the hub keeps only its hash. */
+  /** Returned only here: the hub keeps only a hash. */
   token: Text,
-  /** Where the agent dials in. */
+  /** The URL that the agent connects to. */
   hubUrl: Text,
 })
 export type AddHostAnswer = z.infer<typeof AddHostAnswer>
@@ -162,7 +162,7 @@ export type AddHostAnswer = z.infer<typeof AddHostAnswer>
 export const RemoveHostAnswer = z.object({
   v,
   host: Text,
-  /** Runners that it held: the sweep writes them off. */
+  /** Number of its runners; the sweep declares them lost. */
   runners: Whole,
 })
 export type RemoveHostAnswer = z.infer<typeof RemoveHostAnswer>
@@ -177,7 +177,7 @@ export const RunnersQuery = z.object({
   host: Name.optional(),
   template: Text.optional(),
   limit: z.coerce.number().pipe(z.int().min(1).max(RUNNERS_PAGE_MAX)).default(RUNNERS_PAGE_USUAL),
-  /** As `next` of the page before. */
+  /** `next` of the previous page. */
   after: Text.optional(),
 })
 
@@ -215,7 +215,7 @@ export const RunnerAnswer = z.object({
   v,
   runner: RunnerSchema,
   timeline: z.array(z.object({ at: Time, what: Text })),
-  /** What its agent recorded of a bad end; its texts come from the job. */
+  /** The crash report that its agent recorded; its texts come from the job. */
   blackBox: z.json().nullable(),
 })
 export type RunnerAnswer = z.infer<typeof RunnerAnswer>
@@ -230,12 +230,12 @@ export const WhyAnswer = z.object({
   sources: z.array(
     z.object({
       source: Text,
-      /** Jobs of exactly these labels that wait ungranted. */
+      /** Waiting jobs with exactly these labels and without a reservation. */
       waiting: Whole,
       checkedAt: Time.nullable(),
-      /** Where a job would start at once. */
+      /** Where a job would start now; null = it would wait. */
       start: z.object({ template: Text, host: Text }).nullable(),
-      /** Why it would not; a stable word. */
+      /** Why it would wait; a stable code. */
       code: Text.nullable(),
       text: Text,
     }),
@@ -247,14 +247,14 @@ export type WhyAnswer = z.infer<typeof WhyAnswer>
 
 export const SecretsAnswer = z.object({
   v,
-  /** Values are never told, to nobody. */
+  /** Without the values, which the API never returns. */
   secrets: z.array(
     z.object({
       source: Text,
-      /** Name of the SecureString; null = this hub takes the token from elsewhere. */
+      /** Name of the SecureString; null = this hub reads the token from its environment. */
       parameter: Text.nullable(),
       state: z.enum(['stored', 'missing', 'unknown']),
-      /** Why the source can't be used with it, in words; null = it can, as far as is known. */
+      /** Why the source fails with this token; null = no problem is known. */
       problem: Text.nullable(),
     }),
   ),

@@ -10,8 +10,8 @@ import {
 } from './agent-schemas.ts'
 
 /**
- * The lines of an agent's journal: what one agent process leaves for the next, of this version or the one before or
- * after. One JSON object per line. No secret has a place in it. Times are the host's wall clock, epoch ms.
+ * The lines of an agent's journal, which the next agent process reads, also one of the previous or next version. One
+ * JSON object per line, without secrets. Times are epoch ms by the host's clock.
  */
 const JOURNAL_VERSION = 1
 
@@ -20,10 +20,10 @@ const Origin: z.ZodType<RunnerOrigin | null> = RunnerOriginSchema.nullable()
 const BootId = z.string().nullable()
 
 const JournalRecordSchema = z.discriminatedUnion('record', [
-  /** A welcome: this installation has been let in. */
+  /** A welcome: the hub has accepted this installation. */
   z.object({ record: z.literal('session'), epoch: EpochSchema }),
   z.object({ record: z.literal('fence'), fence: FenceSchema }),
-  /** `bootId` = the engine's machine as it stood then. */
+  /** `bootId`: the boot of the engine's machine at that time. */
   z.object({
     record: z.literal('accepted'),
     runner: RunnerIdSchema,
@@ -31,7 +31,7 @@ const JournalRecordSchema = z.discriminatedUnion('record', [
     bootId: BootId,
     at: Time,
   }),
-  /** `origin` and `bootId` matter where nothing was recorded before: a container found by listing. */
+  /** `origin` and `bootId` are used if the runner has no earlier record: its container was found by listing. */
   z.object({
     record: z.literal('running'),
     runner: RunnerIdSchema,
@@ -40,7 +40,7 @@ const JournalRecordSchema = z.discriminatedUnion('record', [
     startedAt: Time,
     at: Time,
   }),
-  /** It is being stopped, and why: decides how its exit is read. */
+  /** The runner is being stopped; the code determines how its exit is interpreted. */
   z.object({
     record: z.literal('stopping'),
     runner: RunnerIdSchema,
@@ -57,7 +57,7 @@ const JournalRecordSchema = z.discriminatedUnion('record', [
     end: ReportedEndSchema,
     at: Time,
   }),
-  /** Never started, and never will be. */
+  /** The runner was not started and never will be. */
   z.object({
     record: z.literal('refused'),
     runner: RunnerIdSchema,
@@ -65,9 +65,9 @@ const JournalRecordSchema = z.discriminatedUnion('record', [
     end: ReportedEndSchema,
     at: Time,
   }),
-  /** Its container holds nothing of the host any more. */
+  /** The container uses no resources of the host any more. */
   z.object({ record: z.literal('cleared'), runner: RunnerIdSchema, at: Time }),
-  /** The hub has its end and its clearing written down. */
+  /** The hub has stored the runner's end and that it is cleared. */
   z.object({ record: z.literal('settled'), runner: RunnerIdSchema, at: Time }),
 ])
 
@@ -79,7 +79,7 @@ export function encodeJournalRecord(record: JournalRecord): string {
   return `${JSON.stringify({ v: JOURNAL_VERSION, ...record })}\n`
 }
 
-/** Null: not a record that this build can read (torn, damaged, or of a newer build). */
+/** Null if this build can't read the line: it is truncated, damaged, or from a newer build. */
 export function decodeJournalLine(line: string): JournalRecord | null {
   const raw = parseOrNull(line)
   const parsed = JournalRecordSchema.safeParse(raw)

@@ -14,7 +14,7 @@ function id<T>(make: (text: string) => T) {
   })
 }
 
-/** A template as it is stored and as the API tells it: the core's own shape as JSON. Unknown fields are dropped. */
+/** A template as it is stored and as the API returns it: the core's type as JSON. Unknown fields are dropped. */
 export const TemplateSchema = z.object({
   key: id(templateKey),
   labels: z.array(z.string()),

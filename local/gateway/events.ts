@@ -9,7 +9,7 @@ const EVENT_TYPES = { $connect: 'CONNECT', $default: 'MESSAGE', $disconnect: 'DI
 
 export type Route = keyof typeof EVENT_TYPES
 
-/** What API Gateway hands to a REQUEST authorizer of `$connect`. */
+/** The event that API Gateway passes to a REQUEST authorizer of `$connect`. */
 export function authorizerEvent(request: IncomingMessage): AgentAuthorizerEvent {
   const headers = Object.fromEntries(
     Object.entries(request.headers).map(([name, value]) => [
@@ -24,7 +24,7 @@ export function authorizerEvent(request: IncomingMessage): AgentAuthorizerEvent 
   }
 }
 
-/** What API Gateway hands to the handler of a route. `authorizer` is what the authorizer said of this connection. */
+/** The event that API Gateway passes to the handler of a route. `authorizer`: the context that the authorizer returned. */
 export function socketEvent(
   routeKey: Route,
   connectionId: string,

@@ -7,7 +7,7 @@ import { messageOf, SlipwayError } from '../../core/model/index.ts'
 import type { Log } from '../../core/ports/index.ts'
 import type { HttpApiEvent, HttpApiResult } from '../../lambdas/http-api/event.ts'
 
-/** API Gateway takes ten times as much; nothing of ours comes near it. */
+/** A tenth of API Gateway's limit, and far more than our requests have. */
 const BODY_MAX_BYTES = 1024 * 1024
 
 export interface HttpApiGatewayOptions {
@@ -16,15 +16,15 @@ export interface HttpApiGatewayOptions {
   readonly log: Log
 }
 
-/** Where the API of a hub listens, by the folder of its state. */
+/** The socket path of a hub's API, from its state folder. */
 export function apiSocketPath(folder: string): string {
-  // Shorter than the whole path as a rule, and the system takes about a hundred characters.
+  // Relative, because it is usually shorter than the absolute path, and the system allows about a hundred characters.
   return relative(process.cwd(), join(folder, 'api.sock'))
 }
 
 /**
  * An API Gateway HTTP API on one machine: the same events to the same handler, on a Unix socket in a folder that only
- * this user can enter. Whoever can open it is let in, as whom the system knows this user.
+ * this user can enter. Everyone who can open it is authorized, under the name of this user.
  */
 export async function startHttpApiGateway(
   options: HttpApiGatewayOptions,
@@ -71,7 +71,7 @@ async function serve(
   response.writeHead(statusCode, headers).end(text)
 }
 
-/** Null: too large. */
+/** Null if the body is too large. */
 async function readBody(request: IncomingMessage): Promise<string | null> {
   const chunks: Buffer[] = []
   let bytes = 0

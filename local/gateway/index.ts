@@ -10,7 +10,7 @@ import type { AgentSocketEvent } from '../../lambdas/agent-socket/handler.ts'
 import { authorizerEvent, socketEvent } from './events.ts'
 import { createManagementServer } from './management.ts'
 
-/** Sent frames above this close the connection, as API Gateway does. */
+/** Larger frames close the connection, as with API Gateway. */
 const FRAME_MAX_BYTES = 32 * 1024
 
 export interface GatewayOptions {
@@ -23,14 +23,14 @@ export interface GatewayOptions {
 }
 
 export interface LocalGateway {
-  /** Where agents dial in. */
+  /** The URL that agents connect to. */
   readonly url: string
-  /** For the SDK's management client: its endpoint, and the access key that this process alone knows. */
+  /** For the SDK's management client: the endpoint, and the access key, which only this process knows. */
   readonly management: { readonly endpoint: string; readonly accessKeyId: string }
   close(): Promise<void>
 }
 
-/** An API Gateway WebSocket API on one machine: the same events to the same handlers, and the same management API. */
+/** An API Gateway WebSocket API on one machine, with the same events for the same handlers and the management API. */
 export async function startGateway(options: GatewayOptions): Promise<LocalGateway> {
   const sockets = new Map<string, WebSocket>()
   const accessKeyId = randomBytes(16).toString('hex')
@@ -105,7 +105,7 @@ async function admit(
   return statusCode === 200 ? { connectionId, authorizer } : { status: 403 }
 }
 
-/** Every message is an invocation of its own: they overlap, as they do on AWS. */
+/** Each message is a separate invocation, and invocations overlap, as on AWS. */
 function serve(
   { handle, log }: GatewayOptions,
   sockets: Map<string, WebSocket>,

@@ -3,7 +3,7 @@ import type { WebSocket } from 'ws'
 
 const ROUTE = /^\/(?:[^/]+\/)?@connections\/(?<id>[^/?]+)$/
 
-/** The connection management API (`POST` and `DELETE /@connections/{id}`), open to one access key only. */
+/** The connection management API (`POST` and `DELETE /@connections/{id}`) for one access key. */
 export function createManagementServer(sockets: ReadonlyMap<string, WebSocket>, accessKeyId: string): Server {
   return createServer((request, response) => {
     const id = ROUTE.exec(request.url ?? '')?.groups?.['id']

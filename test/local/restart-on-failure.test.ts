@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { ControlLoopEnd } from '../../core/flows/index.ts'
-import { keepRunning } from '../../local/restart-on-failure.ts'
+import { restartOnFailure } from '../../local/restart-on-failure.ts'
 import { SimClock } from '../sim/world/sim-clock.ts'
 import { SILENT_LOG } from '../support/event-recorder.ts'
 
@@ -22,7 +22,11 @@ function start(script: readonly ('fails' | 'fails-draining' | 'works' | ControlL
     if (does === 'fails' || does === 'fails-draining') throw new Error('The table is broken.')
     return does ?? 'stopped'
   }
-  const running = keepRunning(runOnce, { drain: drain.signal, stop: stop.signal }, { clock, log: SILENT_LOG })
+  const running = restartOnFailure(
+    runOnce,
+    { drain: drain.signal, stop: stop.signal },
+    { clock, log: SILENT_LOG },
+  )
   running.then(
     () => (over = 'ended'),
     (failed: unknown) => (over = { failed }),
@@ -57,7 +61,7 @@ describe('a control loop that is kept running', () => {
   it('is not started for a hub that is shut down before it began', async () => {
     const clock = new SimClock()
     const over = AbortSignal.abort()
-    await keepRunning(
+    await restartOnFailure(
       () => Promise.reject(new Error('started')),
       { drain: over, stop: over },
       { clock, log: SILENT_LOG },
