@@ -50,7 +50,7 @@ export interface LocalHubOptions {
 }
 
 export interface LocalHub {
-  /** Where agents dial in. */
+  /** The URL that agents connect to. */
   readonly url: string
   readonly store: FleetStore
   /** Plans and launches until one of the signals says otherwise; resolves when it is over. */

@@ -13,6 +13,7 @@ import {
   findUnorderlyDecisions,
 } from './tidy/repository-rules.ts'
 import { mask } from './tidy/source-text.ts'
+import { REPLACED_WORDS } from './tidy/words.ts'
 
 type Example = [path: string, text: string]
 
@@ -57,8 +58,16 @@ const EXAMPLES: Record<FileRuleName, { wrong: Example[]; right: Example[] }> = {
     right: [[CORE, "const a = '/home/runner/_work'\nconst b = 'network/root/a'\nconst c = './home/page'"]],
   },
   synonyms: {
-    wrong: [[CORE, 'const hostCooldownMs = 1']],
-    right: [[CORE, '// a cooldown is called backoff\nconst backoffMs = 1']],
+    wrong: REPLACED_WORDS.map(({ in: where, found }): Example => {
+      return ['cli/a.ts', where === 'names' ? `const ${found} = 1` : `// ${found}`]
+    }),
+    right: [
+      ...REPLACED_WORDS.map(({ in: where, right }): Example => {
+        return ['cli/a.ts', where === 'names' ? `const ${right} = 1` : `// ${right}`]
+      }),
+      ['cli/a.ts', '// a cooldown is called backoff\nconst backoffMs = 1'],
+      ['docs/adr/0001-one-idea.md', 'A black box of each runner.'],
+    ],
   },
 }
 

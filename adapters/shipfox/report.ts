@@ -38,7 +38,7 @@ export async function report(
 
 /** The event of a report, not yet validated. */
 export function toEvent(runner: RunnerReport, providerKind: string | undefined): unknown {
-  const reason = clipReason(runner.reason ?? '')
+  const reason = truncateReason(runner.reason ?? '')
   return {
     provider_runner_id: runner.id,
     ...(runner.reservation === null ? {} : { reservation_id: runner.reservation }),
@@ -52,7 +52,7 @@ export function toEvent(runner: RunnerReport, providerKind: string | undefined):
 }
 
 /** The server's database cannot store NUL, and other control characters break log lines. */
-export function clipReason(reason: string): string {
+export function truncateReason(reason: string): string {
   return clip(toPrintableLine(reason).trim().toWellFormed(), REASON_MAX_CHARS)
 }
 

@@ -1,4 +1,5 @@
 import { mask, matchesOf } from './source-text.ts'
+import { REPLACED_WORDS, textsOf } from './words.ts'
 
 /** A rule for single files that no linter checks: what it finds wrong in a file, by its path in the repository and its text. */
 export type FileRule = {
@@ -7,11 +8,23 @@ export type FileRule = {
   find: (text: string, path: string) => string[]
 }
 
-/** These two hold what the rules forbid, as examples. */
-const EXAMPLES = new Set(['test/tidy.test.ts', 'test/tidy/file-rules.ts'])
+/** These hold what the rules forbid, as examples. */
+const EXAMPLES = new Set(['test/tidy.test.ts', 'test/tidy/file-rules.ts', 'test/tidy/words.ts'])
+/** Paths, or the beginnings of paths, that still have replaced words. */
+const NOT_YET_REPLACED: readonly string[] = [
+  'core/',
+  'agent/',
+  'test/',
+  'adapters/shipfox/',
+  'lambdas/control-loop/handler.ts',
+  'lambdas/http-api/reports.ts',
+  'lambdas/wiring.ts',
+  'local/hub.ts',
+]
+/** Pages with the old words on purpose: decisions are history, and the glossary and the changes name them. */
+const MAY_NAME_OLD_WORDS = /^(docs\/adr\/|docs\/glossary\.md|CHANGELOG\.md)/
 
 const isCode = (path: string) => /\.(ts|tsx|mts|mjs)$/.test(path)
-const isIn = (path: string, ...folders: string[]) => folders.some((folder) => path.startsWith(`${folder}/`))
 
 /** Files whose name may follow the world's custom instead of ours. */
 const CUSTOMARY_NAMES = new Set([
@@ -30,8 +43,6 @@ const CUSTOMARY_NAMES = new Set([
 /** Parts between dots count one by one: `hub-loop.test.ts`. */
 const KEBAB_CASE = /^\.?[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+(-[a-z0-9]+)*)*$/
 
-/** Searches code only: neither comments nor strings. */
-const inCode = (pattern: RegExp) => (text: string) => matchesOf(mask(text), pattern)
 const inText = (pattern: RegExp) => (text: string) => matchesOf(text, pattern)
 
 export const FILE_RULES = {
@@ -60,11 +71,19 @@ export const FILE_RULES = {
     find: inText(/(?<![\w.~-])\/(work\/(main|shared)|Users|root|home\/(?!runner\b)[a-z]\w*)\b\/?/g),
   },
   synonyms: {
-    sentence: 'names use the words of the glossary, never a synonym',
-    appliesTo: (path) => isCode(path) && !isIn(path, 'lib'),
-    find: inCode(
-      /\b\w*([cC]ooldown|[cC]ontrolPlane|[wW]orkerNode|[dD]ockerNode|[hH]ostNode|[jJ]obSource|[dD]emandProvider|[rR]unnerPod)\w*/g,
-    ),
+    sentence: 'names and texts use the words of the glossary, never a word that was replaced',
+    appliesTo: (path) =>
+      (isCode(path) || path.endsWith('.md')) &&
+      !EXAMPLES.has(path) &&
+      !MAY_NAME_OLD_WORDS.test(path) &&
+      !NOT_YET_REPLACED.some((start) => path.startsWith(start)),
+    find: (text, path) => {
+      const names = isCode(path) ? mask(text) : ''
+      const texts = textsOf(text, isCode(path))
+      return REPLACED_WORDS.flatMap(({ in: where, pattern, say }) =>
+        matchesOf(where === 'names' ? names : texts, pattern).map((found) => `${found}: say ${say}`),
+      )
+    },
   },
 } satisfies Record<string, FileRule>
 

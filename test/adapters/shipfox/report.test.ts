@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { batchEvents, clipReason, toEvent } from '../../../adapters/shipfox/report.ts'
+import { batchEvents, truncateReason, toEvent } from '../../../adapters/shipfox/report.ts'
 import { ReportEvent } from '../../../adapters/shipfox/wire.ts'
 import { type RunnerReport, templateKey } from '../../../core/model/index.ts'
 import {
@@ -134,7 +134,7 @@ describe('reports', () => {
     [`${'x'.repeat(498)}😀😀`, `${'x'.repeat(498)}\ufffd…`],
     ['cut \ud83d', 'cut \ufffd'],
   ])('a reason %j is sent as %j', (reason, sent) => {
-    expect(clipReason(reason)).toBe(sent ?? '')
+    expect(truncateReason(reason)).toBe(sent ?? '')
     expect((toEvent(makeReport({ reason }), undefined) as { reason?: string }).reason).toBe(sent)
   })
 
