@@ -1,5 +1,5 @@
 import { type EpochMs, isItemCorrupt, messageOf, type Template } from '../model/index.ts'
-import type { Clock, FleetStore, Log } from '../ports/index.ts'
+import type { Clock, Log, TemplateStore } from '../ports/index.ts'
 
 /** What to say while there is nothing to plan with. */
 export interface TemplatesProblem {
@@ -26,11 +26,11 @@ export function fixedTemplates(templates: readonly Template[]): TemplatesInForce
   return { templates, problem: null, refresh: async () => false }
 }
 
-type TemplateStore = Pick<FleetStore, 'readTemplates' | 'readTemplatesVersion'>
+type ReadTemplates = Pick<TemplateStore, 'readTemplates' | 'readTemplatesVersion'>
 
 /** The templates in force, as the store last said: a look costs one small read while nothing has changed. */
 export class TemplateShelf implements TemplatesInForce {
-  readonly #store: TemplateStore
+  readonly #store: ReadTemplates
   readonly #clock: Clock
   readonly #log: Log
   #version: number | null = null
@@ -38,7 +38,7 @@ export class TemplateShelf implements TemplatesInForce {
   #problem: TemplatesProblem | null = MISSING
   #read: { readonly at: EpochMs; readonly atMs: number } | null = null
 
-  constructor({ store, clock, log }: { store: TemplateStore; clock: Clock; log: Log }) {
+  constructor({ store, clock, log }: { store: ReadTemplates; clock: Clock; log: Log }) {
     this.#store = store
     this.#clock = clock
     this.#log = log

@@ -6,14 +6,14 @@ export interface SourceStatus {
   readonly source: SourceId
   /** When the loop last heard from the source, or tried to. */
   readonly checkedAt: EpochMs
-  readonly state: SourceState
+  readonly state: SourceCondition
   /** Jobs that wait there, oldest label sets first; at most `STATUS_ENTRIES_MAX`. */
   readonly waiting: readonly WaitingJobs[]
   /** Why jobs wait, in words; at most `STATUS_ENTRIES_MAX`. */
   readonly refusals: readonly StatusRefusal[]
 }
 
-export type SourceState =
+export type SourceCondition =
   | { readonly kind: 'ok' }
   /** Nobody has stored its token yet. */
   | { readonly kind: 'secret-missing'; readonly parameter: string }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { FleetView } from '../../core/flows/planner/fleet-cache.ts'
+import { FleetCache } from '../../core/flows/planner/fleet-cache.ts'
 import { epoch, type HostLiveness, type ImageState } from '../../core/model/index.ts'
 import { addHost, H1, onlineHost, type Open, type OpenStore, SECOND, T0 } from './store-fixtures.ts'
 
@@ -67,7 +67,7 @@ export function describeLiveness(open: Open): void {
     it('W7: a planner that has read everything is not talked out of it by changes that tell an older sign', async () => {
       const { store } = opened
       const host = await onlineHost(store)
-      const view = new FleetView()
+      const view = new FleetCache()
       const lastSeenAt = (): number | undefined => view.world(T0, [], []).hosts[0]?.liveness?.lastSeenAt
       const sign = { host: H1, epoch: host.epoch, startsPerMinute: null }
       await store.putLiveness({ ...sign, lastSeenAt: T0, expectedBy: T0 + 9 * SECOND })

@@ -1,7 +1,7 @@
 import { type DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb'
 import { createDynamoStore, ensureTable } from '../../adapters/dynamodb/index.ts'
 import { createLog, jsonLine, lineOf, type LogLine } from '../../adapters/log/index.ts'
-import { type SessionPorts, takeAgentMessage } from '../../core/flows/index.ts'
+import { type SessionPorts, type SweepPorts, takeAgentMessage } from '../../core/flows/index.ts'
 import {
   type AgentConnection,
   type AgentMessage,
@@ -194,7 +194,7 @@ export class HubInVirtualTime {
     }
   }
 
-  #sessionPorts(templates: SessionPorts['templates']): SessionPorts {
+  #sessionPorts(templates: SessionPorts['templates']): SessionPorts & SweepPorts {
     return { store: this.#store(), gateway: this.#gateway(), templates, clock: this.clock, log: this.#log() }
   }
 

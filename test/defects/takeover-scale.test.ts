@@ -1,6 +1,6 @@
 // A take-over reads the whole fleet; the ids of all hosts were put in order once for each host.
 import { expect, it, onTestFinished, vi } from 'vitest'
-import { FleetView } from '../../core/flows/planner/fleet-cache.ts'
+import { FleetCache } from '../../core/flows/planner/fleet-cache.ts'
 import { createMemoryStore } from '../../adapters/memory/index.ts'
 import { hostId } from '../../core/model/index.ts'
 
@@ -20,7 +20,7 @@ async function sortedIds(hosts: number): Promise<number> {
   const spies = [vi.spyOn(Array.prototype, 'toSorted'), vi.spyOn(Array.prototype, 'sort')]
   const restore = (): void => spies.forEach((spy) => spy.mockRestore())
   onTestFinished(restore)
-  const view = new FleetView()
+  const view = new FleetCache()
   view.applyAll(fleet)
   view.world(1, [], [])
   const lengths = spies.flatMap(({ mock }) => (mock.contexts as unknown[][]).map((list) => list.length))

@@ -1,14 +1,15 @@
 // A list without a bound is spread into the arguments of one call.
 import { expect, it } from 'vitest'
-import { SourceDesk } from '../../core/flows/planner/source-state.ts'
-import { SimClock } from '../sim/world/sim-clock.ts'
-import { SimSource } from '../sim/world/sim-source.ts'
-import { rid } from '../contract/store-fixtures.ts'
+import { ReportQueue } from '../../core/flows/planner/report-queue.ts'
+import { reportOf } from '../../core/plan/index.ts'
+import { rid, tombstone } from '../contract/store-fixtures.ts'
 
 it.fails('the time up to which ends are reported is known with 200,000 unreported ends', () => {
-  const desk = new SourceDesk(new SimSource(new SimClock()))
-  for (let index = 0; index < 200_000; index += 1) desk.unreportedEnds.set(rid(index), index)
-  const ask = (): number => desk.reportedUpTo(5)
+  const queue = new ReportQueue()
+  const report = reportOf(tombstone(0), 0)
+  if (report === null) return
+  for (let index = 0; index < 200_000; index += 1) queue.enqueue({ ...report, id: rid(index) }, index)
+  const ask = (): number => queue.reportedUpTo(5)
   expect(ask).not.toThrow()
   expect(ask()).toBe(0)
 })

@@ -1,4 +1,5 @@
 import { type EpochMs, type Lease, RELEASED_AT, type SourceId, type SourceStatus } from '../../model/index.ts'
+import type { LeaseStore, SourceStatusStore } from '../../ports/index.ts'
 import type { AdminPorts } from './ports.ts'
 
 /** A loop that idles is woken every minute; three missed in a row are no coincidence. */
@@ -27,7 +28,13 @@ export interface SourceHealth {
 }
 
 /** Whether the hub does its work. Tells nothing of hosts, runners or jobs: everyone may ask. */
-export async function checkHealth({ store, clock, sources }: AdminPorts): Promise<Health> {
+export async function checkHealth({
+  store,
+  clock,
+  sources,
+}: Pick<AdminPorts, 'clock' | 'sources'> & {
+  readonly store: Pick<LeaseStore, 'readLease'> & Pick<SourceStatusStore, 'readSourceStatuses'>
+}): Promise<Health> {
   const [lease, statuses] = await Promise.all([store.readLease(), store.readSourceStatuses()])
   const known = new Map(statuses.map((status) => [status.source, status]))
   const ids = sources.map(({ id }) => id).toSorted()

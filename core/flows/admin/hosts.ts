@@ -5,6 +5,7 @@ import {
   type ImageState,
   SlipwayError,
 } from '../../model/index.ts'
+import type { FleetReader, HostStore } from '../../ports/index.ts'
 import type { AdminPorts } from './ports.ts'
 
 export interface HostReport {
@@ -14,7 +15,11 @@ export interface HostReport {
 }
 
 /** Every host with what it said of itself, by name. */
-export async function reportHosts({ store }: AdminPorts): Promise<readonly HostReport[]> {
+export async function reportHosts({
+  store,
+}: {
+  readonly store: Pick<FleetReader, 'readFleet'>
+}): Promise<readonly HostReport[]> {
   const fleet = await store.readFleet()
   const liveness = new Map(fleet.liveness.map((entry) => [entry.host, entry]))
   const images = new Map(fleet.images.map((entry) => [entry.host, entry.images]))
@@ -29,7 +34,7 @@ export async function reportHosts({ store }: AdminPorts): Promise<readonly HostR
 
 /** Lets a machine in that shows the token of this hash. Throws `host-exists`. */
 export async function addHost(
-  { store, clock, log }: AdminPorts,
+  { store, clock, log }: Pick<AdminPorts, 'clock' | 'log'> & { readonly store: Pick<HostStore, 'addHost'> },
   by: string,
   host: { readonly id: HostId; readonly tags: readonly string[]; readonly tokenHash: string },
 ): Promise<void> {
@@ -46,7 +51,11 @@ export async function addHost(
  * `host-unknown`.
  */
 export async function removeHost(
-  { store, gateway, log }: AdminPorts,
+  {
+    store,
+    gateway,
+    log,
+  }: Pick<AdminPorts, 'gateway' | 'log'> & { readonly store: Pick<HostStore, 'getHost' | 'removeHost'> },
   by: string,
   id: HostId,
 ): Promise<{ readonly runners: number }> {

@@ -1,9 +1,24 @@
 import type { SourceId } from '../../model/index.ts'
-import type { AgentGateway, Clock, FleetStore, Log } from '../../ports/index.ts'
+import type {
+  AgentGateway,
+  Clock,
+  FleetReader,
+  HostStore,
+  LeaseStore,
+  Log,
+  RecordStore,
+  SourceStatusStore,
+  TemplateStore,
+} from '../../ports/index.ts'
 
-/** What looking after a fleet by hand needs of the outside. */
+/** What the administration of a fleet needs of the outside. Each flow takes the parts that it uses. */
 export interface AdminPorts {
-  readonly store: FleetStore
+  readonly store: Pick<FleetReader, 'readFleet'> &
+    Pick<HostStore, 'addHost' | 'getHost' | 'removeHost'> &
+    Pick<LeaseStore, 'readLease'> &
+    Pick<RecordStore, 'getBlackBox'> &
+    Pick<SourceStatusStore, 'readSourceStatuses'> &
+    TemplateStore
   readonly gateway: Pick<AgentGateway, 'close'>
   readonly clock: Clock
   readonly log: Log

@@ -7,7 +7,11 @@ import {
   SlipwayError,
   type TemplateKey,
 } from '../../model/index.ts'
-import type { AdminPorts } from './ports.ts'
+import type { FleetReader, RecordStore } from '../../ports/index.ts'
+
+interface ReadFleet {
+  readonly store: Pick<FleetReader, 'readFleet'>
+}
 
 export interface RunnerQuery {
   readonly state?: RunnerState | 'live' | undefined
@@ -29,7 +33,7 @@ export interface RunnerPage {
  * A page of runners, newest first: their ids sort by their time of birth. Those that finished are kept for half an
  * hour, other ends for a day.
  */
-export async function listRunners({ store }: AdminPorts, query: RunnerQuery): Promise<RunnerPage> {
+export async function listRunners({ store }: ReadFleet, query: RunnerQuery): Promise<RunnerPage> {
   const { state, host, template, limit, after } = query
   const isWanted = (runner: Runner): boolean =>
     (host === undefined || runner.host === host) &&
@@ -55,7 +59,10 @@ export interface RunnerReport {
 }
 
 /** All that the hub knows of one runner. Throws `runner-unknown`. */
-export async function showRunner({ store }: AdminPorts, id: RunnerId): Promise<RunnerReport> {
+export async function showRunner(
+  { store }: ReadFleet & { readonly store: Pick<RecordStore, 'getBlackBox'> },
+  id: RunnerId,
+): Promise<RunnerReport> {
   const runner = (await store.readFleet()).runners.find((one) => one.id === id)
   if (runner === undefined)
     throw new SlipwayError(

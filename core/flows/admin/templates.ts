@@ -1,6 +1,10 @@
 import { SlipwayError, type Template, type TemplateVersion } from '../../model/index.ts'
-import type { FleetStore } from '../../ports/index.ts'
+import type { TemplateStore } from '../../ports/index.ts'
 import type { AdminPorts } from './ports.ts'
+
+type ApplyPorts = Pick<AdminPorts, 'clock' | 'log'> & {
+  readonly store: Pick<TemplateStore, 'putTemplateVersion' | 'readTemplates'>
+}
 
 export interface TemplatesChange {
   /** Who asks, as the way in knows them. */
@@ -14,7 +18,7 @@ export interface TemplatesChange {
  * is not current any more.
  */
 export async function applyTemplates(
-  ports: AdminPorts,
+  ports: ApplyPorts,
   given: { readonly text: string; readonly templates: readonly Template[] },
   { by, basedOn }: TemplatesChange,
 ): Promise<number> {
@@ -30,7 +34,10 @@ export async function applyTemplates(
  * The version that an undo brings back: the one before the current, or the one named. Throws `templates-none` where
  * there is nothing to undo, and `version-unknown`.
  */
-export async function findUndone(store: FleetStore, to: number | null): Promise<TemplateVersion> {
+export async function findUndone(
+  store: Pick<TemplateStore, 'readTemplatesVersion' | 'getTemplateVersion'>,
+  to: number | null,
+): Promise<TemplateVersion> {
   const current = await store.readTemplatesVersion()
   const wanted = to ?? current - 1
   if (wanted < 1)
@@ -51,7 +58,7 @@ export async function findUndone(store: FleetStore, to: number | null): Promise<
 
 /** Puts an earlier version back into force, as a new one with what the old one held; answers with its number. */
 export async function undoTemplates(
-  ports: AdminPorts,
+  ports: ApplyPorts,
   undone: TemplateVersion,
   change: TemplatesChange,
 ): Promise<number> {

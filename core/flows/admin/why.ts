@@ -6,7 +6,8 @@ import {
   unreachable,
 } from '../../model/index.ts'
 import { foreseeJob, type Foresight, sayReason, ungranted } from '../../plan/index.ts'
-import { FleetView } from '../planner/fleet-cache.ts'
+import { FleetCache } from '../planner/fleet-cache.ts'
+import type { FleetReader, SourceStatusStore } from '../../ports/index.ts'
 import type { AdminPorts } from './ports.ts'
 
 /** What stands between one job and its container, at one source. */
@@ -22,7 +23,9 @@ export interface WhyAnswer {
 
 /** Why a job of these labels waits, or where it would start at once: for each source. */
 export async function explainLabels(
-  ports: AdminPorts,
+  ports: Pick<AdminPorts, 'clock' | 'sources'> & {
+    readonly store: Pick<FleetReader, 'readFleet'> & Pick<SourceStatusStore, 'readSourceStatuses'>
+  },
   templates: readonly Template[],
   asked: readonly string[],
 ): Promise<readonly WhyAnswer[]> {
@@ -31,9 +34,9 @@ export async function explainLabels(
   const ids = ports.sources.map(({ id }) => id).toSorted()
   // A source that was taken out of the settings has left its last word behind.
   const statuses = stored.filter(({ source }) => ids.includes(source))
-  const view = new FleetView()
-  view.applyAll(fleet)
-  const world = view.world(ports.clock.now(), templates, [])
+  const cache = new FleetCache()
+  cache.applyAll(fleet)
+  const world = cache.world(ports.clock.now(), templates, [])
   return ids.map((source) => {
     const status = statuses.find((one) => one.source === source) ?? null
     const foresight = foreseeJob(world, statuses, source, labels)

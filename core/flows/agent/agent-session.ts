@@ -12,7 +12,15 @@ import {
   type RunnerSighting,
   type Template,
 } from '../../model/index.ts'
-import type { AgentGateway, Clock, FleetStore, Log } from '../../ports/index.ts'
+import type {
+  AgentGateway,
+  Clock,
+  HostStore,
+  LeaseStore,
+  Log,
+  RecordStore,
+  RunnerStore,
+} from '../../ports/index.ts'
 import { applySighting } from './sightings.ts'
 import { takeSnapshot } from './snapshot.ts'
 import { forEachLimited, WRITES_AT_ONCE } from '../../concurrency/limit.ts'
@@ -26,13 +34,15 @@ const HEARTBEAT_BUSY_MS = 60_000
 const HEARTBEAT_GRACE_MS = 30_000
 
 export interface SessionPorts {
-  readonly store: FleetStore
+  readonly store: HostStore & RunnerStore & Pick<LeaseStore, 'readLease'> & Pick<RecordStore, 'putBlackBox'>
   readonly gateway: AgentGateway
   /** The templates in force now. */
   readonly templates: () => readonly Template[] | Promise<readonly Template[]>
   readonly clock: Clock
   readonly log: Log
 }
+
+type SendPorts = Pick<SessionPorts, 'gateway' | 'log'>
 
 type Of<T extends AgentMessage['type']> = Extract<AgentMessage, { type: T }>
 
@@ -62,7 +72,7 @@ export async function takeAgentMessage(
 
 /** The connection is over. One that a newer session replaced changes nothing. */
 export async function endAgentSession(
-  ports: Pick<SessionPorts, 'store' | 'clock' | 'log'>,
+  ports: Pick<SessionPorts, 'clock' | 'log'> & { readonly store: Pick<HostStore, 'endSession'> },
   from: AgentConnection,
 ): Promise<void> {
   const ended = await ports.store.endSession({ ...from, now: ports.clock.now() })
@@ -147,7 +157,7 @@ async function begin(ports: SessionPorts, from: AgentConnection, hello: Of<'hell
 
 /** Two installations must not take turns on one host: each would think that the other's runners vanished. */
 async function isServedByAnother(
-  { store, clock }: SessionPorts,
+  { store, clock }: Pick<SessionPorts, 'store' | 'clock'>,
   host: Host,
   install: string,
 ): Promise<boolean> {
@@ -160,7 +170,7 @@ async function isServedByAnother(
  * Opens a host under the lease's present fence. Read again after writing: a take-over in between either lists this
  * host or is seen here.
  */
-async function openFence({ store }: SessionPorts, host: Host): Promise<void> {
+async function openFence({ store }: Pick<SessionPorts, 'store'>, host: Host): Promise<void> {
   let written: number | undefined
   for (;;) {
     const fence = (await store.readLease())?.fence
@@ -171,7 +181,7 @@ async function openFence({ store }: SessionPorts, host: Host): Promise<void> {
 }
 
 /** Tells the connection that this one replaces; it may be long gone. */
-async function dismiss(ports: SessionPorts, before: Host, from: AgentConnection): Promise<void> {
+async function dismiss(ports: SendPorts, before: Host, from: AgentConnection): Promise<void> {
   if (before.connection === null || before.connection === from.connection) return
   const message = 'A newer session of this host has begun.'
   const old = { host: before.id, connection: before.connection }
@@ -191,7 +201,11 @@ async function opened(ports: SessionPorts, from: AgentConnection, host: Host): P
 }
 
 /** The images that a host has to have: told when its session opens, and when the templates change. */
-export async function sendPrefetch(ports: SessionPorts, to: AgentConnection, host: Host): Promise<void> {
+export async function sendPrefetch(
+  ports: SendPorts & Pick<SessionPorts, 'templates' | 'clock'>,
+  to: AgentConnection,
+  host: Host,
+): Promise<void> {
   const wanted = new Map(
     (await ports.templates())
       .filter((template) => isAssigned(template, host))
@@ -207,7 +221,11 @@ export async function sendPrefetch(ports: SessionPorts, to: AgentConnection, hos
   })
 }
 
-async function takeHeartbeat(ports: SessionPorts, host: Host, beat: Of<'heartbeat'>): Promise<void> {
+async function takeHeartbeat(
+  ports: Pick<SessionPorts, 'store' | 'clock'>,
+  host: Host,
+  beat: Of<'heartbeat'>,
+): Promise<void> {
   await noteAlive(ports, host, beat.startsPerMinute, beat.nextInMs)
   const reason = shortReason(beat)
   if (beat.accepting === host.accepting && reason === host.notAcceptingReason) return
@@ -226,7 +244,7 @@ function shortReason({ notAcceptingReason }: Pick<HelloFacts, 'notAcceptingReaso
 }
 
 async function noteAlive(
-  { store, clock }: SessionPorts,
+  { store, clock }: Pick<SessionPorts, 'store' | 'clock'>,
   host: Host,
   startsPerMinute: number | null,
   nextInMs: number,
@@ -237,7 +255,7 @@ async function noteAlive(
 }
 
 /** A message that can't be delivered is repeated by whoever needs it: acks by the agent, orders by the control loop. */
-async function send(ports: SessionPorts, to: AgentConnection, message: HubMessage): Promise<void> {
+async function send(ports: SendPorts, to: AgentConnection, message: HubMessage): Promise<void> {
   try {
     await ports.gateway.post(to.connection, message)
   } catch (cause) {

@@ -1,8 +1,8 @@
 import type { Host, Runner, RunnerSighting } from '../../model/index.ts'
-import type { Clock, FleetStore, Log } from '../../ports/index.ts'
+import type { Clock, HostStore, Log, RunnerStore } from '../../ports/index.ts'
 
 export interface SightingPorts {
-  readonly store: FleetStore
+  readonly store: Pick<RunnerStore, 'startRunner' | 'endRunner' | 'getRunner'> & Pick<HostStore, 'freeSlot'>
   readonly clock: Clock
   readonly log: Log
 }
@@ -30,11 +30,15 @@ export async function applySighting(ports: SightingPorts, host: Host, seen: Runn
 }
 
 /** An end is usually told before its container is cleared: a read costs a fifth of a write that changes nothing. */
-async function hasEnded({ store }: SightingPorts, host: Host, { runner }: RunnerSighting): Promise<boolean> {
+async function hasEnded(
+  { store }: Pick<SightingPorts, 'store'>,
+  host: Host,
+  { runner }: RunnerSighting,
+): Promise<boolean> {
   return (await store.getRunner(host.id, runner))?.state === 'gone'
 }
 
 /** A runner that the hub has no record of: the next snapshot rebuilds it from its container. */
-function tell({ log }: SightingPorts, seen: RunnerSighting, runner: Runner | null): void {
+function tell({ log }: Pick<SightingPorts, 'log'>, seen: RunnerSighting, runner: Runner | null): void {
   if (runner === null) log.emit({ name: 'runner.unknown', runner: seen.runner, phase: seen.sighting.phase })
 }

@@ -8,11 +8,17 @@ import {
   reservationId,
   type SnapshotEntry,
 } from '../../model/index.ts'
+import type { HostStore, RunnerStore } from '../../ports/index.ts'
 import { applySighting, type SightingPorts } from './sightings.ts'
 import { forEachLimited, WRITES_AT_ONCE } from '../../concurrency/limit.ts'
 import { unlessUnreadable, logUnreadable } from '../skip-unreadable.ts'
 
 type Snapshot = Extract<AgentMessage, { type: 'snapshot' }>
+
+type SnapshotPorts = SightingPorts & {
+  readonly store: Pick<HostStore, 'getHost' | 'adoptSlot'> &
+    Pick<RunnerStore, 'listLiveRunners' | 'putRunner' | 'confirmRunner'>
+}
 
 /**
  * Rebuilds a host's records from what is really there. True when this was the last part: then every runner of the
@@ -20,7 +26,7 @@ type Snapshot = Extract<AgentMessage, { type: 'snapshot' }>
  * arrives twice or late says nothing about what was launched since (W7, W8: messages repeat and change their order).
  */
 export async function takeSnapshot(
-  ports: SightingPorts,
+  ports: SnapshotPorts,
   host: Host,
   { entries, complete }: Snapshot,
 ): Promise<boolean> {
@@ -38,7 +44,7 @@ export async function takeSnapshot(
   return true
 }
 
-async function takeEntry(ports: SightingPorts, host: Host, entry: SnapshotEntry): Promise<void> {
+async function takeEntry(ports: SnapshotPorts, host: Host, entry: SnapshotEntry): Promise<void> {
   await unlessUnreadable(ports.log, async () => {
     const known = await ports.store.getRunner(host.id, entry.runner)
     if (known === null && entry.sighting.phase !== 'refused') await rebuild(ports, host, entry)
@@ -49,7 +55,7 @@ async function takeEntry(ports: SightingPorts, host: Host, entry: SnapshotEntry)
 
 /** The record is lost, the container is not: its labels tell what it was started for. */
 async function rebuild(
-  { store, clock, log }: SightingPorts,
+  { store, clock, log }: SnapshotPorts,
   host: Host,
   { runner: id, origin }: SnapshotEntry,
 ): Promise<void> {
@@ -75,7 +81,7 @@ async function rebuild(
 
 /** A container holds what it holds, whatever the records say: also one whose runner was written off meanwhile. */
 async function holdSlot(
-  { store, clock }: SightingPorts,
+  { store, clock }: SnapshotPorts,
   host: Host,
   { runner, origin }: SnapshotEntry,
 ): Promise<void> {
@@ -90,7 +96,7 @@ async function holdSlot(
  * those dispatched under this very session may have arrived after its snapshot was taken.
  */
 async function settle(
-  ports: SightingPorts,
+  ports: SnapshotPorts,
   host: Host,
   runner: LiveRunner,
   present: ReadonlySet<RunnerId>,
@@ -126,7 +132,7 @@ function endingOfAbsent(runner: LiveRunner, host: Host): Ending {
 
 /** Slots whose container is gone. A slot without a record may belong to a claim under way: the control loop looks after it. */
 async function freeAbsent(
-  { store, clock, log }: SightingPorts,
+  { store, clock, log }: SnapshotPorts,
   host: Host,
   live: readonly LiveRunner[],
   present: ReadonlySet<RunnerId>,

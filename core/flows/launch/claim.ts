@@ -2,14 +2,15 @@ import {
   CLAIMS_MAX,
   type EndCode,
   type HostId,
-  type Refusal,
   type Reservation,
   type ReservedRunner,
+  type SlotClaim,
   newRunnerId,
 } from '../../model/index.ts'
 import { type ClaimPlan, type Hold, type PlannedRunner, planClaims } from '../../plan/index.ts'
-import type { Loop } from '../planner/planner.ts'
-import type { SourceDesk } from '../planner/source-state.ts'
+import type { HostStore, RunnerStore } from '../../ports/index.ts'
+import type { Planner } from '../planner/planner.ts'
+import type { SourceState } from '../planner/source-state.ts'
 import { refusalFields } from '../source-events.ts'
 import { forEachLimited, WRITES_AT_ONCE } from '../../concurrency/limit.ts'
 
@@ -20,46 +21,53 @@ const NO_PLACE = 'The hosts that were chosen no longer had the capacity when it 
 /** A reservation that ends sooner gets no token: it would expire before the container has started (R2). */
 const MINT_MARGIN_MS = 5_000
 
-/** Places granted units and puts them in line for their mint: claim first, then the runner's item. */
+export type ClaimParts = Pick<
+  Planner,
+  'clock' | 'random' | 'log' | 'lease' | 'fleet' | 'claims' | 'inputs' | 'runners'
+> & { readonly store: Pick<HostStore, 'claimSlots' | 'getHost'> & Pick<RunnerStore, 'putRunner'> }
+
+/** Places granted units and queues them for their mint: claim first, then the runner's item. */
 export async function launchGranted(
-  loop: Loop,
-  desk: SourceDesk,
+  parts: ClaimParts,
+  state: SourceState,
   granted: readonly Reservation[],
   promised: readonly Hold[],
 ): Promise<void> {
+  const { log, inputs } = parts
   let rest = granted
   let slots = promised
   for (let attempt = 1; rest.length > 0 && attempt <= CLAIM_ATTEMPTS; attempt += 1) {
-    const plan = planClaims(loop.world(), desk.id, rest, loop.holdsBeside(desk), slots)
+    const plan = planClaims(inputs.world(), state.id, rest, inputs.promisedBeside(state), slots)
     slots = []
-    for (const refusal of plan.refusals) sayUnplaced(loop, refusal)
-    rest = regrant(await launchPlanned(loop, desk, plan))
+    for (const refusal of plan.refusals) log.emit({ name: 'demand.unplaced', ...refusalFields(refusal) })
+    rest = regrant(await launchPlanned(parts, state, plan))
   }
   for (const { labels, count } of rest)
-    loop.hub.log.emit({ name: 'demand.unplaced', source: desk.id, labels, count, reason: NO_PLACE })
+    log.emit({ name: 'demand.unplaced', source: state.id, labels, count, reason: NO_PLACE })
 }
 
 /** Warm runners that find no place now are planned again after the next poll. */
-export async function launchWarm(loop: Loop, desk: SourceDesk, plan: ClaimPlan): Promise<void> {
-  await launchPlanned(loop, desk, plan)
+export async function launchWarm(parts: ClaimParts, state: SourceState, plan: ClaimPlan): Promise<void> {
+  await launchPlanned(parts, state, plan)
 }
 
 /** Resolves with the runners whose host would not hold them any more. */
 async function launchPlanned(
-  loop: Loop,
-  desk: SourceDesk,
+  parts: ClaimParts,
+  state: SourceState,
   plan: ClaimPlan,
 ): Promise<readonly PlannedRunner[]> {
-  loop.view.lastHost = plan.lastHost
+  const { fleet, claims } = parts
+  fleet.lastHost = plan.lastHost
   const groups = [...claimGroups(plan.runners)]
-  for (const { holds } of groups) for (const hold of holds) loop.claiming.add(hold)
+  for (const { holds } of groups) for (const hold of holds) claims.add(hold)
   const unclaimed: PlannedRunner[] = []
   await forEachLimited(groups, WRITES_AT_ONCE, async ({ host, planned, holds }) => {
     const release = (): void => {
-      for (const hold of holds) loop.claiming.delete(hold)
+      for (const hold of holds) claims.delete(hold)
     }
     try {
-      if (!(await claimOnHost(loop, desk, host, planned, release))) unclaimed.push(...planned)
+      if (!(await claimOnHost(parts, state, { host, planned }, release))) unclaimed.push(...planned)
     } finally {
       release()
     }
@@ -67,56 +75,72 @@ async function launchPlanned(
   return unclaimed
 }
 
-/** `onClaimed`: the slots stand in the host's item now, and the view knows them. */
+/** `onClaimed`: the slots now stand in the host's item, and in the cache. False: the host would not hold them. */
 async function claimOnHost(
-  loop: Loop,
-  desk: SourceDesk,
-  id: HostId,
-  planned: readonly PlannedRunner[],
+  parts: ClaimParts,
+  state: SourceState,
+  { host: id, planned }: Pick<ClaimGroup, 'host' | 'planned'>,
   onClaimed: () => void,
 ): Promise<boolean> {
-  const { store } = loop.hub
-  const epoch = loop.view.host(id)?.epoch
-  if (epoch === undefined || !loop.lease.holds()) return false
-  const runners = planned.map((plan) => reserve(loop, plan))
-  const claims = runners.map((runner) => ({
-    runner: runner.id,
-    slot: { template: runner.template, cpuMillis: runner.cpuMillis, memoryMib: runner.memoryMib },
-  }))
-  const host = await store.claimSlots({ host: id, fence: loop.lease.fence, epoch, claims, now: loop.now })
+  const { store, clock, lease, fleet } = parts
+  const epoch = fleet.host(id)?.epoch
+  if (epoch === undefined || !lease.holds()) return false
+  const runners = planned.map((plan) => reserve(parts, plan))
+  const claims = runners.map(claimOf)
+  const host = await store.claimSlots({ host: id, fence: lease.fence, epoch, claims, now: clock.now() })
   if (host === null) {
-    const fresh = await store.getHost(id)
-    if (fresh === null) loop.view.dropHost(id)
-    else loop.view.applyHost(fresh)
+    await readAgain(parts, id)
     return false
   }
-  loop.view.applyHost(host)
+  fleet.applyHost(host)
   for (const [index, runner] of runners.entries()) {
-    const queuedAt = desk.oldestQueuedAt(planned[index]?.reservation?.labels ?? [])
-    if (queuedAt !== null) loop.queuedAt.set(runner.id, queuedAt)
-    loop.advance(runner)
+    const queuedAt = state.oldestQueuedAt(planned[index]?.reservation?.labels ?? [])
+    if (queuedAt !== null) parts.runners.noteQueuedAt(runner.id, queuedAt)
+    parts.runners.advance(runner)
   }
   onClaimed()
-  await forEachLimited(runners, WRITES_AT_ONCE, async (runner) => {
-    const there = await store.putRunner(runner, loop.now)
-    if (there === null) desk.mintQueue.push(runner)
-    else loop.advance(there)
-  })
-  desk.mintNeeded.notify()
+  await storeAndQueue(parts, state, runners)
   return true
 }
 
-function reserve(loop: Loop, { source, reservation, template, host }: PlannedRunner): ReservedRunner {
+function claimOf({ id, template, cpuMillis, memoryMib }: ReservedRunner): SlotClaim {
+  return { runner: id, slot: { template, cpuMillis, memoryMib } }
+}
+
+async function readAgain({ store, fleet }: Pick<ClaimParts, 'store' | 'fleet'>, id: HostId): Promise<void> {
+  const host = await store.getHost(id)
+  if (host === null) fleet.dropHost(id)
+  else fleet.applyHost(host)
+}
+
+async function storeAndQueue(
+  { store, clock, runners: updates }: ClaimParts,
+  { mints }: SourceState,
+  runners: readonly ReservedRunner[],
+): Promise<void> {
+  await forEachLimited(runners, WRITES_AT_ONCE, async (runner) => {
+    const there = await store.putRunner(runner, clock.now())
+    if (there === null) mints.enqueue(runner)
+    else updates.advance(there)
+  })
+  mints.wake()
+}
+
+function reserve(
+  { clock, random }: Pick<ClaimParts, 'clock' | 'random'>,
+  { source, reservation, template, host }: PlannedRunner,
+): ReservedRunner {
+  const now = clock.now()
   return {
     state: 'reserved',
-    id: newRunnerId(loop.now, loop.hub.random.bytes(10)),
+    id: newRunnerId(now, random.bytes(10)),
     template: template.key,
     host,
     source,
     labels: template.labels,
     ...template.size,
     reservation: reservation === null ? null : { id: reservation.id, expiresAt: reservation.expiresAt },
-    reservedAt: loop.now,
+    reservedAt: now,
     stop: null,
   }
 }
@@ -156,8 +180,4 @@ function regrant(runners: readonly PlannedRunner[]): readonly Reservation[] {
   return [...groups].flatMap(([reservation, members]) =>
     reservation === null ? [] : [{ ...reservation, count: members.length }],
   )
-}
-
-function sayUnplaced(loop: Loop, refusal: Refusal): void {
-  loop.hub.log.emit({ name: 'demand.unplaced', ...refusalFields(refusal) })
 }

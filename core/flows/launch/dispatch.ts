@@ -1,83 +1,94 @@
 import {
   type ConnectionId,
   type DispatchedRunner,
+  type EpochMs,
   type Host,
   type LaunchOrder,
   type ReservedRunner,
   SlipwayError,
+  type SourceLimits,
   type Template,
 } from '../../model/index.ts'
-import type { Mint } from '../../ports/index.ts'
+import type { Mint, RunnerStore } from '../../ports/index.ts'
 import { forEachLimited, WRITES_AT_ONCE } from '../../concurrency/limit.ts'
-import type { Loop } from '../planner/planner.ts'
-import type { SourceDesk } from '../planner/source-state.ts'
+import { connectionGone, type ConnectionGoneParts } from '../planner/connection-gone.ts'
+import { endUnlaunched, type EndUnlaunchedParts } from '../planner/end-unlaunched.ts'
+import type { Planner } from '../planner/planner.ts'
+import type { SourceState } from '../planner/source-state.ts'
+
+export type DispatchParts = EndUnlaunchedParts &
+  ConnectionGoneParts &
+  Pick<Planner, 'random' | 'gateway'> & { readonly store: Pick<RunnerStore, 'dispatchRunner'> }
+
+/** A runner with its token. */
+export interface Minted {
+  readonly runner: ReservedRunner
+  readonly template: Template
+  readonly mint: Extract<Mint, { ok: true }>
+}
 
 /** Dispatches what was minted: one write per runner, then one message per host. */
 export async function dispatch(
-  loop: Loop,
-  minted: readonly { runner: ReservedRunner; template: Template; mint: Extract<Mint, { ok: true }> }[],
-  desk: SourceDesk,
+  parts: DispatchParts,
+  state: SourceState,
+  minted: readonly Minted[],
 ): Promise<void> {
+  const { store, clock, lease, fleet, runners } = parts
   const batches = new Map<ConnectionId, Batch>()
-  await forEachLimited(minted, WRITES_AT_ONCE, async ({ runner, template, mint }) => {
-    const host = loop.view.host(runner.host)
+  await forEachLimited(minted, WRITES_AT_ONCE, async (one) => {
+    const { runner } = one
+    const host = fleet.host(runner.host)
     if (host?.state !== 'online' || host.connection === null) {
-      await loop.endUnlaunched(
-        runner,
-        'never-arrived',
-        `Host ${runner.host} went offline before the launch was sent.`,
-      )
+      const reason = `Host ${runner.host} went offline before the launch was sent.`
+      await endUnlaunched(parts, runner, 'never-arrived', reason)
       return
     }
-    if (!loop.lease.holds()) return
-    const moved = await loop.hub.store.dispatchRunner({
-      host: host.id,
-      id: runner.id,
-      epoch: host.epoch,
-      now: loop.now,
-    })
-    loop.advance(moved.runner)
+    if (!lease.holds()) return
+    const { id, epoch } = host
+    const moved = await store.dispatchRunner({ host: id, id: runner.id, epoch, now: clock.now() })
+    runners.advance(moved.runner)
     if (!moved.moved || moved.runner?.state !== 'dispatched') return
     const batch = batches.get(host.connection) ?? { host, connection: host.connection, launches: [] }
     batches.set(host.connection, batch)
-    batch.launches.push({ order: orderOf(loop, desk, runner, template, mint), runner: moved.runner })
+    batch.launches.push({ order: orderOf(one, state.limits, clock.now()), runner: moved.runner })
   })
-  await forEachLimited(batches.values(), WRITES_AT_ONCE, (batch) => post(loop, batch))
+  await forEachLimited(batches.values(), WRITES_AT_ONCE, (batch) => post(parts, batch))
 }
 
-/** Launches for one session of a host: for the very one that they were dispatched under, whatever came after it. */
+/** Launches for one session of a host: for exactly the one under which they were dispatched, whatever came after it. */
 interface Batch {
   readonly host: Host
   readonly connection: ConnectionId
   readonly launches: { readonly order: LaunchOrder; readonly runner: DispatchedRunner }[]
 }
 
-async function post(loop: Loop, { host, connection, launches }: Batch): Promise<void> {
-  const { gateway, log, random } = loop.hub
+async function post(parts: DispatchParts, { host, connection, launches }: Batch): Promise<void> {
+  const { gateway, log, random, lease } = parts
   const { id } = host
-  if (!loop.lease.holds()) return
+  if (!lease.holds()) return
   const command = Array.from(random.bytes(8), (byte) => byte.toString(16).padStart(2, '0')).join('')
   try {
     const posted = await gateway.post(connection, {
       type: 'launch',
       command,
       epoch: host.epoch,
-      fence: loop.lease.fence,
+      fence: lease.fence,
       launches: launches.map(({ order }) => order),
     })
     if (posted === 'posted') return
   } catch (cause) {
     if (isTooLarge(cause)) {
-      await refuseTooLarge(loop, { host, connection, launches }, cause.message)
+      await refuseTooLarge(parts, { host, connection, launches }, cause.message)
       return
     }
-    // It may have arrived: only the agent can tell, and upkeep asks it.
+    // It may have arrived: only the agent can tell, and the repair task asks it.
     log.emit({ name: 'launch.delivery-unknown', host: id, launches: launches.length, cause })
     return
   }
-  await loop.connectionGone({ host: id, connection })
+  await connectionGone(parts, { host: id, connection })
+  const reason = `Host ${id} had just disconnected when the launch was sent.`
   await forEachLimited(launches, WRITES_AT_ONCE, ({ runner }) =>
-    loop.endUnlaunched(runner, 'never-arrived', `Host ${id} had just disconnected when the launch was sent.`),
+    endUnlaunched(parts, runner, 'never-arrived', reason),
   )
 }
 
@@ -86,24 +97,19 @@ function isTooLarge(thrown: unknown): thrown is SlipwayError {
 }
 
 /** Nothing of the batch was sent. What fits goes alone; what doesn't would not fit tomorrow either. */
-async function refuseTooLarge(loop: Loop, batch: Batch, reason: string): Promise<void> {
+async function refuseTooLarge(parts: DispatchParts, batch: Batch, reason: string): Promise<void> {
   const [only, ...others] = batch.launches
   if (only !== undefined && others.length === 0) {
-    await loop.endUnlaunched(only.runner, 'launch-too-large', `${reason} Make the template's env smaller.`)
+    const advice = `${reason} Make the template's env smaller.`
+    await endUnlaunched(parts, only.runner, 'launch-too-large', advice)
     return
   }
   await forEachLimited(batch.launches, WRITES_AT_ONCE, (launch) =>
-    post(loop, { ...batch, launches: [launch] }),
+    post(parts, { ...batch, launches: [launch] }),
   )
 }
 
-function orderOf(
-  loop: Loop,
-  desk: SourceDesk,
-  runner: ReservedRunner,
-  template: Template,
-  mint: Extract<Mint, { ok: true }>,
-): LaunchOrder {
+function orderOf({ runner, template, mint }: Minted, limits: SourceLimits, now: EpochMs): LaunchOrder {
   return {
     runner: runner.id,
     origin: {
@@ -118,16 +124,16 @@ function orderOf(
     isolation: template.isolation,
     env: { ...template.env, ...mint.env },
     secretEnv: mint.secretEnv,
-    expiresInMs: launchLifeMs(loop, desk, runner),
-    startDeadlineMs: desk.limits.registrationDeadlineMs,
+    expiresInMs: launchLifeMs(runner, limits, now),
+    startDeadlineMs: limits.registrationDeadlineMs,
     maxLifetimeMs: template.maxLifetimeMs,
     stopTimeoutMs: template.stopTimeoutMs,
   }
 }
 
 /** A warm runner has no reservation to end: its token lives as long as it has to register. */
-function launchLifeMs(loop: Loop, desk: SourceDesk, { reservation }: ReservedRunner): number {
+function launchLifeMs({ reservation }: ReservedRunner, limits: SourceLimits, now: EpochMs): number {
   return reservation === null
-    ? desk.limits.registrationDeadlineMs
-    : Math.max(0, Math.floor(reservation.expiresAt - loop.now))
+    ? limits.registrationDeadlineMs
+    : Math.max(0, Math.floor(reservation.expiresAt - now))
 }

@@ -1,111 +1,124 @@
-import type { ReservedRunner, Template } from '../../model/index.ts'
-import { countMint, mintAllowance, nextBackoff } from '../../plan/index.ts'
+import { type EpochMs, type ReservedRunner, type Template } from '../../model/index.ts'
 import { type Mint, SourceError } from '../../ports/index.ts'
 import { unmintable } from './claim.ts'
-import { dispatch } from './dispatch.ts'
-import type { Loop } from '../planner/planner.ts'
-import type { SourceDesk } from '../planner/source-state.ts'
 import { BACKOFF, backoffMs } from '../../concurrency/backoff.ts'
+import { dispatch, type DispatchParts, type Minted } from './dispatch.ts'
+import { endUnlaunched, type EndUnlaunchedParts } from '../planner/end-unlaunched.ts'
+import type { Planner } from '../planner/planner.ts'
+import type { SourceState } from '../planner/source-state.ts'
 import { forEachLimited, WRITES_AT_ONCE } from '../../concurrency/limit.ts'
 
 /** Batches on their way at once: one waits for the source while another is written and posted. */
 export const MINTS_AT_ONCE = 2
 const IDLE_MS = 60_000
 
+type Parts = DispatchParts & Pick<Planner, 'handOver' | 'templates' | 'startedAt'>
+
 /** Mints waiting runners of one source in small batches and dispatches them, until the signal aborts. */
-export async function mintAndDispatch(loop: Loop, desk: SourceDesk, signal: AbortSignal): Promise<void> {
-  const { clock } = loop.hub
-  while (!signal.aborted && loop.lease.holds() && !loop.isLeaving) {
-    const allowance = mintAllowance(desk.limits, desk.mintWindow, loop.now)
-    const pauseMs = desk.mintAfterMs - clock.monotonicMs()
-    if (desk.mintQueue.length === 0) await desk.mintNeeded.wait(clock, IDLE_MS, signal)
-    else if (pauseMs > 0) await clock.sleep(pauseMs, signal)
-    else if ('waitMs' in allowance) await clock.sleep(allowance.waitMs, signal)
-    else {
-      desk.minting += 1
-      await mintBatch(loop, desk, takeBatch(desk, allowance.batch), signal).finally(() => (desk.minting -= 1))
-    }
+export async function mintAndDispatch(parts: Parts, state: SourceState, signal: AbortSignal): Promise<void> {
+  const { clock, lease, handOver } = parts
+  const { mints, limits } = state
+  while (!signal.aborted && lease.holds() && !handOver.hasBegun) {
+    const step = mints.next(limits, clock)
+    if (step.kind === 'wait') await mints.waitForRunner(clock, IDLE_MS, signal)
+    else if (step.kind === 'pause') await clock.sleep(step.ms, signal)
+    else await mintBatch(parts, state, step.batch, signal)
   }
 }
 
-/** The first runner in line and those that share its reservation. */
-function takeBatch(desk: SourceDesk, most: number): readonly ReservedRunner[] {
-  const reservation = desk.mintQueue[0]?.reservation?.id
-  const batch: ReservedRunner[] = []
-  for (let index = 0; index < desk.mintQueue.length && batch.length < most; ) {
-    const runner = desk.mintQueue[index]
-    if (runner !== undefined && runner.reservation?.id === reservation) {
-      batch.push(runner)
-      desk.mintQueue.splice(index, 1)
-    } else index += 1
+async function mintBatch(parts: Parts, state: SourceState, max: number, signal: AbortSignal): Promise<void> {
+  const batch = state.mints.takeBatch(max)
+  try {
+    await mintAndSend(parts, state, batch, signal)
+  } finally {
+    state.mints.batchEnded()
   }
-  if (desk.mintQueue.length > 0) desk.mintNeeded.notify()
-  return batch
 }
 
-async function mintBatch(
-  loop: Loop,
-  desk: SourceDesk,
+interface Mintable {
+  readonly runner: ReservedRunner
+  readonly template: Template
+}
+
+async function mintAndSend(
+  parts: Parts,
+  state: SourceState,
   batch: readonly ReservedRunner[],
   signal: AbortSignal,
 ): Promise<void> {
-  const ready = await keepMintable(loop, batch)
-  if (ready.length === 0) return
-  desk.mintWindow = countMint(desk.limits, desk.mintWindow, loop.now)
-  const reservation = ready[0]?.runner.reservation?.id ?? null
+  const ready = await keepMintable(parts, batch)
+  const [first] = ready
+  if (first === undefined) return
+  const { clock, lease } = parts
+  state.mints.callStarted(state.limits, clock)
+  const reservation = first.runner.reservation?.id ?? null
   const runners = ready.map(({ runner, template }) => ({ id: runner.id, template }))
   let mints: readonly Mint[]
   try {
-    mints = await loop.lease.call(signal, (guarded) => desk.source.mint({ reservation, runners }, guarded))
+    mints = await lease.call(signal, (guarded) => state.source.mint({ reservation, runners }, guarded))
   } catch (thrown) {
-    await mintFailed(
-      loop,
-      desk,
-      ready.map(({ runner }) => runner),
-      thrown,
-    )
+    const failed = ready.map(({ runner }) => runner)
+    await handleFailure(parts, state, failed, thrown)
     return
   }
-  const byId = new Map(mints.map((mint) => [mint.runner, mint]))
-  const minted = ready.flatMap(({ runner, template }) => {
-    const mint = byId.get(runner.id)
-    return mint?.ok === true ? [{ runner, template, mint }] : []
-  })
-  noteMint(loop, desk, ready[0]?.runner, minted.length > 0)
-  const refused = ready.filter(({ runner }) => byId.get(runner.id)?.ok !== true)
-  await dispatch(loop, minted, desk)
-  await forEachLimited(refused, WRITES_AT_ONCE, ({ runner }) => {
-    const mint = byId.get(runner.id)
-    return mint === undefined || mint.ok
-      ? loop.endUnlaunched(runner, 'mint-unknown', 'The source gave no answer for this runner.')
-      : loop.endUnlaunched(runner, mint.code, mint.reason)
-  })
+  const answers = new Map(mints.map((mint) => [mint.runner, mint]))
+  const { minted, refused } = splitByAnswer(ready, answers)
+  noteMint(parts, state, first.runner, minted.length > 0)
+  await dispatch(parts, state, minted)
+  await forEachLimited(refused, WRITES_AT_ONCE, (runner) => endRefused(parts, runner, answers.get(runner.id)))
+}
+
+function splitByAnswer(
+  ready: readonly Mintable[],
+  answers: ReadonlyMap<ReservedRunner['id'], Mint>,
+): { minted: readonly Minted[]; refused: readonly ReservedRunner[] } {
+  const minted: Minted[] = []
+  const refused: ReservedRunner[] = []
+  for (const { runner, template } of ready) {
+    const mint = answers.get(runner.id)
+    if (mint?.ok === true) minted.push({ runner, template, mint })
+    else refused.push(runner)
+  }
+  return { minted, refused }
+}
+
+async function endRefused(
+  parts: EndUnlaunchedParts,
+  runner: ReservedRunner,
+  mint: Mint | undefined,
+): Promise<void> {
+  if (mint === undefined || mint.ok)
+    await endUnlaunched(parts, runner, 'mint-unknown', 'The source gave no answer for this runner.')
+  else await endUnlaunched(parts, runner, mint.code, mint.reason)
 }
 
 /** Ends those whose time is over or whose template is not what it was; a token must not be spent on them. */
-async function keepMintable(
-  loop: Loop,
-  batch: readonly ReservedRunner[],
-): Promise<readonly { runner: ReservedRunner; template: Template }[]> {
-  const templates = new Map(loop.hub.templates().map((template) => [template.key, template]))
-  const ready: { runner: ReservedRunner; template: Template }[] = []
+async function keepMintable(parts: Parts, batch: readonly ReservedRunner[]): Promise<readonly Mintable[]> {
+  const { clock, fleet } = parts
+  const templates = new Map(parts.templates().map((template) => [template.key, template]))
+  const ready: Mintable[] = []
   await forEachLimited(batch, WRITES_AT_ONCE, async (queued) => {
-    const current = loop.view.runner(queued.id)
-    if (current?.state !== 'reserved') return
-    const template = templates.get(current.template)
-    const over = unmintable(current, loop.now)
-    if (over !== null) await loop.endUnlaunched(current, over.code, over.reason)
-    else if (template === undefined)
-      await loop.endUnlaunched(current, 'mint-refused', `Template ${current.template} is no longer there.`)
-    else if (!isMadeFrom(current, template))
-      await loop.endUnlaunched(
-        current,
-        'mint-refused',
-        `Template ${template.key} has changed since its claim.`,
-      )
-    else ready.push({ runner: current, template })
+    const runner = fleet.runner(queued.id)
+    if (runner?.state !== 'reserved') return
+    const template = templates.get(runner.template)
+    const refusal = refusalOf(runner, template, clock.now())
+    if (refusal !== null) await endUnlaunched(parts, runner, refusal.code, refusal.reason)
+    else if (template !== undefined) ready.push({ runner, template })
   })
   return ready
+}
+
+function refusalOf(
+  runner: ReservedRunner,
+  template: Template | undefined,
+  now: EpochMs,
+): ReturnType<typeof unmintable> {
+  const over = unmintable(runner, now)
+  if (over !== null) return over
+  if (template === undefined)
+    return { code: 'mint-refused', reason: `Template ${runner.template} is no longer there.` }
+  if (isMadeFrom(runner, template)) return null
+  return { code: 'mint-refused', reason: `Template ${template.key} has changed since its claim.` }
 }
 
 /** Whether the slot that was claimed has the room, and the runner takes the jobs, that the template says by now. */
@@ -118,43 +131,43 @@ function isMadeFrom(
 }
 
 /** Surely nothing happened: back in line. Perhaps something did: these runners' tokens are spent. */
-async function mintFailed(
-  loop: Loop,
-  desk: SourceDesk,
+async function handleFailure(
+  parts: Parts,
+  state: SourceState,
   runners: readonly ReservedRunner[],
   thrown: unknown,
 ): Promise<void> {
   if (!(thrown instanceof SourceError)) throw thrown
   const { kind, message, retryAfterMs } = thrown
-  const { clock, random } = loop.hub
-  loop.hub.log.emit({
+  parts.log.emit({
     name: 'source.mint-failed',
-    source: desk.id,
+    source: state.id,
     kind,
     reason: message,
     runners: runners.length,
   })
   if (kind === 'rate-limited' || kind === 'unavailable') {
-    desk.mintQueue.unshift(...runners)
-    const pauseMs = backoffMs(BACKOFF.mint, 1, random.unit())
-    desk.mintAfterMs = clock.monotonicMs() + Math.max(pauseMs, retryAfterMs ?? 0)
+    const pauseMs = Math.max(backoffMs(BACKOFF.mint, 1, parts.random.unit()), retryAfterMs ?? 0)
+    state.mints.returnBatch(runners, parts.clock.monotonicMs() + pauseMs)
     return
   }
-  noteMint(loop, desk, runners[0], false)
+  noteMint(parts, state, runners[0], false)
   const code = kind === 'unknown-outcome' ? 'mint-unknown' : 'mint-refused'
-  await forEachLimited(runners, WRITES_AT_ONCE, (runner) => loop.endUnlaunched(runner, code, message))
+  await forEachLimited(runners, WRITES_AT_ONCE, (runner) => endUnlaunched(parts, runner, code, message))
 }
 
 /**
  * Backs off from a source that grants jobs and mints no tokens: otherwise the same jobs would be asked for again and
  * again (inv. 20: no storm of retries). Runners of the last holder don't count: their tokens may well be spent.
  */
-function noteMint(loop: Loop, desk: SourceDesk, first: ReservedRunner | undefined, gaveSome: boolean): void {
-  if (gaveSome) desk.mintBackoff = undefined
-  if (gaveSome || first === undefined || first.reservedAt < loop.startedAt) return
-  const { clock, random, log } = loop.hub
-  const before = desk.mintBackoff
-  desk.mintBackoff = nextBackoff(before, clock.monotonicMs(), random.unit())
-  const { failures } = desk.mintBackoff
-  if (desk.mintBackoff !== before) log.emit({ name: 'source.mint-backing-off', source: desk.id, failures })
+function noteMint(
+  { clock, random, log, startedAt }: Pick<Parts, 'clock' | 'random' | 'log' | 'startedAt'>,
+  { id, mints }: SourceState,
+  first: ReservedRunner | undefined,
+  gaveSome: boolean,
+): void {
+  if (gaveSome) mints.mintSucceeded()
+  if (gaveSome || first === undefined || first.reservedAt < startedAt) return
+  const failures = mints.mintFailed(clock.monotonicMs(), random.unit())
+  if (failures !== null) log.emit({ name: 'source.mint-backing-off', source: id, failures })
 }

@@ -1,5 +1,5 @@
-import type { Loop } from '../planner/planner.ts'
-import { flushReports } from '../source/report.ts'
+import type { Planner } from '../planner/planner.ts'
+import { flushReports, type FlushParts } from '../source/report.ts'
 import { withinTime } from '../../concurrency/within-time.ts'
 
 /**
@@ -14,74 +14,78 @@ export type Leaving = 'handed-over' | 'yielded' | 'quiet'
 /** How often a planner asks itself whether to leave. */
 const LEAVE_LOOK_MS = 500
 /** A shutdown waits this long for granted units to be launched and reports to be told. */
-const WIND_DOWN_MAX_MS = 15_000
-const WIND_DOWN_LOOK_MS = 100
+const DRAIN_MAX_MS = 15_000
+const DRAIN_LOOK_MS = 100
 /** And this long for a source that fails just then. */
-const TELL_MAX_MS = 5_000
-const TELL_AGAIN_MS = 500
+const FLUSH_MAX_MS = 5_000
+const FLUSH_AGAIN_MS = 500
 /** A successor tells what was not told: it is not kept waiting for a source that is slow. */
-const TELL_LAST_MS = 2_000
+const FLUSH_LAST_MS = 2_000
+
+type DrainParts = FlushParts & Pick<Planner, 'fleet' | 'sources' | 'claims'>
+type LeaveParts = Pick<Planner, 'clock' | 'log' | 'lease' | 'fleet' | 'sources' | 'handOver'>
 
 /** Resolves when it is time to leave; null when the signal aborts before. */
-export async function leaveInTime(loop: Loop, signal: AbortSignal): Promise<Leaving | null> {
-  const woken = AbortSignal.any([signal, loop.lease.yielding])
+export async function leaveInTime(parts: LeaveParts, signal: AbortSignal): Promise<Leaving | null> {
+  const { clock, log, lease, fleet, handOver } = parts
+  const woken = AbortSignal.any([signal, lease.yielding])
   while (!signal.aborted) {
-    const leaving = reasonToLeave(loop)
+    const leaving = reasonToLeave(parts)
     if (leaving !== null) {
-      loop.isLeaving = true
-      loop.hub.log.emit({ name: 'hub.leaving', reason: leaving, runners: loop.view.liveRunnerCount })
+      handOver.begin()
+      log.emit({ name: 'hub.leaving', reason: leaving, runners: fleet.liveRunnerCount })
       return leaving
     }
-    await loop.hub.clock.sleep(Math.min(LEAVE_LOOK_MS, loop.msToHandOver), woken)
+    await clock.sleep(Math.min(LEAVE_LOOK_MS, handOver.msLeft), woken)
   }
   return null
 }
 
-function reasonToLeave(loop: Loop): Leaving | null {
-  if (loop.lease.yielding.aborted) return 'yielded'
-  if (loop.msToHandOver <= 0) return 'handed-over'
-  const hasLooked = loop.desks.every((desk) => desk.asking !== null && !desk.polling)
-  return hasLooked && loop.mayLeave ? 'quiet' : null
+function reasonToLeave({ lease, sources, handOver }: LeaveParts): Leaving | null {
+  if (lease.yielding.aborted) return 'yielded'
+  if (handOver.msLeft <= 0) return 'handed-over'
+  const hasLooked = sources.all.every((state) => state.hasBeenPolled && !state.isPolling)
+  return hasLooked && handOver.mayLeave ? 'quiet' : null
 }
 
-/** Brings what is under way to its end, waits for runners if asked to, and tells the sources how it ended. */
-export async function windDown(loop: Loop, stayUntil: StayUntil, over: AbortSignal): Promise<void> {
-  const { clock, log } = loop.hub
-  log.emit({ name: 'hub.draining', runners: loop.view.liveRunnerCount, stayUntil })
-  const deadlineMs = clock.monotonicMs() + WIND_DOWN_MAX_MS
+/** Completes what is under way, waits for runners if asked to, and reports to the sources how it ended. */
+export async function drain(parts: DrainParts, stayUntil: StayUntil, over: AbortSignal): Promise<void> {
+  const { clock, log, fleet } = parts
+  log.emit({ name: 'hub.draining', runners: fleet.liveRunnerCount, stayUntil })
+  const deadlineMs = clock.monotonicMs() + DRAIN_MAX_MS
   const isLate = (): boolean => stayUntil !== 'ended' && clock.monotonicMs() >= deadlineMs
-  while (!over.aborted && !isLate() && !isDone(loop, stayUntil)) await clock.sleep(WIND_DOWN_LOOK_MS, over)
-  if (stayUntil === 'handed-over') await tellOnce(loop, over)
-  // Runners may have taken hours to end: telling of it has its own time.
-  else await tellAll(loop, Math.max(deadlineMs, clock.monotonicMs() + TELL_MAX_MS), over)
+  while (!over.aborted && !isLate() && !isDone(parts, stayUntil)) await clock.sleep(DRAIN_LOOK_MS, over)
+  if (stayUntil === 'handed-over') await flushOnce(parts, over)
+  // Runners may have taken hours to end: the last reports have their own time.
+  else await flushAll(parts, Math.max(deadlineMs, clock.monotonicMs() + FLUSH_MAX_MS), over)
 }
 
-function isDone(loop: Loop, stayUntil: StayUntil): boolean {
-  if (loop.claiming.size > 0) return false
+function isDone({ claims, fleet, sources }: DrainParts, stayUntil: StayUntil): boolean {
+  if (claims.size > 0) return false
   switch (stayUntil) {
     case 'handed-over':
-      return loop.desks.every((desk) => !desk.polling && desk.minting === 0)
+      return sources.all.every((state) => !state.isPolling && !state.mints.isMinting)
     case 'launched':
-      return [...loop.view.liveRunners()].every((runner) => runner.state !== 'reserved')
+      return [...fleet.liveRunners()].every((runner) => runner.state !== 'reserved')
     case 'ended':
-      return loop.view.liveRunnerCount === 0
+      return fleet.liveRunnerCount === 0
   }
 }
 
-async function tellAll(loop: Loop, byMs: number, over: AbortSignal): Promise<void> {
-  const { clock } = loop.hub
-  for (const desk of loop.desks) {
+async function flushAll(parts: DrainParts, byMs: number, over: AbortSignal): Promise<void> {
+  const { clock, sources } = parts
+  for (const state of sources.all) {
     while (
       !over.aborted &&
-      (await flushReports(loop, desk, over)).kind === 'later' &&
+      (await flushReports(parts, state, over)).kind === 'later' &&
       clock.monotonicMs() < byMs
     )
-      await clock.sleep(TELL_AGAIN_MS, over)
+      await clock.sleep(FLUSH_AGAIN_MS, over)
   }
 }
 
-async function tellOnce(loop: Loop, over: AbortSignal): Promise<void> {
-  await withinTime({ clock: loop.hub.clock, ms: TELL_LAST_MS, signal: over }, (signal) =>
-    Promise.all(loop.desks.map((desk) => flushReports(loop, desk, signal))),
+async function flushOnce(parts: DrainParts, over: AbortSignal): Promise<void> {
+  await withinTime({ clock: parts.clock, ms: FLUSH_LAST_MS, signal: over }, (signal) =>
+    Promise.all(parts.sources.all.map((state) => flushReports(parts, state, signal))),
   )
 }

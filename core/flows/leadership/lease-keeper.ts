@@ -1,5 +1,5 @@
 import type { Fence, Lease, LeaseNotes } from '../../model/index.ts'
-import type { Clock, FleetStore, Log } from '../../ports/index.ts'
+import type { Clock, LeaseStore, Log } from '../../ports/index.ts'
 import type { LeaseGuard } from '../planner/lease-guard.ts'
 import { withinTime } from '../../concurrency/within-time.ts'
 
@@ -13,13 +13,15 @@ const RENEW_AGAIN_MS = 1_000
 /** A call to a source ends this long before the lease does. */
 const CALL_MARGIN_MS = 2_000
 
+type KeeperStore = Pick<LeaseStore, 'renewLease' | 'releaseLease'>
+
 /**
  * Holds the fleet lease by renewing it. What counts is the monotonic clock from before each request was sent: a
  * holder that was paused notices by itself that its time is over.
  */
 export class LeaseKeeper implements LeaseGuard {
   readonly fence: Fence
-  readonly #store: FleetStore
+  readonly #store: KeeperStore
   readonly #clock: Clock
   readonly #log: Log
   readonly #holder: string
@@ -30,7 +32,7 @@ export class LeaseKeeper implements LeaseGuard {
   readonly #asked = new AbortController()
 
   constructor(
-    ports: { store: FleetStore; clock: Clock; log: Log },
+    ports: { store: KeeperStore; clock: Clock; log: Log },
     lease: Lease,
     takenAtMs: number,
     notes: () => LeaseNotes,

@@ -1,21 +1,24 @@
 import type { EpochMs, Lease } from '../../model/index.ts'
-import { FleetView } from '../planner/fleet-cache.ts'
+import type { Clock, LeaseStore } from '../../ports/index.ts'
 import type { Hub } from '../hub-ports.ts'
 import { LEASE_TTL_MS, LeaseKeeper } from './lease-keeper.ts'
-import { Loop, type Turn } from '../planner/planner.ts'
+import { LeaseNotesBook } from './lease-notes.ts'
+import { createPlanner, type Planner } from '../planner/planner.ts'
+import { createPlannerState } from '../planner/planner-state.ts'
+import type { Turn } from '../planner/hand-over.ts'
 import { MINTS_AT_ONCE, mintAndDispatch } from '../launch/mint.ts'
 import { openSource, pollSource } from '../source/poll.ts'
 import { reconcileWithSource } from '../source/reconcile.ts'
 import { reportToSource } from '../source/report.ts'
-import { SourceDesk } from '../planner/source-state.ts'
-import { tellStatus } from '../source/publish-status.ts'
-import { raiseBarrier, takeUpWork } from './take-over.ts'
+import type { SourceState } from '../planner/source-state.ts'
+import { publishStatus } from '../source/publish-status.ts'
+import { raiseFences, takeUpWork } from './take-over.ts'
 import { aborted } from '../../concurrency/aborted.ts'
 import { TaskGroup } from '../../concurrency/task-group.ts'
-import { tellAlive } from '../planner/heartbeat.ts'
-import { upkeep } from '../planner/repair.ts'
-import { followTemplates, watchFleet } from '../planner/follow-fleet.ts'
-import { leaveInTime, type Leaving, type StayUntil, windDown } from './drain.ts'
+import { emitHeartbeat } from '../planner/heartbeat.ts'
+import { repair } from '../planner/repair.ts'
+import { followFleet, followTemplates } from '../planner/follow-fleet.ts'
+import { drain, leaveInTime, type Leaving, type StayUntil } from './drain.ts'
 
 /** How often a waiting planner looks whether the lease has come free. */
 const LEASE_LOOK_MS = 1_000
@@ -51,9 +54,14 @@ export async function runControlLoop(hub: Hub, run: ControlLoopRun): Promise<Con
   return workUnderLease(hub, run, taken, null, hub.clock.now())
 }
 
+interface LeasePorts {
+  readonly store: Pick<LeaseStore, 'takeLease'>
+  readonly clock: Clock
+}
+
 /** Null: held by another. */
 export async function takeLease(
-  { store, clock }: Hub,
+  { store, clock }: LeasePorts,
   { holder, build }: Pick<ControlLoopRun, 'holder' | 'build'>,
   handOverAt: EpochMs | null,
 ): Promise<TakenLease | null> {
@@ -63,13 +71,13 @@ export async function takeLease(
   return lease === null ? null : { lease, atMs }
 }
 
-async function waitForLease(hub: Hub, run: ControlLoopRun): Promise<TakenLease | null> {
+async function waitForLease(ports: LeasePorts, run: ControlLoopRun): Promise<TakenLease | null> {
   // A run that begins drained goes on with what an earlier one was draining.
   const over = run.drain.aborted ? run.stop : AbortSignal.any([run.drain, run.stop])
   while (!over.aborted) {
-    const taken = await takeLease(hub, run, null)
+    const taken = await takeLease(ports, run, null)
     if (taken !== null) return taken
-    await hub.clock.sleep(LEASE_LOOK_MS, over)
+    await ports.clock.sleep(LEASE_LOOK_MS, over)
   }
   return null
 }
@@ -83,18 +91,18 @@ export async function workUnderLease(
   lastWorkAt: EpochMs,
 ): Promise<ControlLoopEnd> {
   const tasks = new TaskGroup()
-  let loop: Loop | null = null
-  const lease = new LeaseKeeper(hub, taken.lease, taken.atMs, () => loop?.notes() ?? taken.lease.notes)
+  const state = createPlannerState(hub, lastWorkAt)
+  const notes = new LeaseNotesBook({ clock: hub.clock, ...state }, taken.lease.notes)
+  const lease = new LeaseKeeper(hub, taken.lease, taken.atMs, () => notes.current())
   hub.log.emit({ name: 'lease.taken', holder: run.holder, fence: lease.fence })
   tasks.run(lease.keep(AbortSignal.any([tasks.signal, run.stop])))
   let leaving: Leaving | null = null
   try {
     const since = hub.clock.now()
-    const fleet = await raiseBarrier(hub.store, lease.fence)
-    const desks = hub.sources.map((source) => new SourceDesk(source))
-    loop = new Loop({ hub, lease, desks, view: new FleetView(), tasks, turn, lastWorkAt })
-    await takeUpWork(loop, fleet, taken.lease.notes)
-    leaving = await work(loop, since, run)
+    const fleet = await raiseFences(hub.store, lease.fence)
+    const planner = createPlanner(hub, state, { lease, tasks, turn })
+    await takeUpWork(planner, fleet, notes)
+    leaving = await work(planner, since, run)
   } finally {
     tasks.stop()
     await tasks.settled()
@@ -105,32 +113,33 @@ export async function workUnderLease(
   return leaving ?? 'stopped'
 }
 
-async function work(loop: Loop, since: number, run: ControlLoopRun): Promise<Leaving | null> {
-  const { tasks, lease } = loop
+async function work(planner: Planner, since: number, run: ControlLoopRun): Promise<Leaving | null> {
+  const { tasks, lease, sources } = planner
   const over = AbortSignal.any([tasks.signal, run.stop, lease.signal])
   const claiming = AbortSignal.any([over, run.drain])
-  tasks.run(watchFleet(loop, since, over))
-  tasks.run(followTemplates(loop, over))
-  tasks.run(upkeep(loop, over))
-  tasks.run(tellAlive(loop, over))
-  for (const desk of loop.desks) tasks.run(serveSource(loop, desk, claiming, over))
-  const leaving = await leaveInTime(loop, claiming)
+  tasks.run(followFleet(planner, since, over))
+  tasks.run(followTemplates(planner, over))
+  tasks.run(repair(planner, over))
+  tasks.run(emitHeartbeat(planner, over))
+  for (const state of sources.all) tasks.run(serveSource(planner, state, claiming, over))
+  const leaving = await leaveInTime(planner, claiming)
   if (leaving === null) await aborted(claiming)
-  if (!over.aborted) await windDown(loop, leaving === null ? run.stayUntil : 'handed-over', over)
+  if (!over.aborted) await drain(planner, leaving === null ? run.stayUntil : 'handed-over', over)
   return leaving
 }
 
-/** Everything about one source, from its first answer on. A source that can't be had delays no other. */
+/** Runs everything about one source, from its first answer on. A source that is not available delays no other. */
 async function serveSource(
-  loop: Loop,
-  desk: SourceDesk,
+  planner: Planner,
+  state: SourceState,
   claiming: AbortSignal,
   over: AbortSignal,
 ): Promise<void> {
-  loop.tasks.run(tellStatus(loop, desk, over))
-  if (!(await openSource(loop, desk, over))) return
-  loop.tasks.run(pollSource(loop, desk, claiming))
-  for (let worker = 0; worker < MINTS_AT_ONCE; worker += 1) loop.tasks.run(mintAndDispatch(loop, desk, over))
-  loop.tasks.run(reportToSource(loop, desk, over))
-  loop.tasks.run(reconcileWithSource(loop, desk, over))
+  const { tasks } = planner
+  tasks.run(publishStatus(planner, state, over))
+  if (!(await openSource(planner, state, over))) return
+  tasks.run(pollSource(planner, state, claiming))
+  for (let worker = 0; worker < MINTS_AT_ONCE; worker += 1) tasks.run(mintAndDispatch(planner, state, over))
+  tasks.run(reportToSource(planner, state, over))
+  tasks.run(reconcileWithSource(planner, state, over))
 }

@@ -7,10 +7,10 @@ import {
   type TickFacts,
   ungranted,
 } from '../../plan/index.ts'
-import { type DemandSource, SourceError } from '../../ports/index.ts'
+import { type DemandSource, SourceError, type SourceStatusStore } from '../../ports/index.ts'
 import { type ControlLoopEnd, takeLease, workUnderLease } from './run-under-lease.ts'
 import type { Hub } from '../hub-ports.ts'
-import { failing, stateAfter } from '../source/publish-status.ts'
+import { failing, conditionAfter } from '../source/publish-status.ts'
 import { withinTime } from '../../concurrency/within-time.ts'
 
 /** How often a waiting tick looks at the lease. */
@@ -89,15 +89,19 @@ async function serve(
 
 const NEVER = new AbortController().signal
 
+type LookParts = Pick<Hub, 'clock' | 'log' | 'sources' | 'templates' | 'templatesInForce'> & {
+  readonly store: Pick<SourceStatusStore, 'putSourceStatus'>
+}
+
 /**
  * Asks every source whether a job waits, and for none: such a poll has no effect, so it takes no lease. A source that
  * fails is told of, and looked at again by the next tick.
  */
-async function isWorkWaiting(hub: Hub, stop: AbortSignal): Promise<boolean> {
-  const { clock, log } = hub
+async function isWorkWaiting(parts: LookParts, stop: AbortSignal): Promise<boolean> {
+  const { clock, log } = parts
   // Waits for all before it reports a failure: nothing may run on after the function returned (L8).
   const looked = await withinTime({ clock, ms: LOOK_MAX_MS, signal: stop }, (signal) =>
-    Promise.allSettled(hub.sources.map((source) => lookAt(hub, source, signal))),
+    Promise.allSettled(parts.sources.map((source) => lookAt(parts, source, signal))),
   )
   const looks = looked.map((look) => {
     if (look.status === 'rejected') throw look.reason
@@ -111,31 +115,31 @@ async function isWorkWaiting(hub: Hub, stop: AbortSignal): Promise<boolean> {
 }
 
 async function lookAt(
-  hub: Hub,
+  parts: Omit<LookParts, 'sources'>,
   source: DemandSource,
   signal: AbortSignal,
 ): Promise<{ waiting: number; failed: boolean }> {
-  const { problem } = hub.templatesInForce
-  const status = { source: source.id, checkedAt: hub.clock.now(), waiting: [], refusals: [] }
+  const { problem } = parts.templatesInForce
+  const status = { source: source.id, checkedAt: parts.clock.now(), waiting: [], refusals: [] }
   if (problem !== null) {
-    await hub.store.putSourceStatus({ ...status, state: failing(problem.code, problem.message) })
+    await parts.store.putSourceStatus({ ...status, state: failing(problem.code, problem.message) })
     return { waiting: 0, failed: true }
   }
   try {
     await source.authenticate(signal)
-    const capacity = hub
+    const capacity = parts
       .templates()
       .filter((template) => isOffered(template, source.id))
       .map(({ key, labels }) => ({ template: key, labels, available: 0, starting: 0, running: 0 }))
     const answer = await source.poll({ capacity, maxReservations: 0, waitSeconds: 0 }, signal)
     const waiting = answer.waiting.reduce((sum, jobs) => sum + ungranted(jobs), 0)
-    if (waiting === 0) await hub.store.putSourceStatus({ ...status, state: { kind: 'ok' } })
+    if (waiting === 0) await parts.store.putSourceStatus({ ...status, state: { kind: 'ok' } })
     return { waiting, failed: false }
   } catch (thrown) {
     if (!(thrown instanceof SourceError)) throw thrown
     const { kind, message } = thrown
-    hub.log.emit({ name: 'source.poll-failed', source: source.id, kind, reason: message })
-    await hub.store.putSourceStatus({ ...status, state: stateAfter(thrown) })
+    parts.log.emit({ name: 'source.poll-failed', source: source.id, kind, reason: message })
+    await parts.store.putSourceStatus({ ...status, state: conditionAfter(thrown) })
     return { waiting: 0, failed: true }
   }
 }

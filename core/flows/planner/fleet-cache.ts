@@ -29,7 +29,7 @@ const SIGN_KNOWN_WITHIN_MS = 75_000
  * The fleet as the control loop knows it: a cache that only moves forward (host revisions and runner states never go
  * back), with the counts that planning needs kept up to date, so that a plan doesn't recount the fleet.
  */
-export class FleetView {
+export class FleetCache {
   readonly #hosts = new Map<HostId, Host>()
   readonly #liveness = new Map<HostId, HostLiveness>()
   readonly #images = new Map<HostId, { images: ReadonlyMap<string, ImageState>; revision: number }>()
@@ -39,9 +39,19 @@ export class FleetView {
   readonly #perSource = new Map<SourceId, number>()
   readonly #unreadable = new Set<RunnerId>()
   #order: readonly HostId[] = []
+  #readAtMs = -Infinity
   lastHost: ReadonlyMap<TemplateKey, HostId> = new Map()
   /** False while runners are stored that can't be read: then no set of runners is the full one. */
   isComplete = true
+
+  /** When the fleet was last read, by the monotonic clock. */
+  get readAtMs(): number {
+    return this.#readAtMs
+  }
+
+  noteRead(atMs: number): void {
+    this.#readAtMs = atMs
+  }
 
   get hosts(): Iterable<Host> {
     return this.#hosts.values()

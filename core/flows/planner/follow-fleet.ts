@@ -1,8 +1,9 @@
 import { type Host, type HostId, isAssigned } from '../../model/index.ts'
+import type { FleetReader } from '../../ports/index.ts'
 import { sendPrefetch } from '../agent/agent-session.ts'
-import type { Loop } from './planner.ts'
-import { forEachLimited, WRITES_AT_ONCE } from '../../concurrency/limit.ts'
+import type { Planner } from './planner.ts'
 import { logUnreadable } from '../skip-unreadable.ts'
+import { forEachLimited, WRITES_AT_ONCE } from '../../concurrency/limit.ts'
 
 /** About twice a second while work lives. */
 const BUSY_INTERVAL_MS = 400
@@ -17,82 +18,90 @@ const TELL_IMAGES_AGAIN_MS = 60_000
 /** The change feed repeats itself for some seconds; an end must be remembered for longer than that. */
 const GONE_MEMORY_MS = 5 * 60_000
 
-/** Keeps the view of the fleet fresh: changes often, everything slowly. */
-export async function watchFleet(loop: Loop, since: number, signal: AbortSignal): Promise<void> {
-  const { store, clock } = loop.hub
+type FleetParts = Pick<
+  Planner,
+  'clock' | 'log' | 'lease' | 'fleet' | 'sources' | 'runners' | 'work' | 'fleetChanged'
+> & { readonly store: FleetReader }
+
+/** Keeps the cache of the fleet fresh: changes often, everything slowly. */
+export async function followFleet(parts: FleetParts, since: number, signal: AbortSignal): Promise<void> {
+  const { store, clock, lease, fleet, runners } = parts
   let cursor = since
   let fullReadAtMs = clock.monotonicMs() + FULL_READ_EVERY_MS
-  while (!signal.aborted && loop.lease.holds()) {
-    await loop.changes.wait(clock, isBusy(loop) ? BUSY_INTERVAL_MS : IDLE_INTERVAL_MS, signal)
+  while (!signal.aborted && lease.holds()) {
+    await parts.fleetChanged.wait(clock, isBusy(parts) ? BUSY_INTERVAL_MS : IDLE_INTERVAL_MS, signal)
     if (signal.aborted) return
     const askedAtMs = clock.monotonicMs()
     const changes = await store.readChanges(cursor)
     cursor = changes.cursor
-    const isNews = loop.view.isNews(changes)
-    for (const advance of loop.view.apply(changes)) loop.follow(advance)
-    loop.lookedAtMs = askedAtMs
-    if (isNews) loop.roomChanged()
+    const isNews = fleet.isNews(changes)
+    for (const advance of fleet.apply(changes)) runners.follow(advance)
+    fleet.noteRead(askedAtMs)
+    if (isNews) parts.sources.capacityFreed()
     if (clock.monotonicMs() >= fullReadAtMs) {
-      await readEverything(loop)
+      await readEverything(parts)
       fullReadAtMs = clock.monotonicMs() + FULL_READ_EVERY_MS
     }
   }
 }
 
+type ImageParts = Pick<Planner, 'clock' | 'log' | 'gateway' | 'fleet' | 'templates'>
+type TemplateParts = ImageParts & Pick<Planner, 'lease' | 'templatesInForce' | 'work' | 'sources'>
+
 /** Takes up new templates, and has the hosts fetch their images. */
-export async function followTemplates(loop: Loop, signal: AbortSignal): Promise<void> {
-  const { clock, templatesInForce } = loop.hub
+export async function followTemplates(parts: TemplateParts, signal: AbortSignal): Promise<void> {
+  const { clock, lease, templatesInForce } = parts
   const toldAtMs = new Map<HostId, number>()
-  while (!signal.aborted && loop.lease.holds()) {
-    await tellImages(loop, toldAtMs, (host) => isOverdue(loop, toldAtMs, host))
+  while (!signal.aborted && lease.holds()) {
+    await requestImages(parts, toldAtMs, (host) => isOverdue(parts, toldAtMs, host))
     await clock.sleep(TEMPLATES_EVERY_MS, signal)
     if (signal.aborted || !(await templatesInForce.refresh())) continue
-    loop.sawWork()
-    await tellImages(loop, toldAtMs, () => true)
-    for (const desk of loop.desks) desk.pollNeeded.notify()
+    parts.work.sawWork()
+    await requestImages(parts, toldAtMs, () => true)
+    parts.sources.pollAll()
   }
 }
 
-async function tellImages(
-  loop: Loop,
+async function requestImages(
+  parts: ImageParts,
   toldAtMs: Map<HostId, number>,
   isMeant: (host: Host) => boolean,
 ): Promise<void> {
-  const hosts = [...loop.view.hosts].filter((host) => host.state === 'online' && isMeant(host))
+  const hosts = [...parts.fleet.hosts].filter((host) => host.state === 'online' && isMeant(host))
   await forEachLimited(hosts, WRITES_AT_ONCE, async (host) => {
-    toldAtMs.set(host.id, loop.hub.clock.monotonicMs())
+    toldAtMs.set(host.id, parts.clock.monotonicMs())
     if (host.connection !== null)
-      await sendPrefetch(loop.hub, { host: host.id, connection: host.connection }, host)
+      await sendPrefetch(parts, { host: host.id, connection: host.connection }, host)
   })
 }
 
 /**
- * Whether a host has said nothing yet of an image that it should have: the templates were stored while nobody planned,
- * or the word was lost.
+ * Whether a host has reported nothing yet of an image that it should have: the templates were stored while no planner
+ * ran, or the message was lost.
  */
-function isOverdue(loop: Loop, toldAtMs: ReadonlyMap<HostId, number>, host: Host): boolean {
-  const sinceToldMs = loop.hub.clock.monotonicMs() - (toldAtMs.get(host.id) ?? -Infinity)
-  return (
-    loop.now - host.stateSince >= SETTLED_MS && sinceToldMs >= TELL_IMAGES_AGAIN_MS && lacksImage(loop, host)
-  )
+function isOverdue(parts: ImageParts, toldAtMs: ReadonlyMap<HostId, number>, host: Host): boolean {
+  const { clock } = parts
+  const sinceToldMs = clock.monotonicMs() - (toldAtMs.get(host.id) ?? -Infinity)
+  const isSettled = clock.now() - host.stateSince >= SETTLED_MS
+  return isSettled && sinceToldMs >= TELL_IMAGES_AGAIN_MS && lacksImage(parts, host)
 }
 
-function lacksImage(loop: Loop, host: Host): boolean {
-  const told = loop.view.imagesOf(host.id)
-  return loop.hub.templates().some((template) => isAssigned(template, host) && !told.has(template.image))
+function lacksImage({ fleet, templates }: Pick<ImageParts, 'fleet' | 'templates'>, host: Host): boolean {
+  const told = fleet.imagesOf(host.id)
+  return templates().some((template) => isAssigned(template, host) && !told.has(template.image))
 }
 
-async function readEverything(loop: Loop): Promise<void> {
-  const fleet = await loop.hub.store.readFleet()
-  logUnreadable(loop.hub.log, fleet.unreadable)
-  for (const advance of loop.view.applyAll(fleet)) loop.follow(advance)
-  loop.view.forgetGone(loop.now - GONE_MEMORY_MS)
-  loop.roomChanged()
+async function readEverything({ store, clock, log, fleet, runners, sources }: FleetParts): Promise<void> {
+  const everything = await store.readFleet()
+  logUnreadable(log, everything.unreadable)
+  for (const advance of fleet.applyAll(everything)) runners.follow(advance)
+  fleet.forgetGone(clock.now() - GONE_MEMORY_MS)
+  sources.capacityFreed()
 }
 
-/** Work lives, or waits for hosts or images that may be there any moment. */
-function isBusy(loop: Loop): boolean {
-  if (loop.view.liveRunnerCount > 0) return true
-  if (loop.desks.some((desk) => desk.starved || desk.waiting.length > 0)) return true
-  return loop.msSinceWork < IDLE_INTERVAL_MS
+/** A runner lives, or a job waits for hosts or images that may be there any moment. */
+function isBusy({ fleet, sources, work }: Pick<Planner, 'fleet' | 'sources' | 'work'>): boolean {
+  if (fleet.liveRunnerCount > 0) return true
+  if (sources.all.some((state) => state.isStarved || state.waiting.length > 0)) return true
+  return work.msSinceWork < IDLE_INTERVAL_MS
 }

@@ -6,8 +6,8 @@ import {
   type Slot,
   sourceId,
 } from '../../model/index.ts'
-import type { Clock, FleetStore, Log } from '../../ports/index.ts'
-import type { FleetView } from './fleet-cache.ts'
+import type { Clock, HostStore, Log, RunnerStore } from '../../ports/index.ts'
+import type { FleetCache } from './fleet-cache.ts'
 
 /** Ends of runners that no agent ever had: nobody else will free their slots. */
 const UNLAUNCHED_CODES: ReadonlySet<GoneRunner['code']> = new Set([
@@ -24,8 +24,11 @@ const UNLAUNCHED_CODES: ReadonlySet<GoneRunner['code']> = new Set([
 const UNKNOWN_SOURCE = sourceId('unknown')
 
 /** The slots of a host that nobody will free. A runner that can't be read may well live: unknown is not absent. */
-export function orphansOf(view: FleetView, host: Host): readonly RunnerId[] {
-  return [...host.slots.keys()].filter((id) => !view.isUnreadable(id) && isOrphan(view.runner(id)))
+export function orphansOf(
+  fleet: Pick<FleetCache, 'runner' | 'isUnreadable'>,
+  host: Host,
+): readonly RunnerId[] {
+  return [...host.slots.keys()].filter((id) => !fleet.isUnreadable(id) && isOrphan(fleet.runner(id)))
 }
 
 /** True of a slot's runner when no agent will ever free that slot; undefined = there is no such runner. */
@@ -33,12 +36,18 @@ function isOrphan(runner: Runner | undefined): boolean {
   return runner === undefined || (runner.state === 'gone' && UNLAUNCHED_CODES.has(runner.code))
 }
 
+export interface FreeOrphanParts {
+  readonly store: Pick<RunnerStore, 'getRunner' | 'putRunner'> & Pick<HostStore, 'freeSlot'>
+  readonly clock: Clock
+  readonly log: Log
+}
+
 /**
  * Frees a slot that nobody else will. A tombstone is written first, so that a writer that was paused since its claim
  * can't bring the runner to life. Resolves with the runner when it turns out to be there after all.
  */
 export async function freeOrphan(
-  { store, clock, log }: { store: FleetStore; clock: Clock; log: Log },
+  { store, clock, log }: FreeOrphanParts,
   host: Host,
   id: RunnerId,
 ): Promise<Runner | null> {

@@ -1,9 +1,20 @@
-import type { Host, HostId, LiveRunner, ReservedRunner, RunnerId, StopReason } from '../../model/index.ts'
-import type { Loop } from './planner.ts'
-import { freeOrphan, orphansOf } from './orphaned-slots.ts'
+import type {
+  EpochMs,
+  Host,
+  HostId,
+  LiveRunner,
+  ReservedRunner,
+  RunnerId,
+  StopReason,
+} from '../../model/index.ts'
+import type { Clock, HostStore } from '../../ports/index.ts'
+import { connectionGone, type ConnectionGoneParts } from './connection-gone.ts'
+import { endUnlaunched, type EndUnlaunchedParts } from './end-unlaunched.ts'
+import { freeOrphan, type FreeOrphanParts, orphansOf } from './orphaned-slots.ts'
+import type { Planner } from './planner.ts'
 import { forEachLimited, WRITES_AT_ONCE } from '../../concurrency/limit.ts'
 
-const UPKEEP_EVERY_MS = 2_000
+const REPAIR_EVERY_MS = 2_000
 /** A launch should be seen running by then on a quick host; after it, the agent is asked. */
 const SILENT_AFTER_MS = 15_000
 /** Orders are repeated until they show: commands may get lost. */
@@ -19,62 +30,81 @@ interface Memory {
   readonly orphanSinceMs: Map<RunnerId, number>
 }
 
-/** Repeats what was not heard and mends what a crash left, until the signal aborts. */
-export async function upkeep(loop: Loop, signal: AbortSignal): Promise<void> {
+type Parts = EndUnlaunchedParts &
+  ConnectionGoneParts &
+  FreeOrphanParts &
+  Pick<Planner, 'gateway' | 'fleet' | 'runners'> & { readonly store: Pick<HostStore, 'getHost'> }
+
+/** Repeats orders that were not heard and repairs what a crash left, until the signal aborts. */
+export async function repair(parts: Parts, signal: AbortSignal): Promise<void> {
+  const { clock, lease } = parts
   const memory: Memory = { askedAtMs: new Map(), orphanSinceMs: new Map() }
-  while (!signal.aborted && loop.lease.holds()) {
-    await endOverdue(loop)
-    await chaseRunners(loop, memory)
-    await freeOrphans(loop, memory)
-    await loop.hub.clock.sleep(UPKEEP_EVERY_MS, signal)
+  while (!signal.aborted && lease.holds()) {
+    await endOverdue(parts)
+    await chaseRunners(parts, memory)
+    await freeOrphans(parts, memory)
+    await clock.sleep(REPAIR_EVERY_MS, signal)
   }
 }
 
-/** Their mint has not come, because their source can't be had: they must not keep room from the others. */
-async function endOverdue(loop: Loop): Promise<void> {
-  const overdue = [...loop.view.liveRunners()].filter(
+/** Their mint has not come, because their source is not available: they must not keep capacity from the others. */
+async function endOverdue(parts: Parts): Promise<void> {
+  const now = parts.clock.now()
+  const overdue = [...parts.fleet.liveRunners()].filter(
     (runner): runner is ReservedRunner =>
       runner.state === 'reserved' &&
-      loop.now > (runner.reservation?.expiresAt ?? runner.reservedAt + WARM_RESERVED_MAX_MS),
+      now > (runner.reservation?.expiresAt ?? runner.reservedAt + WARM_RESERVED_MAX_MS),
   )
   await forEachLimited(overdue, WRITES_AT_ONCE, (runner) =>
-    loop.endUnlaunched(runner, 'reservation-expired', 'Its reservation ended before it was minted.'),
+    endUnlaunched(parts, runner, 'reservation-expired', 'Its reservation ended before it was minted.'),
   )
 }
 
-async function chaseRunners(loop: Loop, memory: Memory): Promise<void> {
-  const settle = new Map<HostId, LiveRunner[]>()
-  const stop = new Map<HostId, LiveRunner[]>()
-  const lost: LiveRunner[] = []
-  for (const id of memory.askedAtMs.keys())
-    if (loop.view.runner(id)?.state === 'gone') memory.askedAtMs.delete(id)
-  for (const runner of loop.view.liveRunners()) {
-    const host = loop.view.host(runner.host)
-    if (host?.state !== 'online' || runner.state === 'reserved') continue
-    if (runner.state === 'dispatched' && runner.epoch < host.epoch) lost.push(runner)
-    else if (runner.stop !== null && isDue(loop, memory, runner.id)) push(stop, runner)
-    else if (isSilent(loop, runner) && isDue(loop, memory, runner.id)) push(settle, runner)
-  }
-  await forEachLimited(lost, WRITES_AT_ONCE, (runner) => endIfMissed(loop, runner))
-  await forEachLimited(settle, WRITES_AT_ONCE, ([id, runners]) =>
-    order(loop, id, { type: 'settle', runners: runners.map((runner) => runner.id) }),
+async function chaseRunners(parts: Parts, memory: Memory): Promise<void> {
+  const { query, stop, lost } = sortRunners(parts, memory)
+  await forEachLimited(lost, WRITES_AT_ONCE, (runner) => endIfMissed(parts, runner))
+  await forEachLimited(query, WRITES_AT_ONCE, ([id, runners]) =>
+    order(parts, id, { type: 'settle', runners: runners.map((runner) => runner.id) }),
   )
   await forEachLimited(stop, WRITES_AT_ONCE, ([id, runners]) =>
-    order(loop, id, {
+    order(parts, id, {
       type: 'stop',
       runners: runners.map((runner) => ({ runner: runner.id, reason: runner.stop?.reason ?? 'canceled' })),
     }),
   )
 }
 
-function isSilent(loop: Loop, runner: LiveRunner): boolean {
-  return runner.state === 'dispatched' && loop.now - runner.dispatchedAt > SILENT_AFTER_MS
+interface Chased {
+  /** Runners whose agent is asked about them, by host. */
+  readonly query: Map<HostId, LiveRunner[]>
+  /** Runners whose stop order is repeated, by host. */
+  readonly stop: Map<HostId, LiveRunner[]>
+  /** Runners that were dispatched under an older session. */
+  readonly lost: LiveRunner[]
 }
 
-function isDue(loop: Loop, memory: Memory, id: RunnerId): boolean {
-  const nowMs = loop.hub.clock.monotonicMs()
-  if (nowMs - (memory.askedAtMs.get(id) ?? -Infinity) < REPEAT_EVERY_MS) return false
-  memory.askedAtMs.set(id, nowMs)
+function sortRunners({ clock, fleet }: Parts, { askedAtMs }: Memory): Chased {
+  const chased: Chased = { query: new Map(), stop: new Map(), lost: [] }
+  const now = clock.now()
+  for (const id of askedAtMs.keys()) if (fleet.runner(id)?.state === 'gone') askedAtMs.delete(id)
+  for (const runner of fleet.liveRunners()) {
+    const host = fleet.host(runner.host)
+    if (host?.state !== 'online' || runner.state === 'reserved') continue
+    if (runner.state === 'dispatched' && runner.epoch < host.epoch) chased.lost.push(runner)
+    else if (runner.stop !== null && isDue(clock, askedAtMs, runner.id)) push(chased.stop, runner)
+    else if (isSilent(runner, now) && isDue(clock, askedAtMs, runner.id)) push(chased.query, runner)
+  }
+  return chased
+}
+
+function isSilent(runner: LiveRunner, now: EpochMs): boolean {
+  return runner.state === 'dispatched' && now - runner.dispatchedAt > SILENT_AFTER_MS
+}
+
+function isDue(clock: Pick<Clock, 'monotonicMs'>, askedAtMs: Map<RunnerId, number>, id: RunnerId): boolean {
+  const nowMs = clock.monotonicMs()
+  if (nowMs - (askedAtMs.get(id) ?? -Infinity) < REPEAT_EVERY_MS) return false
+  askedAtMs.set(id, nowMs)
   return true
 }
 
@@ -91,20 +121,21 @@ type Order =
       runners: readonly { runner: RunnerId; reason: StopReason }[]
     }
 
-async function order(loop: Loop, id: HostId, what: Order): Promise<void> {
-  const host = loop.view.host(id)
-  if (host === undefined || host.connection === null || !loop.lease.holds()) return
-  const command = `${what.type}-${loop.lease.fence}-${loop.hub.clock.monotonicMs()}`
+async function order(parts: Parts, id: HostId, what: Order): Promise<void> {
+  const { clock, log, gateway, lease } = parts
+  const host = parts.fleet.host(id)
+  if (host === undefined || host.connection === null || !lease.holds()) return
+  const command = `${what.type}-${lease.fence}-${clock.monotonicMs()}`
   try {
-    const posted = await loop.hub.gateway.post(host.connection, {
+    const posted = await gateway.post(host.connection, {
       ...what,
       command,
       epoch: host.epoch,
-      fence: loop.lease.fence,
+      fence: lease.fence,
     })
-    if (posted === 'gone') await loop.connectionGone({ host: id, connection: host.connection })
+    if (posted === 'gone') await connectionGone(parts, { host: id, connection: host.connection })
   } catch (cause) {
-    loop.hub.log.emit({ name: 'host.order-undelivered', host: id, order: what.type, cause })
+    log.emit({ name: 'host.order-undelivered', host: id, order: what.type, cause })
   }
 }
 
@@ -112,30 +143,26 @@ async function order(loop: Loop, id: HostId, what: Order): Promise<void> {
  * The host's newer session listed all that it has, and this runner was not confirmed by it: it was dispatched under
  * an epoch that the agent refuses by now. Both facts are read afresh before it is ended.
  */
-async function endIfMissed(loop: Loop, seen: LiveRunner): Promise<void> {
-  const { store } = loop.hub
+async function endIfMissed(parts: Parts, seen: LiveRunner): Promise<void> {
+  const { store, runners } = parts
   const host = await store.getHost(seen.host)
   const runner = await store.getRunner(seen.host, seen.id)
-  loop.advance(runner)
+  runners.advance(runner)
   if (host?.state !== 'online' || runner?.state !== 'dispatched' || runner.epoch >= host.epoch) return
-  await loop.endUnlaunched(
-    runner,
-    'never-arrived',
-    `Host ${seen.host} reconnected without having got this launch.`,
-  )
+  const reason = `Host ${seen.host} reconnected without having got this launch.`
+  await endUnlaunched(parts, runner, 'never-arrived', reason)
 }
 
-async function freeOrphans(loop: Loop, memory: Memory): Promise<void> {
-  const nowMs = loop.hub.clock.monotonicMs()
+async function freeOrphans(parts: Parts, { orphanSinceMs }: Memory): Promise<void> {
+  const { fleet, lease, runners } = parts
+  const nowMs = parts.clock.monotonicMs()
   const suspects = new Map<RunnerId, Host>()
-  for (const host of loop.view.hosts) {
-    for (const id of orphansOf(loop.view, host)) suspects.set(id, host)
-  }
-  for (const id of memory.orphanSinceMs.keys()) if (!suspects.has(id)) memory.orphanSinceMs.delete(id)
+  for (const host of fleet.hosts) for (const id of orphansOf(fleet, host)) suspects.set(id, host)
+  for (const id of orphanSinceMs.keys()) if (!suspects.has(id)) orphanSinceMs.delete(id)
   for (const [id, host] of suspects) {
-    const sinceMs = memory.orphanSinceMs.get(id) ?? nowMs
-    memory.orphanSinceMs.set(id, sinceMs)
-    if (nowMs - sinceMs >= ORPHAN_AFTER_MS && loop.lease.holds())
-      loop.advance(await freeOrphan(loop.hub, host, id))
+    const sinceMs = orphanSinceMs.get(id) ?? nowMs
+    orphanSinceMs.set(id, sinceMs)
+    if (nowMs - sinceMs >= ORPHAN_AFTER_MS && lease.holds())
+      runners.advance(await freeOrphan(parts, host, id))
   }
 }

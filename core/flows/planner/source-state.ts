@@ -1,118 +1,193 @@
 import {
-  type Backoff,
+  type DemandAnswer,
   type EpochMs,
   type Refusal,
-  type ReservedRunner,
-  type RunnerId,
-  type RunnerReport,
   SlipwayError,
+  type SourceCondition,
   type SourceId,
   type SourceLimits,
-  type SourceState,
   type WaitingJobs,
 } from '../../model/index.ts'
-import type { Hold, LastPoll, MintWindow, SourceDemand } from '../../plan/index.ts'
+import { type Ask, type Hold, type LastPoll, type SourceDemand, ungranted } from '../../plan/index.ts'
 import type { DemandSource } from '../../ports/index.ts'
 import { Notify } from '../../concurrency/notify.ts'
+import { MintQueue } from './mint-queue.ts'
+import { ReportQueue } from './report-queue.ts'
 
-/** A source writes off runners that it has not heard of for this long. */
+/** A source writes off runners that it has not received a report of for this long. */
 const TROUBLE_AFTER_MS = 120_000
 
-/** A call that tells the source of runners, or compares them with it. */
-type Telling = 'report' | 'reconcile'
+/** The calls that send runner states to the source. */
+type RunnerCall = 'report' | 'reconcile'
 
-/** What the control loop knows and still owes about one source. Nothing here survives a take-over by itself. */
-export class SourceDesk {
+/** What the planner knows of one source, and what it still owes to it. Kept in memory only: a take-over starts anew. */
+export class SourceState {
   readonly source: DemandSource
-  #limits: SourceLimits | null = null
-  last: LastPoll = { kind: 'none' }
-  waiting: readonly WaitingJobs[] = []
-  /** Why jobs wait, as of the last answer. */
-  refusals: readonly Refusal[] = []
-  /** How the last call that asks for jobs went; null = none has ended yet. */
-  asking: SourceState | null = null
-  /** What fails beside the asking, and since when by the monotonic clock. */
-  readonly #troubles = new Map<Telling, { readonly sinceMs: number; readonly state: SourceState }>()
-  /** A poll is open, or its answer is being taken in. */
-  polling = false
-  /** Mints under way: their tokens are in no store. */
-  minting = 0
-  /** Room promised to the poll in flight. */
-  holds: readonly Hold[] = []
-  /** The last ask left known jobs unasked: room that comes free is worth a poll at once. */
-  starved = false
-  /** What was last said about waiting jobs, so that it is said once. */
-  refusalsSaid = ''
-  mintWindow: MintWindow | undefined
-  /** No mint before this time of the monotonic clock: the last one was turned away. */
-  mintAfterMs = 0
-  /** The pause after mints that gave nothing, by the monotonic clock: what is granted meanwhile would end alike. */
-  mintBackoff: Backoff | undefined
+  readonly mints = new MintQueue()
+  readonly reports = new ReportQueue()
+  /** Notified when the source should be polled at once. */
   readonly pollNeeded = new Notify()
-  readonly mintNeeded = new Notify()
-  readonly mintQueue: ReservedRunner[] = []
-  readonly reports = new Map<RunnerId, RunnerReport>()
-  /** Ends that still have to reach the source, by the time of the end. */
-  readonly unreportedEnds = new Map<RunnerId, EpochMs>()
-  /** Fresh readings in a row in which a runner past its deadline had not registered. */
-  readonly unregistered = new Map<RunnerId, number>()
+  #limits: SourceLimits | null = null
+  #lastPoll: LastPoll = { kind: 'none' }
+  #waiting: readonly WaitingJobs[] = []
+  #refusals: readonly Refusal[] = []
+  #pollCondition: SourceCondition | null = null
+  /** The runner calls that fail, and since when by the monotonic clock. */
+  readonly #troubles = new Map<
+    RunnerCall,
+    { readonly sinceMs: number; readonly condition: SourceCondition }
+  >()
+  #isPolling = false
+  #promises: readonly Hold[] = []
+  #isStarved = false
+  #loggedText = ''
 
   constructor(source: DemandSource) {
     this.source = source
-  }
-
-  /** Null: the call went well. */
-  noteTelling(call: Telling, problem: SourceState | null, nowMs: number): void {
-    if (problem === null) this.#troubles.delete(call)
-    else this.#troubles.set(call, { sinceMs: this.#troubles.get(call)?.sinceMs ?? nowMs, state: problem })
-  }
-
-  /** How the source stands, null = not known yet: inv. 20, one that gives jobs and can't be told of them is failing. */
-  stateAt(nowMs: number): SourceState | null {
-    if (this.asking?.kind !== 'ok') return this.asking
-    const lasting = [...this.#troubles.values()].find(({ sinceMs }) => nowMs - sinceMs >= TROUBLE_AFTER_MS)
-    return lasting?.state ?? this.asking
-  }
-
-  /** The source has accepted our token, and these are its limits. */
-  open(limits: SourceLimits): void {
-    this.#limits = limits
-  }
-
-  get limits(): SourceLimits {
-    if (this.#limits === null)
-      throw new SlipwayError('source-not-open', `Source ${this.id} was used before it was opened.`)
-    return this.#limits
   }
 
   get id(): SourceId {
     return this.source.id
   }
 
-  /** Open, and answering: its demand is known and will be served. */
+  /** Throws `source-not-open` before `opened`. */
+  get limits(): SourceLimits {
+    if (this.#limits === null)
+      throw new SlipwayError('source-not-open', `Source ${this.id} was used before it was opened.`)
+    return this.#limits
+  }
+
+  get lastPoll(): LastPoll {
+    return this.#lastPoll
+  }
+
+  /** Jobs that wait at the source, as of its last answer. */
+  get waiting(): readonly WaitingJobs[] {
+    return this.#waiting
+  }
+
+  /** Why jobs wait, as of the last answer. */
+  get refusals(): readonly Refusal[] {
+    return this.#refusals
+  }
+
+  /** A poll is open, or its answer is being processed. */
+  get isPolling(): boolean {
+    return this.#isPolling
+  }
+
+  /** A poll has ended since the start, well or badly. */
+  get hasBeenPolled(): boolean {
+    return this.#pollCondition !== null
+  }
+
+  /** Capacity promised to the poll in flight. */
+  get promises(): readonly Hold[] {
+    return this.#promises
+  }
+
+  /** The last poll left known jobs unasked: freed capacity is worth a poll at once. */
+  get isStarved(): boolean {
+    return this.#isStarved
+  }
+
+  /** Open, and answering: the source's demand is known and will be served. */
   get isServed(): boolean {
-    return this.#limits !== null && this.last.kind !== 'failed' && this.last.kind !== 'unauthorized'
+    return this.#limits !== null && this.#lastPoll.kind !== 'failed' && this.#lastPoll.kind !== 'unauthorized'
   }
 
-  /** Most units to be granted now: while mints fail none, and after each pause one to try with. */
-  grantsMax(nowMs: number): number {
-    const { reservationsMax } = this.limits
-    if (this.mintBackoff === undefined) return reservationsMax
-    return nowMs < this.mintBackoff.until ? 0 : Math.min(1, reservationsMax)
+  get demand(): Omit<SourceDemand, 'live'> {
+    return { source: this.id, waiting: this.#waiting, holds: this.#promises }
   }
 
-  demand(): Omit<SourceDemand, 'live'> {
-    return { source: this.id, waiting: this.waiting, holds: this.holds }
+  /** Jobs wait at the source, or it has not received the end of a runner yet. */
+  get hasWork(): boolean {
+    return this.#waiting.length > 0 || this.reports.hasPendingEnds
   }
 
-  /** Since when the oldest job of these labels waits, as far as the source has told. */
+  /** Most units to ask for now. */
+  reservationsMax(nowMs: number): number {
+    return this.mints.reservationsMax(this.limits, nowMs)
+  }
+
+  /** The source has accepted our token, and these are its limits. */
+  opened(limits: SourceLimits): void {
+    this.#limits = limits
+    this.#lastPoll = { kind: 'none' }
+  }
+
+  pollStarted({ total, holds }: Ask): void {
+    const known = this.#waiting.reduce((jobs, waiting) => jobs + ungranted(waiting), 0)
+    this.#isStarved = total < known || total === 0
+    this.#promises = holds
+    this.#isPolling = true
+  }
+
+  answered({ waiting, reservations }: DemandAnswer): void {
+    const inRow = this.#lastPoll.kind === 'empty' ? this.#lastPoll.inRow + 1 : 0
+    this.#lastPoll = reservations.length > 0 ? { kind: 'granted' } : { kind: 'empty', inRow }
+    this.#promises = []
+    this.#waiting = waiting
+    this.#pollCondition = { kind: 'ok' }
+  }
+
+  /** Returns the number of failures in a row. */
+  pollFailed(condition: SourceCondition, retryAfterMs: number | null): number {
+    const inRow = this.#lastPoll.kind === 'failed' ? this.#lastPoll.inRow + 1 : 1
+    this.#pollCondition = condition
+    this.#lastPoll = { kind: 'failed', inRow, retryAfterMs }
+    return inRow
+  }
+
+  tokenRefused(condition: SourceCondition): void {
+    this.#pollCondition = condition
+    this.#lastPoll = { kind: 'unauthorized' }
+  }
+
+  /** Nothing is asked for now, for a reason that is not the source's. */
+  pollSkipped(condition: SourceCondition): void {
+    this.#pollCondition = condition
+    this.#waiting = []
+    this.#lastPoll = { kind: 'empty', inRow: 0 }
+  }
+
+  pollEnded(): void {
+    this.#promises = []
+    this.#isPolling = false
+  }
+
+  explained(refusals: readonly Refusal[]): void {
+    this.#refusals = refusals
+  }
+
+  /** Whether this text about waiting jobs differs from the last one: each is logged once. */
+  isNewText(text: string): boolean {
+    const isNew = text !== this.#loggedText
+    this.#loggedText = text
+    return isNew
+  }
+
+  runnerCallSucceeded(call: RunnerCall): void {
+    this.#troubles.delete(call)
+  }
+
+  runnerCallFailed(call: RunnerCall, condition: SourceCondition, nowMs: number): void {
+    this.#troubles.set(call, { sinceMs: this.#troubles.get(call)?.sinceMs ?? nowMs, condition })
+  }
+
+  /**
+   * How the source stands; null = not known yet. Inv. 20: a source that grants jobs but takes no reports counts as
+   * failing.
+   */
+  conditionAt(nowMs: number): SourceCondition | null {
+    if (this.#pollCondition?.kind !== 'ok') return this.#pollCondition
+    const lasting = [...this.#troubles.values()].find(({ sinceMs }) => nowMs - sinceMs >= TROUBLE_AFTER_MS)
+    return lasting?.condition ?? this.#pollCondition
+  }
+
+  /** Since when the oldest job of these labels has waited, as the source last said. */
   oldestQueuedAt(labels: readonly string[]): EpochMs | null {
     const name = labels.join()
-    return this.waiting.find((jobs) => jobs.labels.join() === name)?.oldestQueuedAt ?? null
-  }
-
-  /** Every end up to this time has reached the source. */
-  reportedUpTo(now: EpochMs): EpochMs {
-    return Math.min(now, ...this.unreportedEnds.values())
+    return this.#waiting.find((jobs) => jobs.labels.join() === name)?.oldestQueuedAt ?? null
   }
 }

@@ -1,7 +1,13 @@
-import { type DemandAnswer, type Refusal, SOURCE_PACE, type WaitingJobs } from '../../model/index.ts'
 import {
+  type DemandAnswer,
+  type Refusal,
+  SOURCE_PACE,
+  type SourceCondition,
+  type WaitingJobs,
+} from '../../model/index.ts'
+import {
+  type Ask,
   explainWaiting,
-  type Hold,
   holdSeconds,
   planAsk,
   planWarm,
@@ -10,12 +16,12 @@ import {
   ungranted,
 } from '../../plan/index.ts'
 import { SourceError } from '../../ports/index.ts'
-import { launchGranted, launchWarm } from '../launch/claim.ts'
-import type { Loop } from '../planner/planner.ts'
-import type { SourceDesk } from '../planner/source-state.ts'
-import { cancelRunner } from './order-stop.ts'
+import { type ClaimParts, launchGranted, launchWarm } from '../launch/claim.ts'
+import type { Planner } from '../planner/planner.ts'
+import type { SourceState } from '../planner/source-state.ts'
+import { cancelRunner, type OrderStopParts } from './order-stop.ts'
 import { refusalFields } from '../source-events.ts'
-import { failing, stateAfter } from './publish-status.ts'
+import { conditionAfter, failing } from './publish-status.ts'
 
 /** Polls woken by freed room keep this distance, so that a hundred exits don't make a hundred polls. */
 const WOKEN_SPACING_MS = 100
@@ -27,149 +33,161 @@ const POLL_MIN_MS = 1_000
 /** Paces the first call, while the source's own limits are not known yet. */
 const OPENING_PACE = { ...SOURCE_PACE, pollWaitSecondsMax: 0 }
 
+type OpenParts = Pick<Planner, 'clock' | 'random' | 'log' | 'lease' | 'work'>
+type AnswerParts = OpenParts & OrderStopParts & ClaimParts & Pick<Planner, 'tasks' | 'inputs'>
+type PollParts = AnswerParts & Pick<Planner, 'handOver' | 'templatesInForce'>
+
 /** Presents our token until the source accepts it; false when the signal aborts before. */
-export async function openSource(loop: Loop, desk: SourceDesk, signal: AbortSignal): Promise<boolean> {
-  const { clock, random } = loop.hub
+export async function openSource(
+  parts: OpenParts,
+  state: SourceState,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { clock, random, lease, work } = parts
   while (!signal.aborted) {
     try {
-      desk.open(await loop.lease.call(signal, (guarded) => desk.source.authenticate(guarded)))
-      desk.last = { kind: 'none' }
+      state.opened(await lease.call(signal, (guarded) => state.source.authenticate(guarded)))
       return true
     } catch (thrown) {
       if (signal.aborted) return false
-      notePollFailure(loop, desk, thrown)
-      await clock.sleep(pollSpacingMs(desk.last, OPENING_PACE, loop.msSinceWork, random.unit()), signal)
+      notePollFailure(parts, state, thrown)
+      await clock.sleep(pollSpacingMs(state.lastPoll, OPENING_PACE, work.msSinceWork, random.unit()), signal)
     }
   }
   return false
 }
 
 /** Polls one source until the signal aborts. A failing source delays nobody else. */
-export async function pollSource(loop: Loop, desk: SourceDesk, signal: AbortSignal): Promise<void> {
-  const { clock, random } = loop.hub
-  while (!signal.aborted && loop.lease.holds() && !loop.isLeaving) {
+export async function pollSource(parts: PollParts, state: SourceState, signal: AbortSignal): Promise<void> {
+  const { clock, random, lease, work, handOver } = parts
+  while (!signal.aborted && lease.holds() && !handOver.hasBegun) {
     const startedMs = clock.monotonicMs()
-    if (hasTemplates(loop, desk)) await pollOnce(loop, desk, signal)
-    const spacingMs = pollSpacingMs(desk.last, desk.limits, loop.msSinceWork, random.unit())
+    if (hasTemplates(parts, state)) await pollOnce(parts, state, signal)
+    const spacingMs = pollSpacingMs(state.lastPoll, state.limits, work.msSinceWork, random.unit())
     const restMs = spacingMs - (clock.monotonicMs() - startedMs)
-    // Room is not what a failing source is waited for.
-    if (!desk.isServed) await clock.sleep(restMs, signal)
-    else if (await desk.pollNeeded.wait(clock, restMs, signal)) await clock.sleep(WOKEN_SPACING_MS, signal)
+    // Freed capacity is no reason to poll a failing source.
+    if (!state.isServed) await clock.sleep(restMs, signal)
+    else if (await state.pollNeeded.wait(clock, restMs, signal)) await clock.sleep(WOKEN_SPACING_MS, signal)
   }
 }
 
 /** Without templates nothing is asked for: what was granted could not be launched. */
-function hasTemplates(loop: Loop, desk: SourceDesk): boolean {
-  const { problem } = loop.hub.templatesInForce
+function hasTemplates(
+  { templatesInForce }: Pick<PollParts, 'templatesInForce'>,
+  state: SourceState,
+): boolean {
+  const { problem } = templatesInForce
   if (problem === null) return true
-  desk.asking = failing(problem.code, problem.message)
-  desk.waiting = []
-  desk.last = { kind: 'empty', inRow: 0 }
+  state.pollSkipped(failing(problem.code, problem.message))
   return false
 }
 
-async function pollOnce(loop: Loop, desk: SourceDesk, signal: AbortSignal): Promise<void> {
-  const { lease } = loop
-  if (lease.msForCalls() < CALL_MIN_MS || loop.msToHandOver < POLL_MIN_MS) {
-    await loop.hub.clock.sleep(WOKEN_SPACING_MS, signal)
+async function pollOnce(parts: PollParts, state: SourceState, signal: AbortSignal): Promise<void> {
+  const { clock, lease, handOver, inputs } = parts
+  if (lease.msForCalls() < CALL_MIN_MS || handOver.msLeft < POLL_MIN_MS) {
+    await clock.sleep(WOKEN_SPACING_MS, signal)
     return
   }
-  const limit = desk.grantsMax(loop.hub.clock.monotonicMs())
-  const ask = planAsk(loop.world(), loop.demandOf(desk), loop.othersOf(desk), limit)
-  desk.starved =
-    ask.total < desk.waiting.reduce((jobs, waiting) => jobs + ungranted(waiting), 0) || ask.total === 0
-  desk.holds = ask.holds
-  const waitSeconds = Math.min(
-    loop.mayLeave ? 0 : holdSeconds(desk.limits, loop.msSinceWork),
-    Math.floor(lease.msForCalls() / 1000) - 2,
-    Math.floor(loop.msToHandOver / 1000) - 1,
-  )
+  const limit = state.reservationsMax(clock.monotonicMs())
+  const ask = planAsk(inputs.world(), inputs.demandOf(state), inputs.demandBeside(state), limit)
+  const waitSeconds = waitSecondsOf(parts, state)
   const request = { capacity: ask.capacity, maxReservations: ask.total, waitSeconds }
-  desk.polling = true
+  state.pollStarted(ask)
   try {
-    const answer = await lease.call(signal, (guarded) => desk.source.poll(request, guarded))
-    desk.holds = []
-    takeAnswer(loop, desk, answer, ask.holds)
+    const answer = await lease.call(signal, (guarded) => state.source.poll(request, guarded))
+    takeAnswer(parts, state, answer, ask)
   } catch (thrown) {
-    desk.holds = []
-    if (!signal.aborted) notePollFailure(loop, desk, thrown)
+    if (!signal.aborted) notePollFailure(parts, state, thrown)
   } finally {
-    desk.polling = false
+    state.pollEnded()
   }
 }
 
-/** `promised` is the room that was asked for: what is granted goes there. */
-function takeAnswer(loop: Loop, desk: SourceDesk, answer: DemandAnswer, promised: readonly Hold[]): void {
-  const before = { last: desk.last, waiting: desk.waiting }
-  desk.waiting = answer.waiting
-  desk.asking = { kind: 'ok' }
-  desk.last =
-    answer.reservations.length > 0
-      ? { kind: 'granted' }
-      : { kind: 'empty', inRow: before.last.kind === 'empty' ? before.last.inRow + 1 : 0 }
-  if (before.last.kind === 'unauthorized' || before.last.kind === 'failed')
-    loop.hub.log.emit({ name: 'source.back', source: desk.id })
-  if (answer.waiting.length > 0) loop.sawWork()
-  if (sum(before.waiting) !== sum(answer.waiting))
-    loop.hub.log.emit({ name: 'demand.waiting', source: desk.id, jobs: sum(answer.waiting) })
+/** How long the source may keep the poll open: no longer than the lease and this planner's turn last. */
+function waitSecondsOf(
+  { lease, work, handOver }: Pick<PollParts, 'lease' | 'work' | 'handOver'>,
+  { limits }: SourceState,
+): number {
+  return Math.min(
+    handOver.mayLeave ? 0 : holdSeconds(limits, work.msSinceWork),
+    Math.floor(lease.msForCalls() / 1000) - 2,
+    Math.floor(handOver.msLeft / 1000) - 1,
+  )
+}
+
+/** What is granted goes where `ask` promised capacity for it. */
+function takeAnswer(parts: AnswerParts, state: SourceState, answer: DemandAnswer, { holds }: Ask): void {
+  const { clock, tasks, inputs } = parts
+  const { lastPoll, waiting } = state
+  state.answered(answer)
+  logAnswer(parts, state, answer, { lastPoll, waiting })
+  if (answer.waiting.length > 0) parts.work.sawWork()
+  if (answer.reservations.length > 0) tasks.run(launchGranted(parts, state, answer.reservations, holds))
+  if (state.limits.warm && state.reservationsMax(clock.monotonicMs()) > 0) {
+    const plan = planWarm(inputs.world(), state.id, inputs.promisedBeside(state))
+    if (plan.runners.length > 0) tasks.run(launchWarm(parts, state, plan))
+  }
+  for (const id of answer.cancel) cancelRunner(parts, id)
+  state.explained(explainWaiting(inputs.world(), state.id, state.waiting, inputs.promisedBeside(state)))
+  logRefusals(parts, state, state.refusals)
+}
+
+function logAnswer(
+  { log }: Pick<AnswerParts, 'log'>,
+  state: SourceState,
+  answer: DemandAnswer,
+  before: Pick<SourceState, 'lastPoll' | 'waiting'>,
+): void {
+  if (before.lastPoll.kind === 'unauthorized' || before.lastPoll.kind === 'failed')
+    log.emit({ name: 'source.back', source: state.id })
+  if (queuedJobs(before.waiting) !== queuedJobs(answer.waiting))
+    log.emit({ name: 'demand.waiting', source: state.id, jobs: queuedJobs(answer.waiting) })
   for (const reservation of answer.reservations) {
     const { id, labels, count } = reservation
-    loop.hub.log.emit({ name: 'demand.granted', source: desk.id, reservation: id, labels, count })
+    log.emit({ name: 'demand.granted', source: state.id, reservation: id, labels, count })
   }
-  if (answer.reservations.length > 0) {
-    loop.tasks.run(launchGranted(loop, desk, answer.reservations, promised))
-  }
-  if (desk.limits.warm && desk.grantsMax(loop.hub.clock.monotonicMs()) > 0) {
-    const plan = planWarm(loop.world(), desk.id, loop.holdsBeside(desk))
-    if (plan.runners.length > 0) loop.tasks.run(launchWarm(loop, desk, plan))
-  }
-  for (const id of answer.cancel) cancelRunner(loop, id)
-  sayRefusals(loop, desk)
 }
 
-function sum(waiting: readonly WaitingJobs[]): number {
+function queuedJobs(waiting: readonly WaitingJobs[]): number {
   return waiting.reduce((jobs, { queued }) => jobs + queued, 0)
 }
 
-function sayRefusals(loop: Loop, desk: SourceDesk): void {
-  desk.refusals = explainWaiting(loop.world(), desk.id, desk.waiting, loop.holdsBeside(desk))
-  sayOnce(loop, desk, desk.refusals)
-}
-
-function sayOnce(loop: Loop, desk: SourceDesk, refusals: readonly Refusal[]): void {
-  const said = refusals.map(sayRefusal).join('\n')
-  if (said === desk.refusalsSaid) return
-  desk.refusalsSaid = said
+function logRefusals({ log }: Pick<Planner, 'log'>, state: SourceState, refusals: readonly Refusal[]): void {
+  if (!state.isNewText(refusals.map(sayRefusal).join('\n'))) return
   for (const refusal of refusals) {
-    loop.hub.log.emit({ name: 'demand.refused', ...refusalFields(refusal) })
+    log.emit({ name: 'demand.refused', ...refusalFields(refusal) })
   }
 }
 
-function notePollFailure(loop: Loop, desk: SourceDesk, thrown: unknown): void {
-  desk.asking = stateAfter(thrown)
-  if (!(thrown instanceof SourceError)) return
+function notePollFailure(parts: Pick<Planner, 'log'>, state: SourceState, thrown: unknown): void {
+  if (!(thrown instanceof SourceError)) throw thrown
+  const condition = conditionAfter(thrown)
   const { kind, message, retryAfterMs } = thrown
   if (kind === 'unauthorized') {
-    noteUnauthorized(loop, desk, message)
+    noteUnauthorized(parts, state, condition, message)
     return
   }
-  const inRow = desk.last.kind === 'failed' ? desk.last.inRow + 1 : 1
-  loop.hub.log.emit({ name: 'source.poll-failed', source: desk.id, kind, reason: message, inRow })
-  desk.last = { kind: 'failed', inRow, retryAfterMs }
+  const inRow = state.pollFailed(condition, retryAfterMs)
+  parts.log.emit({ name: 'source.poll-failed', source: state.id, kind, reason: message, inRow })
 }
 
-/** A person has to act: it is said once, with the jobs that wait for it. */
-function noteUnauthorized(loop: Loop, desk: SourceDesk, reason: string): void {
-  if (desk.last.kind !== 'unauthorized') {
-    const message = `${reason} No new job is claimed until then.`
-    loop.hub.log.emit({ name: 'source.unauthorized', source: desk.id, reason: message })
-    const refused = desk.waiting.map((jobs) => ({ labels: jobs.labels, count: ungranted(jobs) }))
-    const waiting = refused.filter(({ count }) => count > 0)
-    sayOnce(
-      loop,
-      desk,
-      waiting.map((jobs) => ({ ...jobs, source: desk.id, reason: { code: 'claiming-stopped', reason } })),
-    )
-  }
-  desk.last = { kind: 'unauthorized' }
+/** A person has to act: it is logged once, with the jobs that wait for it. */
+function noteUnauthorized(
+  parts: Pick<Planner, 'log'>,
+  state: SourceState,
+  condition: SourceCondition,
+  reason: string,
+): void {
+  const isNew = state.lastPoll.kind !== 'unauthorized'
+  state.tokenRefused(condition)
+  if (!isNew) return
+  const message = `${reason} No new job is claimed until then.`
+  parts.log.emit({ name: 'source.unauthorized', source: state.id, reason: message })
+  const refused = state.waiting.map((jobs) => ({ labels: jobs.labels, count: ungranted(jobs) }))
+  const waiting = refused.filter(({ count }) => count > 0)
+  logRefusals(
+    parts,
+    state,
+    waiting.map((jobs) => ({ ...jobs, source: state.id, reason: { code: 'claiming-stopped', reason } })),
+  )
 }

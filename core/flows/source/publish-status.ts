@@ -1,8 +1,8 @@
-import { clip, type SourceState, type SourceStatus, STATUS_ENTRIES_MAX } from '../../model/index.ts'
+import { clip, type SourceCondition, type SourceStatus, STATUS_ENTRIES_MAX } from '../../model/index.ts'
 import { oldestFirst, sayRefusal } from '../../plan/index.ts'
-import { SecretMissing, SourceError } from '../../ports/index.ts'
-import type { Loop } from '../planner/planner.ts'
-import type { SourceDesk } from '../planner/source-state.ts'
+import { type Clock, SecretMissing, SourceError, type SourceStatusStore } from '../../ports/index.ts'
+import type { Planner } from '../planner/planner.ts'
+import type { SourceState } from '../planner/source-state.ts'
 
 /** A status that changed is written this soon. */
 const TELL_EVERY_MS = 10_000
@@ -11,13 +11,15 @@ const TELL_AGAIN_MS = 60_000
 /** A message or refusal is a sentence or two. */
 const TEXT_MAX_CHARACTERS = 1_000
 
-/** Writes down how a source stands, for whoever asks. */
-export async function tellStatus(loop: Loop, desk: SourceDesk, signal: AbortSignal): Promise<void> {
-  const { store, clock } = loop.hub
+type Parts = Pick<Planner, 'clock' | 'lease'> & { readonly store: Pick<SourceStatusStore, 'putSourceStatus'> }
+
+/** Stores how a source stands, for whoever asks. */
+export async function publishStatus(parts: Parts, state: SourceState, signal: AbortSignal): Promise<void> {
+  const { store, clock, lease } = parts
   let told = ''
   let toldAtMs = -Infinity
-  while (!signal.aborted && loop.lease.holds()) {
-    const status = statusOf(loop, desk)
+  while (!signal.aborted && lease.holds()) {
+    const status = statusOf(clock, state)
     const text = JSON.stringify({ ...status, checkedAt: 0 })
     const isNews = status !== null && (text !== told || clock.monotonicMs() - toldAtMs >= TELL_AGAIN_MS)
     if (status !== null && isNews) {
@@ -32,16 +34,15 @@ export async function tellStatus(loop: Loop, desk: SourceDesk, signal: AbortSign
 
 const FIRST_LOOK_MS = 250
 
-function statusOf({ hub }: Loop, desk: SourceDesk): SourceStatus | null {
-  const state = desk.stateAt(hub.clock.monotonicMs())
-  const { waiting } = desk
-  if (state === null) return null
+function statusOf(clock: Clock, state: SourceState): SourceStatus | null {
+  const condition = state.conditionAt(clock.monotonicMs())
+  if (condition === null) return null
   return {
-    source: desk.id,
-    checkedAt: hub.clock.now(),
-    state,
-    waiting: oldestFirst(waiting).slice(0, STATUS_ENTRIES_MAX),
-    refusals: desk.refusals.slice(0, STATUS_ENTRIES_MAX).map((refusal) => ({
+    source: state.id,
+    checkedAt: clock.now(),
+    state: condition,
+    waiting: oldestFirst(state.waiting).slice(0, STATUS_ENTRIES_MAX),
+    refusals: state.refusals.slice(0, STATUS_ENTRIES_MAX).map((refusal) => ({
       labels: refusal.labels,
       count: refusal.count,
       text: clip(sayRefusal(refusal), TEXT_MAX_CHARACTERS),
@@ -50,12 +51,12 @@ function statusOf({ hub }: Loop, desk: SourceDesk): SourceStatus | null {
 }
 
 /** How a source stands whose call failed. Throws what is no failure of a source. */
-export function stateAfter(thrown: unknown): SourceState {
+export function conditionAfter(thrown: unknown): SourceCondition {
   if (thrown instanceof SecretMissing) return { kind: 'secret-missing', parameter: thrown.parameter }
   if (thrown instanceof SourceError) return failing(thrown.kind, thrown.message)
   throw thrown
 }
 
-export function failing(code: string, message: string): SourceState {
+export function failing(code: string, message: string): SourceCondition {
   return { kind: 'failing', code, message: clip(message, TEXT_MAX_CHARACTERS) }
 }

@@ -8,7 +8,15 @@ import {
   type RunnerId,
   TOMBSTONE_MS,
 } from '../../model/index.ts'
-import type { Clock, FleetStore, Log } from '../../ports/index.ts'
+import type {
+  Clock,
+  FleetReader,
+  HostStore,
+  LeaseStore,
+  Log,
+  RecordStore,
+  RunnerStore,
+} from '../../ports/index.ts'
 import { endAgentSession } from '../agent/agent-session.ts'
 import { countHosts } from '../planner/count-hosts.ts'
 import { freeOrphan } from '../planner/orphaned-slots.ts'
@@ -24,7 +32,11 @@ const FIRST_SIGN_MAX_MS = 30_000
 const REMOVALS_PER_SWEEP = 500
 
 export interface SweepPorts {
-  readonly store: FleetStore
+  readonly store: Pick<FleetReader, 'readFleet'> &
+    Pick<HostStore, 'getHost' | 'declareDead' | 'endSession' | 'freeSlot'> &
+    Pick<RunnerStore, 'getRunner' | 'putRunner' | 'listLiveRunners' | 'endRunner' | 'forgetRunner'> &
+    Pick<LeaseStore, 'readLease'> &
+    Pick<RecordStore, 'removeExpired'>
   readonly clock: Clock
   readonly log: Log
 }
@@ -105,7 +117,11 @@ async function writeOff(ports: SweepPorts, host: Host, now: number): Promise<voi
 }
 
 /** Runners of a host that was removed, even if it was added again since (H8: removing a host drops its runners). */
-async function writeOffHomeless({ store, log }: SweepPorts, fleet: Fleet, now: number): Promise<void> {
+async function writeOffHomeless(
+  { store, log }: Pick<SweepPorts, 'store' | 'log'>,
+  fleet: Fleet,
+  now: number,
+): Promise<void> {
   const used = fleet.hosts.filter(({ state }) => state !== 'new')
   const known = new Set([...used.map(({ id }) => id), ...fleet.unreadable.map(({ host }) => host)])
   const homeless = fleet.runners.filter((runner) => runner.state !== 'gone' && !known.has(runner.host))
@@ -120,7 +136,11 @@ async function writeOffHomeless({ store, log }: SweepPorts, fleet: Fleet, now: n
 }
 
 /** Removes what the ends of most jobs leave, so that a reading of the fleet doesn't grow with a day of them. */
-async function forgetFinished({ store }: SweepPorts, fleet: Fleet, now: number): Promise<number> {
+async function forgetFinished(
+  { store }: Pick<SweepPorts, 'store'>,
+  fleet: Fleet,
+  now: number,
+): Promise<number> {
   const upTo = (await store.readLease())?.notes.reportedUpTo ?? {}
   // Without its record, a slot that is still held would look like one that nobody will free.
   const held = new Set(fleet.hosts.flatMap(({ slots }) => [...slots.keys()]))

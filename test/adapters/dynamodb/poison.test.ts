@@ -28,13 +28,13 @@ const open = useBenches()
 
 function portsOf(store: FleetStore, now: number) {
   const log = new EventRecorder()
-  const ports: SessionPorts = {
+  const ports = {
     store,
     gateway: { post: async () => 'posted', close: async () => {} },
     templates: () => [],
     clock: { now: () => now, monotonicMs: () => now, sleep: async () => {} },
     log,
-  }
+  } satisfies SessionPorts
   return { ports, log }
 }
 

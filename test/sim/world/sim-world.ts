@@ -3,6 +3,7 @@ import {
   endAgentSession,
   runControlLoop,
   type SessionPorts,
+  type SweepPorts,
   sweep,
   takeAgentMessage,
 } from '../../../core/flows/index.ts'
@@ -113,7 +114,7 @@ export class SimWorld {
   }
 
   /** A handler's ports, of one life; its messages to agents arrive a little later. */
-  session(life: Life = new Life(), of: HostId | null = null): SessionPorts {
+  session(life: Life = new Life(), of: HostId | null = null): SessionPorts & SweepPorts {
     const store = of === null ? this.store : this.witness.onlyOf(of, this.store)
     return {
       store: life.limit(store),
