@@ -1,4 +1,4 @@
-import { clip, redactTokens, SlipwayError, toPrintableLine } from '../core/model/index.ts'
+import { truncate, redactTokens, SlipwayError, toPrintableLine } from '../core/model/index.ts'
 
 /** A position in a file. `path` holds the keys that lead to it: `templates.docker-debug.memory`. */
 export interface Place {
@@ -117,5 +117,5 @@ export function quote(value: unknown): string {
 }
 
 export function shorten(text: string): string {
-  return clip(text, QUOTED_CHARACTERS)
+  return truncate(text, QUOTED_CHARACTERS)
 }

@@ -8,7 +8,7 @@ import { createLog, lambdaLine, lineOf, type LogLine } from '../adapters/log/ind
 import { createShipfoxSource } from '../adapters/shipfox/index.ts'
 import { createSecretReader, type ParameterStore, parameterStoreEndpoint } from '../adapters/ssm/index.ts'
 import { systemClock, systemRandom } from '../adapters/system/index.ts'
-import { SecretCache, sourceWithSecret, TemplateShelf } from '../core/flows/index.ts'
+import { SecretCache, sourceWithSecret, StoredTemplates } from '../core/flows/index.ts'
 import { type Secret, SOURCE_PACE, sourceId } from '../core/model/index.ts'
 import type { AgentGateway, DemandSource, FleetStore, Log } from '../core/ports/index.ts'
 import type { ControlLoopEnv } from './control-loop/env.ts'
@@ -67,14 +67,14 @@ export function openSession(env: {
   readonly SLIPWAY_SOCKET_ENDPOINT: string
 }) {
   const store = openStore(env)
-  const shelf = new TemplateShelf({ store, clock: systemClock, log: openLog() })
+  const stored = new StoredTemplates({ store, clock: systemClock, log: openLog() })
   return {
     store,
     gateway: openGateway(env),
     clock: systemClock,
     templates: async () => {
-      await shelf.refresh(TEMPLATES_CACHE_MS)
-      return shelf.templates
+      await stored.refresh(TEMPLATES_CACHE_MS)
+      return stored.templates
     },
   }
 }

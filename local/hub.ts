@@ -8,7 +8,7 @@ import {
   runControlLoop,
   sweep,
   type SweepPorts,
-  TemplateShelf,
+  StoredTemplates,
   type TemplatesInForce,
 } from '../core/flows/index.ts'
 import { type HostId, messageOf, type Secret, type Template } from '../core/model/index.ts'
@@ -135,7 +135,7 @@ async function serve(
 
 function openTemplates({ templates, log }: LocalHubOptions, store: FleetStore): TemplatesInForce {
   return templates === null
-    ? new TemplateShelf({ store, clock: systemClock, log })
+    ? new StoredTemplates({ store, clock: systemClock, log })
     : fixedTemplates(templates)
 }
 

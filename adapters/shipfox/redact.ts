@@ -1,4 +1,4 @@
-import { clip, HIDDEN_SECRET, redactTokens, toPrintableLine } from '../../core/model/index.ts'
+import { truncate, HIDDEN_SECRET, redactTokens, toPrintableLine } from '../../core/model/index.ts'
 
 /** Enough to understand a server's message. */
 const QUOTE_MAX_CHARS = 300
@@ -11,5 +11,5 @@ const LONG_RUN = /[A-Za-z0-9+/=_-]{40,}/g
 /** A server's text for a message or a log, without tokens: it may echo a request header, and so the token. */
 export function quote(text: string): string {
   const plain = redactTokens(toPrintableLine(text)).replaceAll(LONG_RUN, HIDDEN_SECRET)
-  return clip(plain, QUOTE_MAX_CHARS)
+  return truncate(plain, QUOTE_MAX_CHARS)
 }

@@ -1,4 +1,4 @@
-import { clip, type RunnerReport, toPrintableLine } from '../../core/model/index.ts'
+import { truncate, type RunnerReport, toPrintableLine } from '../../core/model/index.ts'
 import type { Call } from './api.ts'
 import { type Refusal, refusalError } from './failures.ts'
 import type { Session } from './session.ts'
@@ -53,7 +53,7 @@ export function toEvent(runner: RunnerReport, providerKind: string | undefined):
 
 /** The server's database cannot store NUL, and other control characters break log lines. */
 export function truncateReason(reason: string): string {
-  return clip(toPrintableLine(reason).trim().toWellFormed(), REASON_MAX_CHARS)
+  return truncate(toPrintableLine(reason).trim().toWellFormed(), REASON_MAX_CHARS)
 }
 
 /** ISO time that ends in Z. An invalid time gives a text that the validation of the event rejects. */

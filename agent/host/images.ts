@@ -1,5 +1,5 @@
 import {
-  clip,
+  truncate,
   messageOf,
   type PullPolicy,
   REASON_MAX_CHARACTERS,
@@ -224,7 +224,7 @@ function statusOf(holding: Holding | undefined, nowMs: number): ReportedImage | 
   const { reason, retryAtMs } = holding.failure
   return {
     state: 'failed',
-    reason: clip(reason, REASON_MAX_CHARACTERS),
+    reason: truncate(reason, REASON_MAX_CHARACTERS),
     retryInMs: Math.max(0, Math.round(retryAtMs - nowMs)),
   }
 }

@@ -1,5 +1,5 @@
 import {
-  clip,
+  truncate,
   type EndCode,
   REASON_MAX_CHARACTERS,
   type ReportedEnd,
@@ -57,7 +57,7 @@ export function vanished(entry: Entry): ReportedEnd {
 
 /** The end of a runner that never started. */
 export function failed(code: EndCode, reason: string, exitCode: number | null = null): ReportedEnd {
-  return { outcome: 'failed', code, reason: clip(reason, REASON_MAX_CHARACTERS), exitCode }
+  return { outcome: 'failed', code, reason: truncate(reason, REASON_MAX_CHARACTERS), exitCode }
 }
 
 /** The end code and reason of a runner that the hub ordered to stop. */
@@ -75,7 +75,7 @@ export function stoppingFor(reason: StopReason): { code: StopCode; reason: strin
 }
 
 function lost(code: EndCode, reason: string, exitCode: number | null): ReportedEnd {
-  return { outcome: 'lost', code, reason: clip(reason, REASON_MAX_CHARACTERS), exitCode }
+  return { outcome: 'lost', code, reason: truncate(reason, REASON_MAX_CHARACTERS), exitCode }
 }
 
 /** Why the job may have failed although the runner did not. */

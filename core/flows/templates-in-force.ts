@@ -29,7 +29,7 @@ export function fixedTemplates(templates: readonly Template[]): TemplatesInForce
 type ReadTemplates = Pick<TemplateStore, 'readTemplates' | 'readTemplatesVersion'>
 
 /** The templates in force, as the store last said: a look costs one small read while nothing has changed. */
-export class TemplateShelf implements TemplatesInForce {
+export class StoredTemplates implements TemplatesInForce {
   readonly #store: ReadTemplates
   readonly #clock: Clock
   readonly #log: Log

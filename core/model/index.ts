@@ -1,4 +1,4 @@
-export * from './clip.ts'
+export * from './truncate.ts'
 export * from './control-characters.ts'
 export * from './demand.ts'
 export * from './errors.ts'

@@ -1,5 +1,5 @@
 import { type EpochMs, type Lease, RELEASED_AT } from '../model/index.ts'
-import { type PresenceRule, staysInQuiet } from './run-mode.ts'
+import { type RunModeRule, staysInQuiet } from './run-mode.ts'
 
 /** The schedule's period: what a tick leaves undone, the next one sees. */
 const TICK_EVERY_MS = 60_000
@@ -12,7 +12,7 @@ const BUILD_SETTLE_MS = 30_000
 /** The slow repair in the quiet: at least this often a tick looks at the whole fleet, whatever the notes say. */
 const FULL_PASS_EVERY_MS = 15 * 60_000
 
-export interface TickFacts {
+export interface LeaseFacts {
   readonly now: EpochMs
   readonly build: string
   /** When the tick was due: a late one knows less than its time suggests. */
@@ -24,9 +24,9 @@ export interface TickFacts {
  * `take`: it is free. `wait`: it will be free before the next tick. `ask`: its holder is of an older build or near the
  * end of its time, and is asked to hand over. `leave`: it is held and cared for.
  */
-export type TickVerdict = 'take' | 'wait' | 'ask' | 'leave'
+export type LeaseDecision = 'take' | 'wait' | 'ask' | 'leave'
 
-export function judgeTick(lease: Lease | null, { now, build, dueAt }: TickFacts): TickVerdict {
+export function decideOnLease(lease: Lease | null, { now, build, dueAt }: LeaseFacts): LeaseDecision {
   if (lease === null || lease.expiresAt <= now) return 'take'
   if (lease.yieldTo === build) return 'wait'
   if (lease.build !== build) {
@@ -43,7 +43,7 @@ export function judgeTick(lease: Lease | null, { now, build, dueAt }: TickFacts)
  * Whether one look at the sources is enough: the last holder left nothing behind, and the time of day asks for no
  * more. Then a tick takes no lease and raises no fence, unless it finds a job.
  */
-export function mayLookOnly(lease: Lease | null, { now, build }: TickFacts, rule: PresenceRule): boolean {
+export function mayLookOnly(lease: Lease | null, { now, build }: LeaseFacts, rule: RunModeRule): boolean {
   if (lease === null || lease.expiresAt !== RELEASED_AT || lease.build !== build) return false
   if (lease.notes.workLeft || staysInQuiet(rule, lease.notes.lastWorkAt, now)) return false
   return now - lease.takenAt < FULL_PASS_EVERY_MS

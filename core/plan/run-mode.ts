@@ -1,7 +1,7 @@
 import type { BusyHours, EpochMs, Mode } from '../model/index.ts'
 import { WORK_MEMORY_MS } from './demand/poll-pace.ts'
 
-export interface PresenceRule {
+export interface RunModeRule {
   readonly mode: Mode
   /** Null = none. */
   readonly busyHours: BusyHours | null
@@ -13,7 +13,7 @@ const DAY_MINUTES = 24 * 60
 const MINUTE_MS = 60_000
 
 /** Whether the hub stays although nothing lives and nothing waits: a job is likely soon, so its pick-up matters. */
-export function staysInQuiet(rule: PresenceRule, lastWorkAt: EpochMs, now: EpochMs): boolean {
+export function staysInQuiet(rule: RunModeRule, lastWorkAt: EpochMs, now: EpochMs): boolean {
   switch (rule.mode) {
     case 'continuous':
       return true

@@ -26,7 +26,7 @@ export interface LiveCount {
 }
 
 /** A slot that is spoken for and that no host holds yet. */
-export interface Hold {
+export interface CapacityPromise {
   readonly host: HostId
   readonly slot: Slot
 }
@@ -39,7 +39,7 @@ export interface World {
   readonly hosts: readonly HostView[]
   readonly live: ReadonlyMap<TemplateKey, LiveCount>
   /** Claims on their way to the store: neither in `live` nor among a host's slots yet. */
-  readonly claiming: readonly Hold[]
+  readonly claiming: readonly CapacityPromise[]
   /** The host that each template was last placed on. */
   readonly lastHost: ReadonlyMap<TemplateKey, HostId>
 }
@@ -49,7 +49,7 @@ export interface SourceDemand {
   readonly source: SourceId
   readonly waiting: readonly WaitingJobs[]
   /** Slots promised to its poll in flight, which may grant them at any moment; empty when none is. */
-  readonly holds: readonly Hold[]
+  readonly promises: readonly CapacityPromise[]
   /** Its live runners: whoever has fewest is first in turn. */
   readonly live: number
 }

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { runTick, TemplateShelf } from '../../core/flows/index.ts'
+import { runScheduled, StoredTemplates } from '../../core/flows/index.ts'
 import { type Mode, parseBusyHours } from '../../core/model/index.ts'
 import type {
   AgentGateway,
@@ -45,7 +45,7 @@ export function controlLoopHandler(parts: ControlLoopParts) {
   const { build, mode, openSources, busyHours, ...ports } = parts
   const rule = { mode, busyHours: busyHours === null ? null : parseBusyHours(busyHours) }
   const { clock, log } = ports
-  const shelf = new TemplateShelf(ports)
+  const stored = new StoredTemplates(ports)
   return async (event: unknown, context: TickContext): Promise<void> => {
     const { time } = ScheduledEvent.parse(event ?? {})
     const dueAt = time === undefined ? clock.now() : Date.parse(time)
@@ -55,8 +55,8 @@ export function controlLoopHandler(parts: ControlLoopParts) {
     const hub = {
       ...ports,
       sources: openSources(),
-      templates: () => shelf.templates,
-      templatesInForce: shelf,
+      templates: () => stored.templates,
+      templatesInForce: stored,
     }
     const tick = {
       // A retried invocation has the same request id and must not take over the lease of the first one.
@@ -69,7 +69,7 @@ export function controlLoopHandler(parts: ControlLoopParts) {
     }
     const timer = clock.sleep(remainingMs - STOP_MARGIN_MS, over.signal).then(() => stop.abort())
     try {
-      log.emit({ name: 'tick.ended', end: await runTick(hub, tick), lateMs: clock.now() - dueAt })
+      log.emit({ name: 'tick.ended', end: await runScheduled(hub, tick), lateMs: clock.now() - dueAt })
     } finally {
       over.abort()
       await timer

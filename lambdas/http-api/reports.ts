@@ -47,10 +47,10 @@ export const showRunnerRoute: Run = async (parts, { param }) => {
 export const whyRoute: Run = async (parts, { event }) => {
   const labels = readLabels(queryOf(WhyQuery, event).labels)
   const { templates } = await templatesInForce(parts)
-  const sources = (await explainLabels(parts, templates, labels)).map(({ foresight, ...answer }) => ({
+  const sources = (await explainLabels(parts, templates, labels)).map(({ forecast, ...answer }) => ({
     ...answer,
-    start: foresight.kind === 'starts' ? { template: foresight.template, host: foresight.host } : null,
-    code: foresight.kind === 'waits' ? foresight.reason.code : null,
+    start: forecast.kind === 'starts' ? { template: forecast.template, host: forecast.host } : null,
+    code: forecast.kind === 'waits' ? forecast.reason.code : null,
   }))
   return { status: 200, value: WhyAnswer.parse({ v, labels, sources }) }
 }

@@ -5,7 +5,7 @@ import {
   type Template,
   unreachable,
 } from '../../model/index.ts'
-import { foreseeJob, type Foresight, sayReason, ungranted } from '../../plan/index.ts'
+import { forecastJob, type Forecast, formatReason, ungranted } from '../../plan/index.ts'
 import { FleetCache } from '../planner/fleet-cache.ts'
 import type { FleetReader, SourceStatusStore } from '../../ports/index.ts'
 import type { AdminPorts } from './ports.ts'
@@ -17,7 +17,7 @@ export interface WhyAnswer {
   readonly waiting: number
   /** When the loop last heard of the source; null = never. */
   readonly checkedAt: number | null
-  readonly foresight: Foresight
+  readonly forecast: Forecast
   readonly text: string
 }
 
@@ -39,11 +39,11 @@ export async function explainLabels(
   const world = cache.world(ports.clock.now(), templates, [])
   return ids.map((source) => {
     const status = statuses.find((one) => one.source === source) ?? null
-    const foresight = foreseeJob(world, statuses, source, labels)
+    const forecast = forecastJob(world, statuses, source, labels)
     const mine = status?.waiting.filter((jobs) => jobs.labels.join() === labels.join()) ?? []
     const waiting = mine.reduce((sum, jobs) => sum + ungranted(jobs), 0)
-    const text = sayAnswer({ labels, waiting, source, status, foresight, isEmpty: templates.length === 0 })
-    return { source, waiting, checkedAt: status?.checkedAt ?? null, foresight, text }
+    const text = formatAnswer({ labels, waiting, source, status, forecast, isEmpty: templates.length === 0 })
+    return { source, waiting, checkedAt: status?.checkedAt ?? null, forecast, text }
   })
 }
 
@@ -52,15 +52,15 @@ interface Facts {
   readonly waiting: number
   readonly source: SourceId
   readonly status: SourceStatus | null
-  readonly foresight: Foresight
+  readonly forecast: Forecast
   readonly isEmpty: boolean
 }
 
-function sayAnswer(facts: Facts): string {
-  return [saySource(facts), sayForesight(facts)].filter((sentence) => sentence !== '').join(' ')
+function formatAnswer(facts: Facts): string {
+  return [formatSource(facts), formatForecast(facts)].filter((sentence) => sentence !== '').join(' ')
 }
 
-function saySource({ source, status }: Facts): string {
+function formatSource({ source, status }: Facts): string {
   if (status === null) return `The loop has not heard of source ${source} yet.`
   const { state } = status
   switch (state.kind) {
@@ -75,13 +75,13 @@ function saySource({ source, status }: Facts): string {
   }
 }
 
-function sayForesight({ labels, waiting, source, foresight, isEmpty }: Facts): string {
+function formatForecast({ labels, waiting, source, forecast, isEmpty }: Facts): string {
   const jobs = waiting === 0 ? 'A job' : waiting === 1 ? '1 waiting job' : `${waiting} waiting jobs`
   const what = `${jobs} [${labels.join(', ')}] of ${source}`
   if (isEmpty)
     return `${what}: no templates are in force; put some into force with \`slipway templates apply FILE\`.`
-  if (foresight.kind === 'waits') return `${what}: ${sayReason(foresight.reason)}.`
-  const { template, host } = foresight
+  if (forecast.kind === 'waits') return `${what}: ${formatReason(forecast.reason)}.`
+  const { template, host } = forecast
   const next = waiting > 1 ? ' The next one' : ''
   return `${what}: nothing is in the way.${next || ' It'} would start at once, by template ${template} on host ${host}.`
 }

@@ -1,7 +1,7 @@
 import {
   type AgentConnection,
   type AgentMessage,
-  clip,
+  truncate,
   type HelloFacts,
   type Host,
   type HubMessage,
@@ -240,7 +240,7 @@ async function takeHeartbeat(
 
 /** An engine's own words may be a page long, and a host whose words can't be stored would be locked out. */
 function shortReason({ notAcceptingReason }: Pick<HelloFacts, 'notAcceptingReason'>): string | null {
-  return notAcceptingReason === null ? null : clip(notAcceptingReason, REASON_MAX_CHARACTERS)
+  return notAcceptingReason === null ? null : truncate(notAcceptingReason, REASON_MAX_CHARACTERS)
 }
 
 async function noteAlive(

@@ -17,14 +17,14 @@ export async function applySighting(ports: SightingPorts, host: Host, seen: Runn
   const now = clock.now()
   const key = { host: host.id, id, now }
   if (sighting.phase === 'running') {
-    tell(ports, seen, (await store.startRunner({ ...key, startedAt: now - sighting.agoMs })).runner)
+    logIfUnknown(ports, seen, (await store.startRunner({ ...key, startedAt: now - sighting.agoMs })).runner)
   }
   if (sighting.phase === 'exited' && !(seen.cleared && (await hasEnded(ports, host, seen)))) {
     const startedAt = sighting.startedAgoMs === null ? {} : { startedAt: now - sighting.startedAgoMs }
-    tell(ports, seen, (await store.endRunner({ ...key, ending: sighting.end, ...startedAt })).runner)
+    logIfUnknown(ports, seen, (await store.endRunner({ ...key, ending: sighting.end, ...startedAt })).runner)
   }
   if (sighting.phase === 'refused') {
-    tell(ports, seen, (await store.endRunner({ ...key, ending: sighting.end })).runner)
+    logIfUnknown(ports, seen, (await store.endRunner({ ...key, ending: sighting.end })).runner)
   }
   if (seen.cleared) await store.freeSlot({ host: host.id, runner: id, now })
 }
@@ -39,6 +39,10 @@ async function hasEnded(
 }
 
 /** A runner that the hub has no record of: the next snapshot rebuilds it from its container. */
-function tell({ log }: Pick<SightingPorts, 'log'>, seen: RunnerSighting, runner: Runner | null): void {
+function logIfUnknown(
+  { log }: Pick<SightingPorts, 'log'>,
+  seen: RunnerSighting,
+  runner: Runner | null,
+): void {
   if (runner === null) log.emit({ name: 'runner.unknown', runner: seen.runner, phase: seen.sighting.phase })
 }

@@ -39,7 +39,7 @@ export async function takeSnapshot(
   // Nothing is claimed on a host that syncs: if it still does, all that was listed is older than the snapshot.
   const after = await ports.store.getHost(host.id)
   if (after?.epoch !== host.epoch || after.state !== 'syncing') return false
-  await forEachLimited(live, WRITES_AT_ONCE, (runner) => settle(ports, host, runner, present))
+  await forEachLimited(live, WRITES_AT_ONCE, (runner) => reconcileRunner(ports, host, runner, present))
   await freeAbsent(ports, host, live, present)
   return true
 }
@@ -95,7 +95,7 @@ async function holdSlot(
  * agent took its snapshot after it had left every older connection. Reserved ones are still the control loop's, and
  * those dispatched under this very session may have arrived after its snapshot was taken.
  */
-async function settle(
+async function reconcileRunner(
   ports: SnapshotPorts,
   host: Host,
   runner: LiveRunner,

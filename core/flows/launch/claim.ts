@@ -7,7 +7,7 @@ import {
   type SlotClaim,
   newRunnerId,
 } from '../../model/index.ts'
-import { type ClaimPlan, type Hold, type PlannedRunner, planClaims } from '../../plan/index.ts'
+import { type ClaimPlan, type CapacityPromise, type PlannedRunner, planClaims } from '../../plan/index.ts'
 import type { HostStore, RunnerStore } from '../../ports/index.ts'
 import type { Planner } from '../planner/planner.ts'
 import type { SourceState } from '../planner/source-state.ts'
@@ -31,7 +31,7 @@ export async function launchGranted(
   parts: ClaimParts,
   state: SourceState,
   granted: readonly Reservation[],
-  promised: readonly Hold[],
+  promised: readonly CapacityPromise[],
 ): Promise<void> {
   const { log, inputs } = parts
   let rest = granted
@@ -60,11 +60,11 @@ async function launchPlanned(
   const { fleet, claims } = parts
   fleet.lastHost = plan.lastHost
   const groups = [...claimGroups(plan.runners)]
-  for (const { holds } of groups) for (const hold of holds) claims.add(hold)
+  for (const { promises } of groups) for (const promise of promises) claims.add(promise)
   const unclaimed: PlannedRunner[] = []
-  await forEachLimited(groups, WRITES_AT_ONCE, async ({ host, planned, holds }) => {
+  await forEachLimited(groups, WRITES_AT_ONCE, async ({ host, planned, promises }) => {
     const release = (): void => {
-      for (const hold of holds) claims.delete(hold)
+      for (const promise of promises) claims.delete(promise)
     }
     try {
       if (!(await claimOnHost(parts, state, { host, planned }, release))) unclaimed.push(...planned)
@@ -154,14 +154,14 @@ export function unmintable(runner: ReservedRunner, now: number): { code: EndCode
   return null
 }
 
-function holdOf(runner: PlannedRunner): Hold {
+function promiseOf(runner: PlannedRunner): CapacityPromise {
   return { host: runner.host, slot: { template: runner.template.key, ...runner.template.size } }
 }
 
 interface ClaimGroup {
   readonly host: HostId
   readonly planned: readonly PlannedRunner[]
-  readonly holds: readonly Hold[]
+  readonly promises: readonly CapacityPromise[]
 }
 
 /** One group per host and claim. */
@@ -169,7 +169,7 @@ function* claimGroups(runners: readonly PlannedRunner[]): Iterable<ClaimGroup> {
   for (const [host, members] of Map.groupBy(runners, (runner) => runner.host)) {
     for (let start = 0; start < members.length; start += CLAIMS_MAX) {
       const planned = members.slice(start, start + CLAIMS_MAX)
-      yield { host, planned, holds: planned.map(holdOf) }
+      yield { host, planned, promises: planned.map(promiseOf) }
     }
   }
 }

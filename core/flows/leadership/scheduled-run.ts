@@ -1,10 +1,10 @@
 import { type EpochMs, isOffered, type Lease } from '../../model/index.ts'
 import {
-  judgeTick,
+  decideOnLease,
   mayLookOnly,
-  type PresenceRule,
+  type RunModeRule,
   staysInQuiet,
-  type TickFacts,
+  type LeaseFacts,
   ungranted,
 } from '../../plan/index.ts'
 import { type DemandSource, SourceError, type SourceStatusStore } from '../../ports/index.ts'
@@ -20,13 +20,13 @@ const WAIT_MAX_MS = 90_000
 /** A source that has not answered one look by then is looked at again by the next tick. */
 const LOOK_MAX_MS = 15_000
 
-export interface Tick {
+export interface ScheduledRun {
   /** Unlike that of any other invocation, repeats of this one included. */
   readonly holder: string
   readonly build: string
   /** When the schedule meant it to run. */
   readonly dueAt: EpochMs
-  readonly rule: PresenceRule
+  readonly rule: RunModeRule
   /** How long it may work, from now on; the lease is handed over by then. */
   readonly workMs: number
   /** Aborts: end at once, whatever is under way. */
@@ -34,54 +34,54 @@ export interface Tick {
 }
 
 /** `held`: somebody else cares. `idle`: nobody needs to. */
-export type TickEnd = ControlLoopEnd | 'held' | 'idle'
+export type ScheduledRunEnd = ControlLoopEnd | 'held' | 'idle'
 
 /**
  * One tick of a schedule: sees to it that there is one planner, and is that planner if need be. Ticks may overlap, come
  * late, twice or not at all, and may be killed at any await.
  */
-export async function runTick(hub: Hub, tick: Tick): Promise<TickEnd> {
+export async function runScheduled(hub: Hub, scheduled: ScheduledRun): Promise<ScheduledRunEnd> {
   const { clock } = hub
   const startedAtMs = clock.monotonicMs()
-  const waitUntilMs = startedAtMs + Math.min(WAIT_MAX_MS, tick.workMs)
+  const waitUntilMs = startedAtMs + Math.min(WAIT_MAX_MS, scheduled.workMs)
   for (;;) {
     const lease = await hub.store.readLease()
-    const facts = { now: clock.now(), build: tick.build, dueAt: tick.dueAt }
-    const verdict = judgeTick(lease, facts)
-    if (verdict === 'leave') return 'held'
-    if (verdict === 'take') {
-      const end = await serve(hub, tick, lease, facts, startedAtMs + tick.workMs)
+    const facts = { now: clock.now(), build: scheduled.build, dueAt: scheduled.dueAt }
+    const decision = decideOnLease(lease, facts)
+    if (decision === 'leave') return 'held'
+    if (decision === 'take') {
+      const end = await serve(hub, scheduled, lease, facts, startedAtMs + scheduled.workMs)
       if (end !== 'not-leader') return end
-    } else if (verdict === 'ask' && lease !== null) {
-      hub.log.emit({ name: 'lease.yield-asked', holder: lease.holder, build: tick.build })
-      await hub.store.requestYield({ holder: lease.holder, build: tick.build })
+    } else if (decision === 'ask' && lease !== null) {
+      hub.log.emit({ name: 'lease.yield-asked', holder: lease.holder, build: scheduled.build })
+      await hub.store.requestYield({ holder: lease.holder, build: scheduled.build })
     }
-    if (tick.stop.aborted || clock.monotonicMs() >= waitUntilMs) return 'held'
-    await clock.sleep(LEASE_LOOK_MS, tick.stop)
+    if (scheduled.stop.aborted || clock.monotonicMs() >= waitUntilMs) return 'held'
+    await clock.sleep(LEASE_LOOK_MS, scheduled.stop)
   }
 }
 
 /** `not-leader`: another one was faster. */
 async function serve(
   hub: Hub,
-  tick: Tick,
+  scheduled: ScheduledRun,
   lease: Lease | null,
-  facts: TickFacts,
+  facts: LeaseFacts,
   handOverAtMs: number,
-): Promise<TickEnd> {
+): Promise<ScheduledRunEnd> {
   await hub.templatesInForce.refresh()
   const keepsWarm = hub.templates().some(({ targetConcurrency }) => targetConcurrency > 0)
-  if (!keepsWarm && mayLookOnly(lease, facts, tick.rule) && !(await isWorkWaiting(hub, tick.stop)))
+  if (!keepsWarm && mayLookOnly(lease, facts, scheduled.rule) && !(await isWorkWaiting(hub, scheduled.stop)))
     return 'idle'
   const { clock } = hub
   const handOverAt = clock.now() + Math.floor(handOverAtMs - clock.monotonicMs())
-  const taken = await takeLease(hub, tick, handOverAt)
+  const taken = await takeLease(hub, scheduled, handOverAt)
   if (taken === null) return 'not-leader'
   const turn = {
     handOverAtMs,
-    staysInQuiet: (lastWorkAt: EpochMs, now: EpochMs) => staysInQuiet(tick.rule, lastWorkAt, now),
+    staysInQuiet: (lastWorkAt: EpochMs, now: EpochMs) => staysInQuiet(scheduled.rule, lastWorkAt, now),
   }
-  const run = { ...tick, drain: NEVER, stayUntil: 'handed-over' } as const
+  const run = { ...scheduled, drain: NEVER, stayUntil: 'handed-over' } as const
   // A hub that was never run before has just been set up.
   const { lastWorkAt } = taken.lease.notes
   return workUnderLease(hub, run, taken, turn, lastWorkAt === 0 ? clock.now() : lastWorkAt)

@@ -14,7 +14,7 @@ import {
   furthest,
   isLaterSign,
 } from '../../model/index.ts'
-import type { Hold, HostView, World } from '../../plan/index.ts'
+import type { CapacityPromise, HostView, World } from '../../plan/index.ts'
 
 /** What one runner went through between two looks at it; `before` null = it is new to the view. */
 export interface Advance {
@@ -161,7 +161,7 @@ export class FleetCache {
   }
 
   /** `claiming`: claims on their way to the store. */
-  world(now: EpochMs, templates: readonly Template[], claiming: readonly Hold[]): World {
+  world(now: EpochMs, templates: readonly Template[], claiming: readonly CapacityPromise[]): World {
     const hosts = this.#order.flatMap((id): HostView | [] => {
       const host = this.#hosts.get(id)
       if (host === undefined) return []

@@ -1,5 +1,5 @@
 import type { Template } from '../../model/index.ts'
-import type { Hold, SourceDemand, World } from '../../plan/index.ts'
+import type { CapacityPromise, SourceDemand, World } from '../../plan/index.ts'
 import type { SourceState } from './source-state.ts'
 import type { WorkFacts } from './work-monitor.ts'
 
@@ -28,7 +28,7 @@ export class PlanInputs {
     return served.map((other) => this.demandOf(other))
   }
 
-  promisedBeside(state: SourceState): readonly Hold[] {
+  promisedBeside(state: SourceState): readonly CapacityPromise[] {
     return this.#facts.sources.promisedBeside(state)
   }
 }

@@ -1,5 +1,5 @@
 import type { EpochMs } from '../../model/index.ts'
-import type { Hold } from '../../plan/index.ts'
+import type { CapacityPromise } from '../../plan/index.ts'
 import type { Hub } from '../hub-ports.ts'
 import { FleetCache } from './fleet-cache.ts'
 import { SourceStates } from './source-states.ts'
@@ -10,7 +10,7 @@ export interface PlannerState {
   readonly fleet: FleetCache
   readonly sources: SourceStates
   /** Claims on their way to the store: every plan subtracts them from the free capacity. */
-  readonly claims: Set<Hold>
+  readonly claims: Set<CapacityPromise>
   readonly work: WorkMonitor
 }
 
@@ -21,6 +21,6 @@ export function createPlannerState(
 ): PlannerState {
   const fleet = new FleetCache()
   const sources = new SourceStates(configured)
-  const claims = new Set<Hold>()
+  const claims = new Set<CapacityPromise>()
   return { fleet, sources, claims, work: new WorkMonitor({ clock, fleet, sources, claims }, lastWorkAt) }
 }

@@ -8,7 +8,13 @@ import {
   type SourceLimits,
   type WaitingJobs,
 } from '../../model/index.ts'
-import { type Ask, type Hold, type LastPoll, type SourceDemand, ungranted } from '../../plan/index.ts'
+import {
+  type DemandPlan,
+  type CapacityPromise,
+  type LastPoll,
+  type SourceDemand,
+  ungranted,
+} from '../../plan/index.ts'
 import type { DemandSource } from '../../ports/index.ts'
 import { Notify } from '../../concurrency/notify.ts'
 import { MintQueue } from './mint-queue.ts'
@@ -38,7 +44,7 @@ export class SourceState {
     { readonly sinceMs: number; readonly condition: SourceCondition }
   >()
   #isPolling = false
-  #promises: readonly Hold[] = []
+  #promises: readonly CapacityPromise[] = []
   #isStarved = false
   #loggedText = ''
 
@@ -82,7 +88,7 @@ export class SourceState {
   }
 
   /** Capacity promised to the poll in flight. */
-  get promises(): readonly Hold[] {
+  get promises(): readonly CapacityPromise[] {
     return this.#promises
   }
 
@@ -97,7 +103,7 @@ export class SourceState {
   }
 
   get demand(): Omit<SourceDemand, 'live'> {
-    return { source: this.id, waiting: this.#waiting, holds: this.#promises }
+    return { source: this.id, waiting: this.#waiting, promises: this.#promises }
   }
 
   /** Jobs wait at the source, or it has not received the end of a runner yet. */
@@ -116,10 +122,10 @@ export class SourceState {
     this.#lastPoll = { kind: 'none' }
   }
 
-  pollStarted({ total, holds }: Ask): void {
+  pollStarted({ total, promises }: DemandPlan): void {
     const known = this.#waiting.reduce((jobs, waiting) => jobs + ungranted(waiting), 0)
     this.#isStarved = total < known || total === 0
-    this.#promises = holds
+    this.#promises = promises
     this.#isPolling = true
   }
 

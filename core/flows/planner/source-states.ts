@@ -1,5 +1,5 @@
 import type { SourceId } from '../../model/index.ts'
-import type { Hold } from '../../plan/index.ts'
+import type { CapacityPromise } from '../../plan/index.ts'
 import type { DemandSource } from '../../ports/index.ts'
 import { SourceState } from './source-state.ts'
 
@@ -21,7 +21,7 @@ export class SourceStates {
   }
 
   /** Capacity promised to polls of the other sources, as a plan for `state` must count it. */
-  promisedBeside(state: SourceState): readonly Hold[] {
+  promisedBeside(state: SourceState): readonly CapacityPromise[] {
     return this.beside(state).flatMap((other) => other.promises)
   }
 

@@ -1,5 +1,5 @@
 import type { EpochMs } from '../../model/index.ts'
-import type { Hold } from '../../plan/index.ts'
+import type { CapacityPromise } from '../../plan/index.ts'
 import type { Clock } from '../../ports/index.ts'
 import type { FleetCache } from './fleet-cache.ts'
 import type { SourceStates } from './source-states.ts'
@@ -9,7 +9,7 @@ export interface WorkFacts {
   readonly fleet: FleetCache
   readonly sources: SourceStates
   /** Claims on their way to the store. */
-  readonly claims: ReadonlySet<Hold>
+  readonly claims: ReadonlySet<CapacityPromise>
 }
 
 /** Whether there is work, and how long ago there was. */

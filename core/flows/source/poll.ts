@@ -6,13 +6,13 @@ import {
   type WaitingJobs,
 } from '../../model/index.ts'
 import {
-  type Ask,
+  type DemandPlan,
   explainWaiting,
-  holdSeconds,
-  planAsk,
+  pollWaitSeconds,
+  planDemand,
   planWarm,
   pollSpacingMs,
-  sayRefusal,
+  formatRefusal,
   ungranted,
 } from '../../plan/index.ts'
 import { SourceError } from '../../ports/index.ts'
@@ -89,7 +89,7 @@ async function pollOnce(parts: PollParts, state: SourceState, signal: AbortSigna
     return
   }
   const limit = state.reservationsMax(clock.monotonicMs())
-  const ask = planAsk(inputs.world(), inputs.demandOf(state), inputs.demandBeside(state), limit)
+  const ask = planDemand(inputs.world(), inputs.demandOf(state), inputs.demandBeside(state), limit)
   const waitSeconds = waitSecondsOf(parts, state)
   const request = { capacity: ask.capacity, maxReservations: ask.total, waitSeconds }
   state.pollStarted(ask)
@@ -109,20 +109,25 @@ function waitSecondsOf(
   { limits }: SourceState,
 ): number {
   return Math.min(
-    handOver.mayLeave ? 0 : holdSeconds(limits, work.msSinceWork),
+    handOver.mayLeave ? 0 : pollWaitSeconds(limits, work.msSinceWork),
     Math.floor(lease.msForCalls() / 1000) - 2,
     Math.floor(handOver.msLeft / 1000) - 1,
   )
 }
 
 /** What is granted goes where `ask` promised capacity for it. */
-function takeAnswer(parts: AnswerParts, state: SourceState, answer: DemandAnswer, { holds }: Ask): void {
+function takeAnswer(
+  parts: AnswerParts,
+  state: SourceState,
+  answer: DemandAnswer,
+  { promises }: DemandPlan,
+): void {
   const { clock, tasks, inputs } = parts
   const { lastPoll, waiting } = state
   state.answered(answer)
   logAnswer(parts, state, answer, { lastPoll, waiting })
   if (answer.waiting.length > 0) parts.work.sawWork()
-  if (answer.reservations.length > 0) tasks.run(launchGranted(parts, state, answer.reservations, holds))
+  if (answer.reservations.length > 0) tasks.run(launchGranted(parts, state, answer.reservations, promises))
   if (state.limits.warm && state.reservationsMax(clock.monotonicMs()) > 0) {
     const plan = planWarm(inputs.world(), state.id, inputs.promisedBeside(state))
     if (plan.runners.length > 0) tasks.run(launchWarm(parts, state, plan))
@@ -153,7 +158,7 @@ function queuedJobs(waiting: readonly WaitingJobs[]): number {
 }
 
 function logRefusals({ log }: Pick<Planner, 'log'>, state: SourceState, refusals: readonly Refusal[]): void {
-  if (!state.isNewText(refusals.map(sayRefusal).join('\n'))) return
+  if (!state.isNewText(refusals.map(formatRefusal).join('\n'))) return
   for (const refusal of refusals) {
     log.emit({ name: 'demand.refused', ...refusalFields(refusal) })
   }

@@ -1,5 +1,5 @@
-import { clip, type SourceCondition, type SourceStatus, STATUS_ENTRIES_MAX } from '../../model/index.ts'
-import { oldestFirst, sayRefusal } from '../../plan/index.ts'
+import { truncate, type SourceCondition, type SourceStatus, STATUS_ENTRIES_MAX } from '../../model/index.ts'
+import { oldestFirst, formatRefusal } from '../../plan/index.ts'
 import { type Clock, SecretMissing, SourceError, type SourceStatusStore } from '../../ports/index.ts'
 import type { Planner } from '../planner/planner.ts'
 import type { SourceState } from '../planner/source-state.ts'
@@ -45,7 +45,7 @@ function statusOf(clock: Clock, state: SourceState): SourceStatus | null {
     refusals: state.refusals.slice(0, STATUS_ENTRIES_MAX).map((refusal) => ({
       labels: refusal.labels,
       count: refusal.count,
-      text: clip(sayRefusal(refusal), TEXT_MAX_CHARACTERS),
+      text: truncate(formatRefusal(refusal), TEXT_MAX_CHARACTERS),
     })),
   }
 }
@@ -58,5 +58,5 @@ export function conditionAfter(thrown: unknown): SourceCondition {
 }
 
 export function failing(code: string, message: string): SourceCondition {
-  return { kind: 'failing', code, message: clip(message, TEXT_MAX_CHARACTERS) }
+  return { kind: 'failing', code, message: truncate(message, TEXT_MAX_CHARACTERS) }
 }

@@ -55,7 +55,7 @@ export async function sweep(ports: SweepPorts): Promise<void> {
   const unknown = new Set(fleet.unreadable.filter(({ runner }) => runner === null).map(({ host }) => host))
   for (const host of fleet.hosts)
     if (!unknown.has(host.id)) await attempt(sweepHost(ports, host, liveness.get(host.id), now))
-  await attempt(writeOffHomeless(ports, fleet, now))
+  await attempt(writeOffRemovedHosts(ports, fleet, now))
   const violations = [...audit(fleet.hosts)]
   for (const violation of violations) log.emit({ name: 'audit.violation', ...violation })
   logUnreadable(log, fleet.unreadable)
@@ -86,11 +86,11 @@ async function sweepHost(
     ports.log.emit({ name: 'host.silent', host: host.id, expectedBy })
     await endAgentSession(ports, { host: host.id, connection: host.connection })
   } else if (host.state === 'offline' && now - host.stateSince > HOST_DEAD_AFTER_MS) {
-    await bury(ports, host)
+    await declareDead(ports, host)
   } else if (host.state === 'dead' && host.slots.size > 0) await writeOff(ports, host, now)
 }
 
-async function bury(ports: SweepPorts, host: Host): Promise<void> {
+async function declareDead(ports: SweepPorts, host: Host): Promise<void> {
   const { store, clock, log } = ports
   const now = clock.now()
   if (!(await store.declareDead({ host: host.id, revision: host.revision, now }))) return
@@ -117,15 +117,15 @@ async function writeOff(ports: SweepPorts, host: Host, now: number): Promise<voi
 }
 
 /** Runners of a host that was removed, even if it was added again since (H8: removing a host drops its runners). */
-async function writeOffHomeless(
+async function writeOffRemovedHosts(
   { store, log }: Pick<SweepPorts, 'store' | 'log'>,
   fleet: Fleet,
   now: number,
 ): Promise<void> {
   const used = fleet.hosts.filter(({ state }) => state !== 'new')
   const known = new Set([...used.map(({ id }) => id), ...fleet.unreadable.map(({ host }) => host)])
-  const homeless = fleet.runners.filter((runner) => runner.state !== 'gone' && !known.has(runner.host))
-  await forEachLimited(homeless, WRITES_AT_ONCE, async ({ host, id }) => {
+  const ofRemovedHosts = fleet.runners.filter((runner) => runner.state !== 'gone' && !known.has(runner.host))
+  await forEachLimited(ofRemovedHosts, WRITES_AT_ONCE, async ({ host, id }) => {
     // It may have been added, or have connected, since.
     if (((await store.getHost(host))?.state ?? 'new') !== 'new') return
     const reason = `Host ${host} was removed.`

@@ -10,8 +10,8 @@ import {
 import { matchingTemplates } from '../placement/match-templates.ts'
 import { JobPlacer } from '../placement/job-placer.ts'
 import { PromisedSlots } from '../placement/promised-slots.ts'
-import { Rooms } from '../placement/free-capacity.ts'
-import type { Hold, World } from '../world.ts'
+import { FreeCapacity } from '../placement/free-capacity.ts'
+import type { CapacityPromise, World } from '../world.ts'
 
 /** One granted unit and where it goes. A warm runner has no reservation. */
 export interface PlannedRunner {
@@ -37,13 +37,13 @@ export function planClaims(
   world: World,
   source: SourceId,
   reservations: readonly Reservation[],
-  holds: readonly Hold[],
-  promised: readonly Hold[] = [],
+  promises: readonly CapacityPromise[],
+  promised: readonly CapacityPromise[] = [],
 ): ClaimPlan {
-  const rooms = new Rooms(world, holds)
-  const placer = new JobPlacer(rooms, world.templates)
-  const kept = keepPromises(world, source, reservations, holds, promised)
-  const runners = kept.runners.filter(({ template, host }) => rooms.placeOn(template, host))
+  const free = new FreeCapacity(world, promises)
+  const placer = new JobPlacer(free, world.templates)
+  const kept = keepPromises(world, source, reservations, promises, promised)
+  const runners = kept.runners.filter(({ template, host }) => free.placeOn(template, host))
   const refusals: Refusal[] = []
   for (const { reservation, count } of kept.rest) {
     const placed = placer.placeUpTo(count, source, reservation.labels)
@@ -52,7 +52,7 @@ export function planClaims(
     const { labels } = reservation
     refusals.push({ source, labels, count: count - placed.length, reason: placer.explain(source, labels) })
   }
-  return { runners, refusals, lastHost: rooms.lastHost }
+  return { runners, refusals, lastHost: free.lastHost }
 }
 
 /** Units on the slots that were promised for them and are still to be had; the rest is to be placed anew. */
@@ -60,14 +60,14 @@ function keepPromises(
   world: World,
   source: SourceId,
   reservations: readonly Reservation[],
-  holds: readonly Hold[],
-  promised: readonly Hold[],
+  promises: readonly CapacityPromise[],
+  promised: readonly CapacityPromise[],
 ): { runners: readonly PlannedRunner[]; rest: readonly { reservation: Reservation; count: number }[] } {
   const templates = new Map(world.templates.map((template) => [template.key, template]))
-  const rooms = new Rooms(world, holds)
+  const free = new FreeCapacity(world, promises)
   const standing = promised.filter(({ host, slot }) => {
     const template = templates.get(slot.template)
-    return template !== undefined && rooms.placeOn(template, host)
+    return template !== undefined && free.placeOn(template, host)
   })
   const choices = new Map(
     reservations.map((reservation) => [
@@ -88,8 +88,8 @@ function keepPromises(
 }
 
 /** Runners to start with nobody waiting, so that each template keeps its target of live ones. */
-export function planWarm(world: World, source: SourceId, holds: readonly Hold[]): ClaimPlan {
-  const rooms = new Rooms(world, holds)
+export function planWarm(world: World, source: SourceId, promises: readonly CapacityPromise[]): ClaimPlan {
+  const free = new FreeCapacity(world, promises)
   const claiming = Map.groupBy(world.claiming ?? [], ({ slot }) => slot.template)
   const runners: PlannedRunner[] = []
   for (const template of world.templates) {
@@ -97,10 +97,10 @@ export function planWarm(world: World, source: SourceId, holds: readonly Hold[])
     const { starting, running } = world.live.get(template.key) ?? { starting: 0, running: 0 }
     const live = starting + running + (claiming.get(template.key)?.length ?? 0)
     for (let count = live; count < template.targetConcurrency; count += 1) {
-      const host = rooms.place(template)
+      const host = free.place(template)
       if (host === null) break
       runners.push({ source, reservation: null, template, host })
     }
   }
-  return { runners, refusals: [], lastHost: rooms.lastHost }
+  return { runners, refusals: [], lastHost: free.lastHost }
 }

@@ -7,15 +7,15 @@ import {
   type TemplateKey,
 } from '../../model/index.ts'
 import { JobPlacer, type Placement } from '../placement/job-placer.ts'
-import { Rooms } from '../placement/free-capacity.ts'
-import { type Hold, oldestFirst, type SourceDemand, ungranted, type World } from '../world.ts'
+import { FreeCapacity } from '../placement/free-capacity.ts'
+import { type CapacityPromise, oldestFirst, type SourceDemand, ungranted, type World } from '../world.ts'
 
-export interface Ask {
+export interface DemandPlan {
   readonly capacity: readonly TemplateCapacity[]
   /** The sum of what is asked for: more could not be placed. */
   readonly total: number
   /** The room that stays promised to this source while its poll is open, and to what the poll grants. */
-  readonly holds: readonly Hold[]
+  readonly promises: readonly CapacityPromise[]
 }
 
 /**
@@ -23,15 +23,20 @@ export interface Ask {
  * asked for fits at once, so no reservation is drawn that nothing can hold. Room promised to open polls of other
  * sources is not offered twice; known jobs of the others that no poll is open for get their share, unit by unit.
  */
-export function planAsk(world: World, me: SourceDemand, others: readonly SourceDemand[], limit: number): Ask {
-  const rooms = new Rooms(
+export function planDemand(
+  world: World,
+  me: SourceDemand,
+  others: readonly SourceDemand[],
+  limit: number,
+): DemandPlan {
+  const free = new FreeCapacity(
     world,
-    others.flatMap((other) => other.holds),
+    others.flatMap((other) => other.promises),
   )
   const wanted = new Wanted(me.source, limit)
-  const rivals = others.filter((other) => other.holds.length === 0)
-  placeKnownJobs(new JobPlacer(rooms, world.templates), [me, ...rivals], wanted)
-  fillWithAnyMix(world, rooms, rivals, wanted)
+  const rivals = others.filter((other) => other.promises.length === 0)
+  placeKnownJobs(new JobPlacer(free, world.templates), [me, ...rivals], wanted)
+  fillWithAnyMix(world, free, rivals, wanted)
   return wanted.ask(world)
 }
 
@@ -39,7 +44,7 @@ export function planAsk(world: World, me: SourceDemand, others: readonly SourceD
 class Wanted {
   readonly source: SourceId
   readonly #limit: number
-  readonly #holds: Hold[] = []
+  readonly #promises: CapacityPromise[] = []
   readonly #perTemplate = new Map<TemplateKey, number>()
 
   constructor(source: SourceId, limit: number) {
@@ -48,15 +53,15 @@ class Wanted {
   }
 
   get full(): boolean {
-    return this.#holds.length >= this.#limit
+    return this.#promises.length >= this.#limit
   }
 
   add(template: Template, host: HostId): void {
-    this.#holds.push({ host, slot: { template: template.key, ...template.size } })
+    this.#promises.push({ host, slot: { template: template.key, ...template.size } })
     this.#perTemplate.set(template.key, (this.#perTemplate.get(template.key) ?? 0) + 1)
   }
 
-  ask(world: World): Ask {
+  ask(world: World): DemandPlan {
     const capacity = world.templates
       .filter((template) => isOffered(template, this.source))
       .map((template) => ({
@@ -66,7 +71,7 @@ class Wanted {
         starting: world.live.get(template.key)?.starting ?? 0,
         running: world.live.get(template.key)?.running ?? 0,
       }))
-    return { capacity, total: this.#holds.length, holds: this.#holds }
+    return { capacity, total: this.#promises.length, promises: this.#promises }
   }
 }
 
@@ -99,16 +104,21 @@ function* placementsOf(placer: JobPlacer, demand: SourceDemand): Generator<Place
 }
 
 /** For jobs not seen yet: one more of each template in turn while it fits, and as much for each rival that has it. */
-function fillWithAnyMix(world: World, rooms: Rooms, rivals: readonly SourceDemand[], wanted: Wanted): void {
+function fillWithAnyMix(
+  world: World,
+  free: FreeCapacity,
+  rivals: readonly SourceDemand[],
+  wanted: Wanted,
+): void {
   let open = world.templates
     .filter((template) => isOffered(template, wanted.source))
     .map((template) => ({ template, rivals: rivals.filter((rival) => isOffered(template, rival.source)) }))
   while (open.length > 0 && !wanted.full) {
     open = open.filter(({ template, rivals: sharing }) => {
-      const host = wanted.full ? null : rooms.place(template)
+      const host = wanted.full ? null : free.place(template)
       if (host === null) return false
       wanted.add(template, host)
-      for (const _ of sharing) rooms.place(template)
+      for (const _ of sharing) free.place(template)
       return true
     })
   }

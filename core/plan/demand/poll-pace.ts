@@ -22,7 +22,7 @@ export type LastPoll =
   | { readonly kind: 'unauthorized' }
 
 /** Whole seconds that the source may hold the next poll. */
-export function holdSeconds(limits: PaceLimits, msSinceWork: number): number {
+export function pollWaitSeconds(limits: PaceLimits, msSinceWork: number): number {
   return msSinceWork < WORK_MEMORY_MS
     ? Math.min(SHORT_HOLD_SECONDS, limits.pollWaitSecondsMax)
     : limits.pollWaitSecondsMax

@@ -1,6 +1,6 @@
 import type { HostId, RefusalReason, SourceId, TemplateKey, WaitingJobs } from '../../model/index.ts'
 import { JobPlacer } from '../placement/job-placer.ts'
-import { Rooms } from '../placement/free-capacity.ts'
+import { FreeCapacity } from '../placement/free-capacity.ts'
 import { ungranted, type World } from '../world.ts'
 
 /** Jobs that one source is known to hold. */
@@ -9,7 +9,7 @@ export interface KnownJobs {
   readonly waiting: readonly WaitingJobs[]
 }
 
-export type Foresight =
+export type Forecast =
   | { readonly kind: 'starts'; readonly template: TemplateKey; readonly host: HostId }
   | { readonly kind: 'waits'; readonly reason: RefusalReason }
 
@@ -17,13 +17,13 @@ export type Foresight =
  * What would become of one job of these labels, were it granted now, after every known job that has waited longer.
  * Labels that nobody waits for yet stand last.
  */
-export function foreseeJob(
+export function forecastJob(
   world: World,
   known: readonly KnownJobs[],
   source: SourceId,
   labels: readonly string[],
-): Foresight {
-  const placer = new JobPlacer(new Rooms(world), world.templates)
+): Forecast {
+  const placer = new JobPlacer(new FreeCapacity(world), world.templates)
   const mine = labels.join()
   const all = known.flatMap((jobs) => jobs.waiting.map((waiting) => ({ source: jobs.source, waiting })))
   const isMine = (job: (typeof all)[number]): boolean =>

@@ -1,12 +1,12 @@
 import { type Refusal, type RefusalReason, unreachable } from '../../model/index.ts'
 
 /** A refusal in words that a person can act on. */
-export function sayRefusal(refusal: Refusal): string {
+export function formatRefusal(refusal: Refusal): string {
   const jobs = `${refusal.count} ${refusal.count === 1 ? 'job' : 'jobs'} [${refusal.labels.join(', ')}]`
-  return `${jobs} of ${refusal.source}: ${sayReason(refusal.reason)}`
+  return `${jobs} of ${refusal.source}: ${formatReason(refusal.reason)}`
 }
 
-export function sayReason(reason: RefusalReason): string {
+export function formatReason(reason: RefusalReason): string {
   switch (reason.code) {
     case 'no-template':
       return `no template offers these labels (offered: ${reason.known.join(' | ') || 'none'}); add a template or change the job's labels`

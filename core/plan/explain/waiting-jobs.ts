@@ -1,7 +1,7 @@
 import type { Refusal, SourceId, WaitingJobs } from '../../model/index.ts'
 import { JobPlacer } from '../placement/job-placer.ts'
-import { Rooms } from '../placement/free-capacity.ts'
-import { type Hold, oldestFirst, ungranted, type World } from '../world.ts'
+import { FreeCapacity } from '../placement/free-capacity.ts'
+import { type CapacityPromise, oldestFirst, ungranted, type World } from '../world.ts'
 
 /**
  * Why jobs still wait: each label set that could not be placed, were all of them granted now, oldest first as they
@@ -11,10 +11,10 @@ export function explainWaiting(
   world: World,
   source: SourceId,
   waiting: readonly WaitingJobs[],
-  holds: readonly Hold[],
+  promises: readonly CapacityPromise[],
 ): readonly Refusal[] {
-  const shared = new JobPlacer(new Rooms(world, holds), world.templates)
-  const alone = holds.length === 0 ? null : new JobPlacer(new Rooms(world), world.templates)
+  const shared = new JobPlacer(new FreeCapacity(world, promises), world.templates)
+  const alone = promises.length === 0 ? null : new JobPlacer(new FreeCapacity(world), world.templates)
   return oldestFirst(waiting).flatMap((jobs): readonly Refusal[] => {
     const { labels } = jobs
     const count = ungranted(jobs)

@@ -11,7 +11,7 @@ const HOSTS_NAMED_MAX = 5
  * What keeps an assigned host from holding even one more runner of a template, before its room is looked at; null =
  * nothing does. Ordered from hopeless to hopeful, so that the best of many hosts can be told.
  */
-export type Obstacle =
+export type Infeasibility =
   | { readonly kind: 'too-large'; readonly lacking: 'cpu' | 'memory' }
   | { readonly kind: 'offline' }
   | { readonly kind: 'not-accepting'; readonly reason: string }
@@ -19,7 +19,7 @@ export type Obstacle =
   | { readonly kind: 'pulling-image' }
   | { readonly kind: 'backing-off'; readonly until: EpochMs }
 
-const HOPE: Readonly<Record<Obstacle['kind'], number>> = {
+const RANK: Readonly<Record<Infeasibility['kind'], number>> = {
   'too-large': 0,
   offline: 1,
   'not-accepting': 2,
@@ -28,7 +28,7 @@ const HOPE: Readonly<Record<Obstacle['kind'], number>> = {
   'backing-off': 5,
 }
 
-export function obstacleOf(template: Template, view: HostView, now: EpochMs): Obstacle | null {
+export function infeasibilityOf(template: Template, view: HostView, now: EpochMs): Infeasibility | null {
   const { host } = view
   const lacking = sizeLacking(template, host)
   if (lacking !== null) return { kind: 'too-large', lacking }
@@ -60,23 +60,23 @@ function sizeLacking({ size }: Template, { state, capacity }: Host): 'cpu' | 'me
 }
 
 /** The one reason that a person should hear: that of the host nearest to being usable. */
-export function explainObstacle<Room extends { readonly view: HostView }>(
+export function explainInfeasibility<Candidate extends { readonly view: HostView }>(
   template: Template,
-  assigned: readonly Room[],
+  assigned: readonly Candidate[],
   now: EpochMs,
-  lackingIn: (room: Room) => Lacking | null,
+  lackingIn: (candidate: Candidate) => Lacking | null,
 ): RefusalReason {
   const { key } = template
   if (assigned.length === 0) return { code: 'no-host-assigned', template: key }
-  let best: Obstacle | null = null
+  let best: Infeasibility | null = null
   const offline: HostId[] = []
   const lacks = new Set<Lacking>()
-  for (const room of assigned) {
-    const { view } = room
-    const obstacle = obstacleOf(template, view, now)
-    if (obstacle === null) lacks.add(lackingIn(room) ?? 'slots')
-    else if (best === null || isNearer(obstacle, best)) best = obstacle
-    if (obstacle?.kind === 'offline' && offline.length < HOSTS_NAMED_MAX) offline.push(view.host.id)
+  for (const candidate of assigned) {
+    const { view } = candidate
+    const infeasibility = infeasibilityOf(template, view, now)
+    if (infeasibility === null) lacks.add(lackingIn(candidate) ?? 'slots')
+    else if (best === null || isNearer(infeasibility, best)) best = infeasibility
+    if (infeasibility?.kind === 'offline' && offline.length < HOSTS_NAMED_MAX) offline.push(view.host.id)
   }
   if (lacks.has('starts')) return { code: 'start-rate', template: key }
   for (const lacking of ['cpu', 'memory', 'slots'] as const)
@@ -84,25 +84,29 @@ export function explainObstacle<Room extends { readonly view: HostView }>(
   return best === null ? { code: 'no-host-assigned', template: key } : reasonOf(template, best, offline)
 }
 
-function isNearer(one: Obstacle, than: Obstacle): boolean {
+function isNearer(one: Infeasibility, than: Infeasibility): boolean {
   if (one.kind === 'backing-off' && than.kind === 'backing-off') return one.until < than.until
-  return HOPE[one.kind] > HOPE[than.kind]
+  return RANK[one.kind] > RANK[than.kind]
 }
 
-function reasonOf(template: Template, obstacle: Obstacle, offline: readonly HostId[]): RefusalReason {
+function reasonOf(
+  template: Template,
+  infeasibility: Infeasibility,
+  offline: readonly HostId[],
+): RefusalReason {
   const { key, image } = template
-  switch (obstacle.kind) {
+  switch (infeasibility.kind) {
     case 'too-large':
-      return { code: 'too-large', template: key, lacking: obstacle.lacking }
+      return { code: 'too-large', template: key, lacking: infeasibility.lacking }
     case 'offline':
       return { code: 'hosts-offline', template: key, hosts: offline }
     case 'not-accepting':
-      return { code: 'hosts-not-accepting', template: key, reason: obstacle.reason }
+      return { code: 'hosts-not-accepting', template: key, reason: infeasibility.reason }
     case 'image-unavailable':
-      return { code: 'image-unavailable', template: key, image, reason: obstacle.reason }
+      return { code: 'image-unavailable', template: key, image, reason: infeasibility.reason }
     case 'pulling-image':
       return { code: 'pulling-image', template: key, image }
     case 'backing-off':
-      return { code: 'backing-off', template: key, until: obstacle.until }
+      return { code: 'backing-off', template: key, until: infeasibility.until }
   }
 }

@@ -7,9 +7,9 @@ import {
   type Template,
   type TemplateKey,
 } from '../../model/index.ts'
-import { explainObstacle, isUsable, type Lacking, obstacleOf } from './feasibility.ts'
-import { Ring } from './round-robin.ts'
-import type { Hold, HostView, World } from '../world.ts'
+import { explainInfeasibility, isUsable, type Lacking, infeasibilityOf } from './feasibility.ts'
+import { RoundRobinCursor } from './round-robin.ts'
+import type { CapacityPromise, HostView, World } from '../world.ts'
 
 /** How far ahead work may pile up on a host: half of the 60 s that a reservation lives. */
 const START_BACKLOG_MS = 30_000
@@ -17,7 +17,7 @@ const START_BACKLOG_MS = 30_000
 const STARTS_PER_MINUTE_UNMEASURED = 240
 
 /** What is left of one host while a plan is being made. */
-interface Room {
+interface RemainingCapacity {
   readonly view: HostView
   cpuMillis: number
   memoryMib: number
@@ -27,32 +27,32 @@ interface Room {
 }
 
 /** The rooms that one template may use, and how far round-robin has come. */
-interface Round {
-  readonly rooms: readonly Room[]
-  readonly ring: Ring
+interface Rotation {
+  readonly candidates: readonly RemainingCapacity[]
+  readonly cursor: RoundRobinCursor
 }
 
 /**
  * The free room of a fleet, used up unit by unit within one plan. Room only ever shrinks here, so a host that could
  * not hold a template once is never looked at again for it: a plan is linear in hosts plus units.
  */
-export class Rooms {
+export class FreeCapacity {
   readonly #world: World
   /** Made when first looked at: most plans touch few hosts. */
-  readonly #rooms = new Map<HostView, Room>()
+  readonly #remaining = new Map<HostView, RemainingCapacity>()
   /** By assignment, of which there are few; and of those the rooms that took anything when first looked at. */
-  readonly #assigned = new Map<string, readonly Room[]>()
-  readonly #open = new Map<string, readonly Room[]>()
-  readonly #rounds = new Map<TemplateKey, Round>()
+  readonly #assigned = new Map<string, readonly RemainingCapacity[]>()
+  readonly #open = new Map<string, readonly RemainingCapacity[]>()
+  readonly #rounds = new Map<TemplateKey, Rotation>()
   readonly #live = new Map<TemplateKey, number>()
   readonly #explained = new Map<TemplateKey, RefusalReason>()
   readonly #lastHost: Map<TemplateKey, HostId>
 
-  constructor(world: World, holds: readonly Hold[] = []) {
+  constructor(world: World, promises: readonly CapacityPromise[] = []) {
     this.#world = world
     this.#lastHost = new Map(world.lastHost)
     for (const [key, count] of world.live) this.#live.set(key, count.starting + count.running)
-    for (const { host, slot } of [...(world.claiming ?? []), ...holds]) this.#take(this.#find(host), slot)
+    for (const { host, slot } of [...(world.claiming ?? []), ...promises]) this.#take(this.#find(host), slot)
   }
 
   /** Where the next round-robin of each template goes on. */
@@ -63,21 +63,21 @@ export class Rooms {
   /** Takes room for one runner on the next host that can hold it; null = none can, and none will in this plan. */
   place(template: Template): HostId | null {
     if (this.#isFull(template)) return null
-    const { rooms, ring } = this.#round(template)
-    for (let index = ring.next(); index !== null; index = ring.next()) {
-      const room = rooms[index]
-      if (room !== undefined && this.#fits(template, room)) return this.#put(template, room)
-      ring.drop(index)
+    const { candidates, cursor } = this.#round(template)
+    for (let index = cursor.next(); index !== null; index = cursor.next()) {
+      const remaining = candidates[index]
+      if (remaining !== undefined && this.#fits(template, remaining)) return this.#put(template, remaining)
+      cursor.drop(index)
     }
     return null
   }
 
   /** Takes room for one runner on this very host; false = it can't hold it. */
   placeOn(template: Template, host: HostId): boolean {
-    const room = this.#find(host)
-    if (room === null || this.#isFull(template)) return false
-    if (!isAssigned(template, room.view.host) || !this.#fits(template, room)) return false
-    this.#put(template, room)
+    const remaining = this.#find(host)
+    if (remaining === null || this.#isFull(template)) return false
+    if (!isAssigned(template, remaining.view.host) || !this.#fits(template, remaining)) return false
+    this.#put(template, remaining)
     return true
   }
 
@@ -89,8 +89,8 @@ export class Rooms {
   #reason(template: Template): RefusalReason {
     if (this.#isFull(template))
       return { code: 'template-full', template: template.key, maxConcurrency: template.maxConcurrency }
-    return explainObstacle(template, this.#assignedTo(template), this.#world.now, (room) =>
-      lacking(room, template),
+    return explainInfeasibility(template, this.#assignedTo(template), this.#world.now, (remaining) =>
+      lacking(remaining, template),
     )
   }
 
@@ -98,62 +98,72 @@ export class Rooms {
     return (this.#live.get(template.key) ?? 0) >= template.maxConcurrency
   }
 
-  #fits(template: Template, room: Room): boolean {
-    return lacking(room, template) === null && obstacleOf(template, room.view, this.#world.now) === null
+  #fits(template: Template, remaining: RemainingCapacity): boolean {
+    return (
+      lacking(remaining, template) === null &&
+      infeasibilityOf(template, remaining.view, this.#world.now) === null
+    )
   }
 
-  #put(template: Template, room: Room): HostId {
-    this.#take(room, { template: template.key, ...template.size })
-    this.#lastHost.set(template.key, room.view.host.id)
-    return room.view.host.id
+  #put(template: Template, remaining: RemainingCapacity): HostId {
+    this.#take(remaining, { template: template.key, ...template.size })
+    this.#lastHost.set(template.key, remaining.view.host.id)
+    return remaining.view.host.id
   }
 
   /** A host that is not there any more has no room, but its runners count for their template. */
-  #take(room: Room | null, slot: Slot): void {
+  #take(remaining: RemainingCapacity | null, slot: Slot): void {
     this.#live.set(slot.template, (this.#live.get(slot.template) ?? 0) + 1)
-    if (room === null) return
-    room.cpuMillis -= slot.cpuMillis
-    room.memoryMib -= slot.memoryMib
-    room.runners -= 1
-    room.starts -= 1
-    room.perTemplate.set(slot.template, (room.perTemplate.get(slot.template) ?? 0) + 1)
+    if (remaining === null) return
+    remaining.cpuMillis -= slot.cpuMillis
+    remaining.memoryMib -= slot.memoryMib
+    remaining.runners -= 1
+    remaining.starts -= 1
+    remaining.perTemplate.set(slot.template, (remaining.perTemplate.get(slot.template) ?? 0) + 1)
   }
 
-  #round(template: Template): Round {
+  #round(template: Template): Rotation {
     return remember(this.#rounds, template.key, () => {
-      const rooms = this.#openTo(template)
+      const candidates = this.#openTo(template)
       const last = this.#lastHost.get(template.key)
-      const after = last === undefined ? 0 : firstWhere(rooms, (room) => room.view.host.id > last)
-      return { rooms, ring: new Ring(rooms.length, after === rooms.length ? 0 : after) }
+      const after =
+        last === undefined ? 0 : firstWhere(candidates, (remaining) => remaining.view.host.id > last)
+      return {
+        candidates,
+        cursor: new RoundRobinCursor(candidates.length, after === candidates.length ? 0 : after),
+      }
     })
   }
 
-  #openTo(template: Template): readonly Room[] {
+  #openTo(template: Template): readonly RemainingCapacity[] {
     return remember(this.#open, textOf(template.hosts), () =>
       this.#assignedTo(template).filter(
-        (room) => isUsable(room.view, this.#world.now) && room.runners > 0 && room.starts > 0,
+        (remaining) =>
+          isUsable(remaining.view, this.#world.now) && remaining.runners > 0 && remaining.starts > 0,
       ),
     )
   }
 
-  #assignedTo(template: Template): readonly Room[] {
+  #assignedTo(template: Template): readonly RemainingCapacity[] {
     return remember(this.#assigned, textOf(template.hosts), () =>
-      this.#world.hosts.filter((view) => isAssigned(template, view.host)).map((view) => this.#room(view)),
+      this.#world.hosts
+        .filter((view) => isAssigned(template, view.host))
+        .map((view) => this.#remainingOf(view)),
     )
   }
 
-  #find(id: HostId): Room | null {
+  #find(id: HostId): RemainingCapacity | null {
     const { hosts } = this.#world
     const view = hosts[firstWhere(hosts, ({ host }) => host.id >= id)]
-    return view?.host.id === id ? this.#room(view) : null
+    return view?.host.id === id ? this.#remainingOf(view) : null
   }
 
-  #room(view: HostView): Room {
-    return remember(this.#rooms, view, () => roomOf(view))
+  #remainingOf(view: HostView): RemainingCapacity {
+    return remember(this.#remaining, view, () => remainingOf(view))
   }
 }
 
-function roomOf(view: HostView): Room {
+function remainingOf(view: HostView): RemainingCapacity {
   const { host } = view
   let { cpuMillis, memoryMib, runners } = host.capacity
   const perTemplate = new Map<TemplateKey, number>()
@@ -169,12 +179,12 @@ function roomOf(view: HostView): Room {
 }
 
 /** What a room lacks for one more runner of the template; null = it fits. */
-function lacking(room: Room, template: Template): Lacking | null {
-  const onHost = room.perTemplate.get(template.key) ?? 0
-  if (room.runners < 1 || (template.perHost !== null && onHost >= template.perHost)) return 'slots'
-  if (room.cpuMillis < template.size.cpuMillis) return 'cpu'
-  if (room.memoryMib < template.size.memoryMib) return 'memory'
-  return room.starts < 1 ? 'starts' : null
+function lacking(remaining: RemainingCapacity, template: Template): Lacking | null {
+  const onHost = remaining.perTemplate.get(template.key) ?? 0
+  if (remaining.runners < 1 || (template.perHost !== null && onHost >= template.perHost)) return 'slots'
+  if (remaining.cpuMillis < template.size.cpuMillis) return 'cpu'
+  if (remaining.memoryMib < template.size.memoryMib) return 'memory'
+  return remaining.starts < 1 ? 'starts' : null
 }
 
 /** Where the items begin that `is` holds for, in a list sorted by it. */

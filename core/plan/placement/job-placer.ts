@@ -6,7 +6,7 @@ import {
   type Template,
 } from '../../model/index.ts'
 import { matchingTemplates } from './match-templates.ts'
-import type { Rooms } from './free-capacity.ts'
+import type { FreeCapacity } from './free-capacity.ts'
 
 export interface Placement {
   readonly template: Template
@@ -25,12 +25,12 @@ interface Choice {
 
 /** Places jobs one by one into shared rooms; remembers the templates of each label set that it meets. */
 export class JobPlacer {
-  readonly #rooms: Rooms
+  readonly #free: FreeCapacity
   readonly #templates: readonly Template[]
   readonly #choices = new Map<string, Choice>()
 
-  constructor(rooms: Rooms, templates: readonly Template[]) {
-    this.#rooms = rooms
+  constructor(free: FreeCapacity, templates: readonly Template[]) {
+    this.#free = free
     this.#templates = templates
   }
 
@@ -39,7 +39,7 @@ export class JobPlacer {
     const choice = this.#choice(source, labels)
     for (; choice.passed < choice.templates.length; choice.passed += 1) {
       const template = choice.templates[choice.passed]
-      const host = template === undefined ? null : this.#rooms.place(template)
+      const host = template === undefined ? null : this.#free.place(template)
       if (template !== undefined && host !== null) return { template, host }
     }
     return null
@@ -61,7 +61,7 @@ export class JobPlacer {
     const [preferred] = this.#choice(source, labels).templates
     return preferred === undefined
       ? { code: 'no-template', known: this.#offered(source) }
-      : this.#rooms.explain(preferred)
+      : this.#free.explain(preferred)
   }
 
   #choice(source: SourceId, labels: readonly string[]): Choice {

@@ -1,5 +1,5 @@
 import type { HostId, Reservation, Template, TemplateKey } from '../../model/index.ts'
-import type { Hold } from '../world.ts'
+import type { CapacityPromise } from '../world.ts'
 
 /**
  * The slots that were promised to a poll, given to the units that it granted. A source counts slots per template and
@@ -12,8 +12,11 @@ export class PromisedSlots {
   readonly #given = new Map<TemplateKey, Reservation[]>()
 
   /** `choose`: the templates that provide a reservation's labels, best first. */
-  constructor(holds: readonly Hold[], choose: (reservation: Reservation) => readonly Template[]) {
-    const byTemplate = Map.groupBy(holds, ({ slot }) => slot.template)
+  constructor(
+    promises: readonly CapacityPromise[],
+    choose: (reservation: Reservation) => readonly Template[],
+  ) {
+    const byTemplate = Map.groupBy(promises, ({ slot }) => slot.template)
     this.#hosts = new Map([...byTemplate].map(([key, group]) => [key, group.map(({ host }) => host)]))
     this.#choose = choose
   }

@@ -1,5 +1,5 @@
 /** Walks `0 … size - 1` in a circle, past those that were dropped: all steps together are about linear in `size`. */
-export class Ring {
+export class RoundRobinCursor {
   readonly #size: number
   /** How far on from each index to look next; 0 = it is not dropped. */
   readonly #steps: Int32Array

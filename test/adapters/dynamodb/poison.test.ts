@@ -1,6 +1,6 @@
 import { deflateSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
-import { type SessionPorts, sweep, takeAgentMessage, TemplateShelf } from '../../../core/flows/index.ts'
+import { type SessionPorts, StoredTemplates, sweep, takeAgentMessage } from '../../../core/flows/index.ts'
 import { connectionId, fence, NO_NOTES, sourceId } from '../../../core/model/index.ts'
 import type { FleetStore } from '../../../core/ports/index.ts'
 import {
@@ -114,9 +114,9 @@ describe('L14: a damaged', () => {
       const facts = { storedAt: T0, storedBy: 'ann', text: 'a', templates: [template('small')] }
       await store.putTemplateVersion({ ...facts, version: 1 }, 0)
       await spoil(raw, 'TEMPLATES', 'CURRENT', { packed })
-      const shelf = new TemplateShelf(portsOf(store, T0).ports)
-      expect(await shelf.refresh()).toBe(true)
-      expect(shelf.problem).toMatchObject({ code: 'templates-unreadable' })
+      const inForce = new StoredTemplates(portsOf(store, T0).ports)
+      expect(await inForce.refresh()).toBe(true)
+      expect(inForce.problem).toMatchObject({ code: 'templates-unreadable' })
       const api = openApi(store)
       const asked = { v: 1, text: yamlOf(4), file: 'templates.yaml', basedOn: null }
       expect(await api.ask('POST', '/api/templates/apply', asked)).toMatchObject({
@@ -125,8 +125,8 @@ describe('L14: a damaged', () => {
       })
       const stored = await api.ask('POST', '/api/templates/apply', { ...asked, basedOn: 1 })
       expect(stored).toMatchObject({ status: 200, body: { version: 2, stored: true } })
-      expect(await shelf.refresh()).toBe(true)
-      expect(shelf.problem).toBeNull()
+      expect(await inForce.refresh()).toBe(true)
+      expect(inForce.problem).toBeNull()
     },
   )
 
@@ -135,18 +135,18 @@ describe('L14: a damaged', () => {
     const facts = { storedAt: T0, storedBy: 'ann', text: '', templates: [template('small')] }
     await store.putTemplateVersion({ ...facts, version: 1 }, 0)
     const { ports } = portsOf(store, T0)
-    const shelf = new TemplateShelf(ports)
-    expect(await shelf.refresh()).toBe(true)
-    expect(shelf.templates).toHaveLength(1)
+    const inForce = new StoredTemplates(ports)
+    expect(await inForce.refresh()).toBe(true)
+    expect(inForce.templates).toHaveLength(1)
     const whole = await raw.get('TEMPLATES', 'CURRENT')
     await raw.put({ ...whole, version: 'two' })
-    expect(await shelf.refresh()).toBe(true)
-    expect(shelf.templates).toEqual([])
-    expect(shelf.problem).toMatchObject({ code: 'templates-unreadable' })
-    expect(await shelf.refresh()).toBe(false)
+    expect(await inForce.refresh()).toBe(true)
+    expect(inForce.templates).toEqual([])
+    expect(inForce.problem).toMatchObject({ code: 'templates-unreadable' })
+    expect(await inForce.refresh()).toBe(false)
     await raw.put(whole)
-    expect(await shelf.refresh()).toBe(true)
-    expect(shelf.problem).toBeNull()
+    expect(await inForce.refresh()).toBe(true)
+    expect(inForce.problem).toBeNull()
   })
 
   it('status of a source hides no other, and is replaced by the next', async () => {

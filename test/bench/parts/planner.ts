@@ -1,5 +1,5 @@
 import { type Reservation, reservationId } from '../../../core/model/index.ts'
-import { planAsk, planClaims } from '../../../core/plan/index.ts'
+import { planDemand, planClaims } from '../../../core/plan/index.ts'
 import { demand, hostView, NOW, SHIPFOX, template, waiting, world } from '../../core/plan/worlds.ts'
 import type { PlannerResult } from '../results.ts'
 import { percentile } from '../statistics.ts'
@@ -39,7 +39,7 @@ function plan(size: number): PlannerResult {
     hosts: size,
     jobs: size,
     templates: TEMPLATES,
-    askMs: medianMs(() => planAsk(made, demand(SHIPFOX, jobs), [], size)),
+    askMs: medianMs(() => planDemand(made, demand(SHIPFOX, jobs), [], size)),
     claimsMs: medianMs(() => planClaims(made, SHIPFOX, grants, [])),
   }
 }

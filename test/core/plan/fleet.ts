@@ -8,19 +8,19 @@ import {
   type TemplateKey,
 } from '../../../core/model/index.ts'
 import {
-  type Ask,
+  type DemandPlan,
   type ClaimPlan,
-  type Hold,
+  type CapacityPromise,
   type HostView,
   type LiveCount,
-  planAsk,
+  planDemand,
   planClaims,
   planWarm,
-  sayRefusal,
+  formatRefusal,
   type SourceDemand,
   type World,
 } from '../../../core/plan/index.ts'
-import { anyWaiting, demand, GITHUB, holdOn, NOW, SHIPFOX, violations } from './worlds.ts'
+import { anyWaiting, demand, GITHUB, promiseOn, NOW, SHIPFOX, violations } from './worlds.ts'
 
 const SOURCES = [SHIPFOX, GITHUB, sourceId('third')]
 
@@ -47,41 +47,41 @@ export const anyStep: fc.Arbitrary<Step> = fc.oneof(
 export class Fleet {
   #world: World
   #born = 1000
-  readonly #open = new Map<SourceId, Ask>()
+  readonly #open = new Map<SourceId, DemandPlan>()
   readonly #waiting = new Map<SourceId, SourceDemand['waiting']>()
 
   constructor(made: World) {
     this.#world = made
   }
 
-  get #promised(): readonly Hold[] {
-    return [...this.#open.values()].flatMap(({ holds }) => holds)
+  get #promised(): readonly CapacityPromise[] {
+    return [...this.#open.values()].flatMap(({ promises }) => promises)
   }
 
   /** What is wrong with what a step adds, seen beside all that is promised, claimed and held. */
   take(one: Step): readonly string[] {
     const source = 'source' in one ? (SOURCES[one.source] ?? SHIPFOX) : SHIPFOX
-    const beside = [...this.#open].flatMap(([other, { holds }]) => (other === source ? [] : holds))
+    const beside = [...this.#open].flatMap(([other, { promises }]) => (other === source ? [] : promises))
     if (one.kind === 'poll' && !this.#open.has(source)) {
       this.#waiting.set(source, one.jobs)
       const others = SOURCES.filter((other) => other !== source).map((other) => this.#demand(other))
-      const asked = planAsk(this.#world, this.#demand(source), others, 6)
+      const asked = planDemand(this.#world, this.#demand(source), others, 6)
       this.#open.set(source, asked)
-      return this.#check(asked.holds, beside)
+      return this.#check(asked.promises, beside)
     }
     if (one.kind === 'answer') {
-      const { holds } = this.#open.get(source) ?? { holds: [] }
+      const { promises } = this.#open.get(source) ?? { promises: [] }
       this.#open.delete(source)
-      const indexes = new Set(one.granted.map((index) => index % Math.max(1, holds.length)))
-      const slots = holds.filter((_, index) => indexes.has(index))
+      const indexes = new Set(one.granted.map((index) => index % Math.max(1, promises.length)))
+      const slots = promises.filter((_, index) => indexes.has(index))
       const grants = slots.toReversed().map(({ slot }, index) => ({
         id: reservationId(`r-${index}`),
         labels: this.#world.templates.find(({ key }) => key === slot.template)?.labels ?? [],
         count: 1,
         expiresAt: NOW + 60_000,
       }))
-      const plan = planClaims(this.#world, source, grants, beside, holds)
-      return [...plan.refusals.map(sayRefusal), ...this.#claim(plan, beside)]
+      const plan = planClaims(this.#world, source, grants, beside, promises)
+      return [...plan.refusals.map(formatRefusal), ...this.#claim(plan, beside)]
     }
     if (one.kind === 'warm') {
       return this.#claim(planWarm(this.#world, source, this.#promised), this.#promised)
@@ -92,18 +92,18 @@ export class Fleet {
   }
 
   #demand(source: SourceId): SourceDemand {
-    return demand(source, this.#waiting.get(source) ?? [], this.#open.get(source)?.holds ?? [])
+    return demand(source, this.#waiting.get(source) ?? [], this.#open.get(source)?.promises ?? [])
   }
 
   /** Only hosts and templates that the step adds to: others may have been beyond their caps before. */
-  #check(added: readonly Hold[], beside: readonly Hold[]): readonly string[] {
+  #check(added: readonly CapacityPromise[], beside: readonly CapacityPromise[]): readonly string[] {
     const touched = new Set(added.flatMap(({ host, slot }) => [host as string, slot.template]))
     const near = beside.filter(({ host, slot }) => touched.has(host) || touched.has(slot.template))
     return added.length === 0 ? [] : violations(this.#world, [...near, ...added])
   }
 
-  #claim({ runners, lastHost }: ClaimPlan, beside: readonly Hold[]): readonly string[] {
-    const added = runners.map((runner) => holdOn(runner.template, runner.host))
+  #claim({ runners, lastHost }: ClaimPlan, beside: readonly CapacityPromise[]): readonly string[] {
+    const added = runners.map((runner) => promiseOn(runner.template, runner.host))
     const wrong = this.#check(added, beside)
     this.#world = { ...this.#world, lastHost, claiming: [...(this.#world.claiming ?? []), ...added] }
     return wrong

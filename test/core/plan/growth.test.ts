@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { type Reservation, reservationId, type WaitingJobs } from '../../../core/model/index.ts'
-import { explainWaiting, type HostView, planAsk, planClaims, type World } from '../../../core/plan/index.ts'
+import {
+  explainWaiting,
+  type HostView,
+  planDemand,
+  planClaims,
+  type World,
+} from '../../../core/plan/index.ts'
 import { demand, GITHUB, hostView, NOW, SHIPFOX, slotOf, template, waiting, world } from './worlds.ts'
 
 const TEMPLATES = 100
@@ -60,15 +66,15 @@ type Plan = (one: Case) => unknown
 const PLANS: readonly (readonly [string, Plan])[] = [
   [
     'planAsk, all that fits',
-    ({ made, jobs }) => planAsk(made, demand(SHIPFOX, jobs), [demand(GITHUB, jobs)], LARGE),
+    ({ made, jobs }) => planDemand(made, demand(SHIPFOX, jobs), [demand(GITHUB, jobs)], LARGE),
   ],
-  ['planAsk, 250 at most', ({ made, jobs }) => planAsk(made, demand(SHIPFOX, jobs), [], 250)],
+  ['planAsk, 250 at most', ({ made, jobs }) => planDemand(made, demand(SHIPFOX, jobs), [], 250)],
   ['planClaims', ({ made, grants }) => planClaims(made, SHIPFOX, grants, [])],
   [
     'planClaims, as promised',
     ({ made, jobs, grants }) => {
-      const { holds } = planAsk(made, demand(SHIPFOX, jobs), [], LARGE)
-      return planClaims(made, SHIPFOX, grants, [], holds)
+      const { promises } = planDemand(made, demand(SHIPFOX, jobs), [], LARGE)
+      return planClaims(made, SHIPFOX, grants, [], promises)
     },
   ],
   ['explainWaiting', ({ made, jobs }) => explainWaiting(made, SHIPFOX, jobs, [])],

@@ -1,10 +1,16 @@
 import { describe, expect, it } from 'vitest'
 import type { RefusalReason } from '../../../core/model/index.ts'
-import { explainWaiting, type HostView, sayReason, sayRefusal, type World } from '../../../core/plan/index.ts'
+import {
+  explainWaiting,
+  type HostView,
+  formatReason,
+  formatRefusal,
+  type World,
+} from '../../../core/plan/index.ts'
 import {
   GITHUB,
   type HostParts,
-  holdOn,
+  promiseOn,
   hostView,
   IMAGE,
   NOW,
@@ -33,20 +39,20 @@ describe('a job that waits has its reason', () => {
     const made = world([linux, template('gpu', { labels: ['gpu', 'linux'] })], [hostView('a')])
     const reason = reasonIn(made, ['arm'])
     expect(reason).toEqual({ code: 'no-template', known: ['linux', 'gpu,linux'] })
-    expect(sayReason(reason)).toMatch(/offered: linux \| gpu,linux\); add a template/)
+    expect(formatReason(reason)).toMatch(/offered: linux \| gpu,linux\); add a template/)
   })
 
   it('no-template: templates of other sources are not offered', () => {
     const theirs = template('theirs', { sources: { kind: 'named', ids: [GITHUB] } })
     const reason = reasonIn(world([theirs], [hostView('a')]))
     expect(reason).toEqual({ code: 'no-template', known: [] })
-    expect(sayReason(reason)).toContain('offered: none')
+    expect(formatReason(reason)).toContain('offered: none')
   })
 
   it('no-template: says how many label sets it leaves out', () => {
     const many = Array.from({ length: 10 }, (_, index) => template(`t${index}`, { labels: [`l${index}`] }))
     const reason = reasonIn(world(many, []))
-    expect(sayReason(reason)).toContain('l7 | and 2 more')
+    expect(formatReason(reason)).toContain('l7 | and 2 more')
   })
 
   it('template-full: all that max_concurrency allows are live', () => {
@@ -54,13 +60,13 @@ describe('a job that waits has its reason', () => {
       world([{ ...linux, maxConcurrency: 1 }], [hostView('a', { slots: [slotOf(linux)] })]),
     )
     expect(reason).toEqual({ code: 'template-full', template: 'linux', maxConcurrency: 1 })
-    expect(sayReason(reason)).toMatch(/max_concurrency is 1; .*raise it/)
+    expect(formatReason(reason)).toMatch(/max_concurrency is 1; .*raise it/)
   })
 
   it('H4: no-host-assigned: a host that was added gets nothing until a template names it', () => {
     const reason = reasonIn(world([{ ...linux, hosts: { kind: 'local' } }], [hostView('a')]))
     expect(reason).toEqual({ code: 'no-host-assigned', template: 'linux' })
-    expect(sayReason(reason)).toMatch(/no host is assigned .*; set its hosts/)
+    expect(formatReason(reason)).toMatch(/no host is assigned .*; set its hosts/)
   })
 
   it.each<HostParts['state'] & string>(['offline', 'syncing', 'new', 'dead'])(
@@ -68,7 +74,7 @@ describe('a job that waits has its reason', () => {
     (state) => {
       const reason = reasonIn(fleet(hostView('a', { state })))
       expect(reason).toEqual({ code: 'hosts-offline', template: 'linux', hosts: ['a'] })
-      expect(sayReason(reason)).toMatch(/offline \(a\); start its agent/)
+      expect(formatReason(reason)).toMatch(/offline \(a\); start its agent/)
     },
   )
 
@@ -102,7 +108,7 @@ describe('a job that waits has its reason', () => {
       template: 'linux',
       reason: 'Docker does not answer',
     })
-    expect(sayReason(reason)).toContain('Docker does not answer')
+    expect(formatReason(reason)).toContain('Docker does not answer')
   })
 
   it('H7: backing-off: until the first of its hosts may be tried again', () => {
@@ -112,7 +118,7 @@ describe('a job that waits has its reason', () => {
     )
     const reason = reasonIn(made)
     expect(reason).toEqual({ code: 'backing-off', template: 'linux', until: NOW + 4_000 })
-    expect(sayReason(reason)).toContain(new Date(NOW + 4_000).toISOString())
+    expect(formatReason(reason)).toContain(new Date(NOW + 4_000).toISOString())
   })
 
   it.each([{}, { [IMAGE]: { state: 'pulling' } as const }])(
@@ -122,7 +128,7 @@ describe('a job that waits has its reason', () => {
         fleet(hostView('a', { images }), hostView('b', { images: { [IMAGE]: failed } })),
       )
       expect(reason).toEqual({ code: 'pulling-image', template: 'linux', image: IMAGE })
-      expect(sayReason(reason)).toContain(`pulling image ${IMAGE}`)
+      expect(formatReason(reason)).toContain(`pulling image ${IMAGE}`)
     },
   )
 
@@ -134,7 +140,7 @@ describe('a job that waits has its reason', () => {
       image: IMAGE,
       reason: 'manifest unknown',
     })
-    expect(sayReason(reason)).toMatch(/manifest unknown; check its name/)
+    expect(formatReason(reason)).toMatch(/manifest unknown; check its name/)
   })
 
   it.each<[string, Partial<typeof linux>, HostParts]>([
@@ -145,7 +151,7 @@ describe('a job that waits has its reason', () => {
   ])('no-room: %s is used up', (lacking, parts, host) => {
     const reason = reasonIn(world([{ ...linux, ...parts }], [hostView('a', host)]))
     expect(reason).toEqual({ code: 'no-room', template: 'linux', lacking })
-    expect(sayReason(reason)).toMatch(/wait for a runner to end, .*add a host/)
+    expect(formatReason(reason)).toMatch(/wait for a runner to end, .*add a host/)
   })
 
   it.each([
@@ -156,34 +162,37 @@ describe('a job that waits has its reason', () => {
       world([{ ...linux, size }], [hostView('a', full), hostView('b', { state: 'offline' })]),
     )
     expect(reason).toEqual({ code: 'too-large', template: 'linux', lacking })
-    expect(sayReason(reason)).toMatch(/make the template smaller or add a larger host/)
+    expect(formatReason(reason)).toMatch(/make the template smaller or add a larger host/)
   })
 
   it('start-rate: there is room, but its hosts start as many as they can', () => {
     const reason = reasonIn(fleet(hostView('a', { startsPerMinute: 4, starting: 2 }), hostView('b', full)))
     expect(reason).toEqual({ code: 'start-rate', template: 'linux' })
-    expect(sayReason(reason)).toContain('as many containers as they can')
+    expect(formatReason(reason)).toContain('as many containers as they can')
   })
 
   it('waiting-for-share: another source was promised the room', () => {
     const host = hostView('a', { capacity: { runners: 2 } })
-    const holds = [holdOn(linux, host.host.id)]
-    const refusals = explainWaiting(fleet(host), SHIPFOX, [waiting(['linux'], 4)], holds)
+    const promises = [promiseOn(linux, host.host.id)]
+    const refusals = explainWaiting(fleet(host), SHIPFOX, [waiting(['linux'], 4)], promises)
     expect(refusals.map(({ count, reason }) => [count, reason.code])).toEqual([
       [1, 'waiting-for-share'],
       [2, 'no-room'],
     ])
-    expect(sayReason(refusals[0]!.reason)).toContain('promised to another source')
+    expect(formatReason(refusals[0]!.reason)).toContain('promised to another source')
   })
 
   it('no-room: room for which this source is claiming just now is not promised to another', () => {
     const host = hostView('a', { capacity: { runners: 2 } })
-    const made = { ...fleet(host), claiming: [holdOn(linux, host.host.id), holdOn(linux, host.host.id)] }
+    const made = {
+      ...fleet(host),
+      claiming: [promiseOn(linux, host.host.id), promiseOn(linux, host.host.id)],
+    }
     expect(reasonIn(made)).toMatchObject({ code: 'no-room', lacking: 'slots' })
   })
 
   it('claiming-stopped: with why, in the words of whoever stopped it', () => {
-    expect(sayReason({ code: 'claiming-stopped', reason: 'the hub is draining' })).toBe(
+    expect(formatReason({ code: 'claiming-stopped', reason: 'the hub is draining' })).toBe(
       'claiming is stopped: the hub is draining',
     )
   })
@@ -221,7 +230,7 @@ describe('a job that waits has its reason', () => {
   it('said with its number, its labels and its source', () => {
     const reason = { code: 'start-rate', template: linux.key } as const
     const said = (count: number): string =>
-      sayRefusal({ source: SHIPFOX, labels: ['gpu', 'linux'], count, reason })
+      formatRefusal({ source: SHIPFOX, labels: ['gpu', 'linux'], count, reason })
     expect(said(1)).toMatch(/^1 job \[gpu, linux\] of shipfox: the hosts of template linux /)
     expect(said(3)).toMatch(/^3 jobs /)
   })

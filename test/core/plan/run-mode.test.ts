@@ -7,7 +7,13 @@ import {
   parseBusyHours,
   RELEASED_AT,
 } from '../../../core/model/index.ts'
-import { isWithin, judgeTick, mayLookOnly, staysInQuiet, type TickFacts } from '../../../core/plan/index.ts'
+import {
+  isWithin,
+  decideOnLease,
+  mayLookOnly,
+  staysInQuiet,
+  type LeaseFacts,
+} from '../../../core/plan/index.ts'
 
 /** A Monday, 00:00 UTC. */
 const MONDAY = Date.UTC(2026, 10, 2)
@@ -59,7 +65,7 @@ describe('in the quiet', () => {
 })
 
 const NOW: EpochMs = MONDAY
-const FACTS: TickFacts = { now: NOW, build: 'b2', dueAt: NOW - 500 }
+const FACTS: LeaseFacts = { now: NOW, build: 'b2', dueAt: NOW - 500 }
 
 function held(over: Partial<Lease> = {}): Lease {
   return {
@@ -92,7 +98,7 @@ describe('a tick that finds the lease', () => {
     ['taken by a build that came after it was due', held({ build: 'b3', takenAt: NOW - 400 }), 'leave'],
     ['taken by another build just before', held({ build: 'b3', takenAt: NOW - 20_000 }), 'leave'],
   ])('%s', (_, lease, verdict) => {
-    expect(judgeTick(lease, FACTS)).toBe(verdict)
+    expect(decideOnLease(lease, FACTS)).toBe(verdict)
   })
 })
 

@@ -17,7 +17,7 @@ import {
   templateKey,
   type WaitingJobs,
 } from '../../../core/model/index.ts'
-import type { Hold, HostView, LiveCount, SourceDemand, World } from '../../../core/plan/index.ts'
+import type { CapacityPromise, HostView, LiveCount, SourceDemand, World } from '../../../core/plan/index.ts'
 
 export const NOW = 1_800_000_000_000
 export const SHIPFOX = sourceId('shipfox')
@@ -125,9 +125,9 @@ export function waiting(
 export function demand(
   source: SourceDemand['source'],
   jobs: readonly WaitingJobs[] = [],
-  holds: readonly Hold[] = [],
+  promises: readonly CapacityPromise[] = [],
 ): SourceDemand {
-  return { source, waiting: jobs, holds, live: 0 }
+  return { source, waiting: jobs, promises, live: 0 }
 }
 
 function runnerOf(index: number): ReturnType<typeof runnerId> {
@@ -231,7 +231,7 @@ export const anyWaiting: fc.Arbitrary<readonly WaitingJobs[]> = fc.uniqueArray(
 
 /* ── What must hold of any plan ────────────────────────────────────────────────────────────────────────────── */
 
-export function holdOn(held: Template, host: HostView['host']['id']): Hold {
+export function promiseOn(held: Template, host: HostView['host']['id']): CapacityPromise {
   return { host, slot: slotOf(held) }
 }
 
@@ -240,14 +240,14 @@ export function holdOn(held: Template, host: HostView['host']['id']): Hold {
  * hosts and templates, start rates, and hosts that must not be used. Hosts and templates that nothing is added to may
  * be in any state.
  */
-export function violations(made: World, added: readonly Hold[]): readonly string[] {
+export function violations(made: World, added: readonly CapacityPromise[]): readonly string[] {
   const all = [...(made.claiming ?? []), ...added]
   const wrong: string[] = []
-  for (const [key, holds] of Map.groupBy(added, ({ slot }) => slot.template)) {
+  for (const [key, promises] of Map.groupBy(added, ({ slot }) => slot.template)) {
     const { starting, running } = made.live.get(key) ?? { starting: 0, running: 0 }
     const count = starting + running + all.filter(({ slot }) => slot.template === key).length
     const max = made.templates.find((one) => one.key === key)?.maxConcurrency ?? 0
-    if (count > max) wrong.push(`${count} of ${key}, ${holds.length} of them new; it may have ${max}`)
+    if (count > max) wrong.push(`${count} of ${key}, ${promises.length} of them new; it may have ${max}`)
   }
   for (const [id, news] of Map.groupBy(added, ({ host }) => host)) {
     const view = made.hosts.find(({ host }) => host.id === id)
@@ -265,7 +265,12 @@ export function violations(made: World, added: readonly Hold[]): readonly string
   return wrong
 }
 
-function violationsOn(made: World, view: HostView, news: readonly Hold[], all: readonly Hold[]): string[] {
+function violationsOn(
+  made: World,
+  view: HostView,
+  news: readonly CapacityPromise[],
+  all: readonly CapacityPromise[],
+): string[] {
   const { host, liveness } = view
   const wrong: string[] = []
   const slots = [...host.slots.values(), ...all.map(({ slot }) => slot)]

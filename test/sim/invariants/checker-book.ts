@@ -11,7 +11,7 @@ export interface Scene {
 }
 
 /** What a witness has seen so far, and what was wrong with it. */
-export class WitnessBook {
+export class CheckerBook {
   readonly scene: Scene
   /** One sentence per breach, with the number of the invariant. */
   readonly breaches: string[] = []

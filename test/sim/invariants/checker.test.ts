@@ -36,7 +36,7 @@ async function busy(): Promise<Busy> {
   await world.clock.run(1_000)
   hub.stop()
   await world.clock.runUntil(() => hub.end() !== null, LIMIT_MS)
-  expect(world.witness.breaches).toEqual([])
+  expect(world.checker.breaches).toEqual([])
   return { world, one, two, running: one.started[0]!.runner }
 }
 
@@ -120,7 +120,7 @@ const BREACHES: readonly Breach[] = [
     'an agent obeys an older fence',
     async ({ world, one }) => {
       const order = { type: 'settle', command: 'x', epoch: epoch(1), fence: fence(1), runners: [] } as const
-      world.witness.obeys(one, order)
+      world.checker.obeys(one, order)
     },
   ],
   [
@@ -182,7 +182,7 @@ const BREACHES: readonly Breach[] = [
   [
     16,
     'a message of one host changes another',
-    ({ world, one, two }) => world.witness.onlyOf(one.host, world.store).getHost(two.host),
+    ({ world, one, two }) => world.checker.onlyOf(one.host, world.store).getHost(two.host),
   ],
 ]
 

@@ -12,10 +12,10 @@ import type {
 import type { FleetStore, MintRequest } from '../../../core/ports/index.ts'
 import type { SimAgent } from '../world/sim-agent.ts'
 import type { SimSource } from '../world/sim-source.ts'
-import { WitnessBook } from './checker-book.ts'
-import { judgeClaim, judgeHost, judgeSlots } from './hosts.ts'
-import { judgeLaunched, judgePost, judgeReport, judgeStart, judgeStop } from './effects.ts'
-import { judgeReserved, judgeRunner } from './runners.ts'
+import { CheckerBook } from './checker-book.ts'
+import { checkClaim, checkHost, checkSlots } from './hosts.ts'
+import { checkLaunched, checkPost, checkReport, checkStart, checkStop } from './effects.ts'
+import { checkReserved, checkRunner } from './runners.ts'
 
 /** A credential as the simulated sources make them. */
 const TOKEN = /-token-\d/
@@ -24,7 +24,7 @@ const TOKEN = /-token-\d/
  * Sees every write to the store and every effect outside it, at the moment it happens and whoever made it, and holds
  * each against the invariants. It believes nobody's word: it keeps its own copy of what was written.
  */
-export class Witness extends WitnessBook {
+export class InvariantChecker extends CheckerBook {
   /** The store, with every write of it watched. It must be the innermost: what it is told did take effect. */
   watch(store: FleetStore): FleetStore {
     return { ...store, ...this.#leases(store), ...this.#hosts(store), ...this.#runners(store) }
@@ -60,11 +60,11 @@ export class Witness extends WitnessBook {
   }
 
   tells(source: SimSource, reports: readonly RunnerReport[]): void {
-    for (const report of reports) judgeReport(this, source, report)
+    for (const report of reports) checkReport(this, source, report)
   }
 
   posts(host: HostId, message: HubMessage): void {
-    judgePost(this, host, message)
+    checkPost(this, host, message)
   }
 
   obeys(agent: SimAgent, message: Extract<HubMessage, { type: 'launch' | 'settle' | 'stop' }>): void {
@@ -72,15 +72,15 @@ export class Witness extends WitnessBook {
     const isFresh = message.fence >= fence && message.epoch >= epoch
     this.expect(isFresh, 5, `${agent.host} obeyed a ${message.type} under ${message.epoch}/${message.fence}`)
     this.highest.obeyed.set(agent.host, { fence: message.fence, epoch: message.epoch })
-    if (message.type === 'launch') for (const { runner } of message.launches) judgeLaunched(this, runner)
+    if (message.type === 'launch') for (const { runner } of message.launches) checkLaunched(this, runner)
   }
 
   starts(agent: SimAgent, order: LaunchOrder): void {
-    judgeStart(this, agent, order)
+    checkStart(this, agent, order)
   }
 
   stops(agent: SimAgent, runner: RunnerId): void {
-    judgeStop(this, agent, runner)
+    checkStop(this, agent, runner)
   }
 
   #leases(store: FleetStore): Partial<FleetStore> {
@@ -114,7 +114,7 @@ export class Witness extends WitnessBook {
       claimSlots: async (request) => {
         const [answer, after] = await Promise.all([store.claimSlots(request), store.getHost(request.host)])
         const before = this.hosts.get(request.host)
-        if (after !== null && before?.revision !== after.revision) judgeClaim(this, request, before, after)
+        if (after !== null && before?.revision !== after.revision) checkClaim(this, request, before, after)
         this.#sawHost(request.host, after)
         return answer
       },
@@ -157,15 +157,15 @@ export class Witness extends WitnessBook {
       return
     }
     this.hosts.set(id, after)
-    if (before !== undefined) judgeHost(this, before, after)
-    judgeSlots(this, before, after)
+    if (before !== undefined) checkHost(this, before, after)
+    checkSlots(this, before, after)
   }
 
   #sawRunner(after: Runner): void {
     const before = this.runners.get(after.id)
     this.runners.set(after.id, after)
     this.expect(!TOKEN.test(JSON.stringify(after)), 15, `the record of ${after.id} holds a token`)
-    if (before === undefined && after.state === 'reserved') judgeReserved(this, after)
-    judgeRunner(this, before, after)
+    if (before === undefined && after.state === 'reserved') checkReserved(this, after)
+    checkRunner(this, before, after)
   }
 }

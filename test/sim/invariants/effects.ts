@@ -8,23 +8,23 @@ import type {
 } from '../../../core/model/index.ts'
 import type { SimAgent } from '../world/sim-agent.ts'
 import type { SimSource } from '../world/sim-source.ts'
-import type { WitnessBook } from './checker-book.ts'
+import type { CheckerBook } from './checker-book.ts'
 import { fits } from './hosts.ts'
 
 /** Inv. 7 and 9: a command follows what was written down, and names runners of that host alone. */
-export function judgePost(witness: WitnessBook, host: HostId, message: HubMessage): void {
+export function checkPost(checker: CheckerBook, host: HostId, message: HubMessage): void {
   for (const id of namedIn(message)) {
-    const runner = witness.runners.get(id)
-    witness.expect(runner?.host === host, 9, `a ${message.type} to ${host} names ${id}, which is not its own`)
+    const runner = checker.runners.get(id)
+    checker.expect(runner?.host === host, 9, `a ${message.type} to ${host} names ${id}, which is not its own`)
     if (runner === undefined) continue
     if (message.type === 'launch')
-      witness.expect(
+      checker.expect(
         runner.state !== 'reserved',
         7,
         `the launch of ${id} was posted before it was written down`,
       )
     if (message.type === 'stop')
-      witness.expect(isOrdered(runner), 7, `the stop of ${id} was posted before it was written down`)
+      checker.expect(isOrdered(runner), 7, `the stop of ${id} was posted before it was written down`)
   }
 }
 
@@ -39,41 +39,41 @@ function isOrdered(runner: Runner): boolean {
 }
 
 /** Inv. 5: a launch that an agent obeys is for a runner that still waits for it. */
-export function judgeLaunched(witness: WitnessBook, id: RunnerId): void {
-  const state = witness.runners.get(id)?.state ?? 'unknown'
+export function checkLaunched(checker: CheckerBook, id: RunnerId): void {
+  const state = checker.runners.get(id)?.state ?? 'unknown'
   const isAwaited = state === 'dispatched' || state === 'running'
-  const knows = [...witness.scene.agents.values()].some(
+  const knows = [...checker.scene.agents.values()].some(
     ({ containers, refused }) => containers.has(id) || refused.has(id),
   )
-  witness.expect(isAwaited || knows, 5, `the launch of ${id} was obeyed while it is ${state}`)
+  checker.expect(isAwaited || knows, 5, `the launch of ${id} was obeyed while it is ${state}`)
 }
 
 /** Inv. 3 and 8: what starts fits, has its slot, and was not given up. */
-export function judgeStart(witness: WitnessBook, agent: SimAgent, { runner }: LaunchOrder): void {
-  const host = witness.hosts.get(agent.host)
+export function checkStart(checker: CheckerBook, agent: SimAgent, { runner }: LaunchOrder): void {
+  const host = checker.hosts.get(agent.host)
   const held = agent.holding.map(({ order }) => order.origin)
   const isWithin = fits(held, agent.capacity)
-  witness.expect(isWithin, 3, `${agent.host} holds ${held.length} containers, which is more than it has`)
-  witness.expect(host?.slots.has(runner) === true, 3, `${runner} was started and has no slot`)
-  const state = witness.runners.get(runner)?.state
-  witness.expect(state !== 'gone', 8, `${runner} was started after it had been given up`)
+  checker.expect(isWithin, 3, `${agent.host} holds ${held.length} containers, which is more than it has`)
+  checker.expect(host?.slots.has(runner) === true, 3, `${runner} was started and has no slot`)
+  const state = checker.runners.get(runner)?.state
+  checker.expect(state !== 'gone', 8, `${runner} was started after it had been given up`)
 }
 
 /** Inv. 4: a container that runs is stopped on a written order alone. */
-export function judgeStop(witness: WitnessBook, agent: SimAgent, id: RunnerId): void {
-  const runner = witness.runners.get(id)
+export function checkStop(checker: CheckerBook, agent: SimAgent, id: RunnerId): void {
+  const runner = checker.runners.get(id)
   const runs = agent.containers.get(id)?.phase === 'running'
   const isOrder = runner !== undefined && runner.state !== 'gone' && runner.stop !== null
-  witness.expect(!runs || isOrder, 4, `${id} was stopped while it runs, and nobody ordered it`)
+  checker.expect(!runs || isOrder, 4, `${id} was stopped while it runs, and nobody ordered it`)
 }
 
 /** Inv. 9 and 14: a source hears of its own runners, and of each what is written down. */
-export function judgeReport(witness: WitnessBook, source: SimSource, { id, state }: RunnerReport): void {
-  const runner = witness.runners.get(id)
-  witness.expect(runner?.source === source.id, 9, `${source.id} was told of ${id}, which is not its own`)
+export function checkReport(checker: CheckerBook, source: SimSource, { id, state }: RunnerReport): void {
+  const runner = checker.runners.get(id)
+  checker.expect(runner?.source === source.id, 9, `${source.id} was told of ${id}, which is not its own`)
   if (runner === undefined) return
   const isHonest = mayBeTold(runner, state)
-  witness.expect(isHonest, 14, `${source.id} was told that ${id} is ${state}, and it is ${runner.state}`)
+  checker.expect(isHonest, 14, `${source.id} was told that ${id} is ${state}, and it is ${runner.state}`)
 }
 
 /** What may be said of a runner: how it ended, or where it was on its way there. */

@@ -1,28 +1,28 @@
 import type { Host, SlotSize } from '../../../core/model/index.ts'
 import type { FleetStore } from '../../../core/ports/index.ts'
-import type { WitnessBook } from './checker-book.ts'
+import type { CheckerBook } from './checker-book.ts'
 
 type Claim = Parameters<FleetStore['claimSlots']>[0]
 
 /** A claim that took effect. */
-export function judgeClaim(
-  witness: WitnessBook,
+export function checkClaim(
+  checker: CheckerBook,
   { fence, epoch }: Claim,
   before: Host | undefined,
   after: Host,
 ) {
   const { id } = after
   const isCurrent = before?.fence === fence && before.epoch === epoch
-  witness.expect(isCurrent, 5, `slots of ${id} were claimed under ${epoch}/${fence}, which is not its own`)
-  const isLast = fence >= witness.highest.claim
-  witness.expect(isLast, 10, `slots of ${id} were claimed under ${fence} after ${witness.highest.claim}`)
-  witness.highest.claim = Math.max(witness.highest.claim, fence)
-  checkRoom(witness, after)
+  checker.expect(isCurrent, 5, `slots of ${id} were claimed under ${epoch}/${fence}, which is not its own`)
+  const isLast = fence >= checker.highest.claim
+  checker.expect(isLast, 10, `slots of ${id} were claimed under ${fence} after ${checker.highest.claim}`)
+  checker.highest.claim = Math.max(checker.highest.claim, fence)
+  checkRoom(checker, after)
 }
 
 /** Inv. 3: what is claimed fits. What a container really holds is written down whatever room there is. */
-function checkRoom(witness: WitnessBook, { id, slots, capacity }: Host): void {
-  witness.expect(fits([...slots.values()], capacity), 3, `${slots.size} slots of ${id} are more than it has`)
+function checkRoom(checker: CheckerBook, { id, slots, capacity }: Host): void {
+  checker.expect(fits([...slots.values()], capacity), 3, `${slots.size} slots of ${id} are more than it has`)
 }
 
 export function fits(held: readonly SlotSize[], capacity: Host['capacity']): boolean {
@@ -32,11 +32,11 @@ export function fits(held: readonly SlotSize[], capacity: Host['capacity']): boo
 }
 
 /** Inv. 5, at any write to a host: nothing that fences falls. */
-export function judgeHost(witness: WitnessBook, before: Host, after: Host): void {
+export function checkHost(checker: CheckerBook, before: Host, after: Host): void {
   for (const what of ['fence', 'epoch', 'revision'] as const)
-    witness.expect(after[what] >= before[what], 5, `the ${what} of ${after.id} fell to ${after[what]}`)
+    checker.expect(after[what] >= before[what], 5, `the ${what} of ${after.id} fell to ${after[what]}`)
   const isDead = after.state === 'dead' && before.state !== 'dead'
-  witness.expect(
+  checker.expect(
     !isDead || before.state === 'offline',
     8,
     `${after.id} was declared dead while ${before.state}`,
@@ -47,17 +47,17 @@ export function judgeHost(witness: WitnessBook, before: Host, after: Host): void
  * Inv. 3: a host never has fewer slots than containers known to the hub. One that is dead is written off: it is let in
  * again only once its snapshot has told what it holds.
  */
-export function judgeSlots(witness: WitnessBook, before: Host | undefined, after: Host): void {
-  const holding = witness.scene.agents.get(after.id)?.holding ?? []
+export function checkSlots(checker: CheckerBook, before: Host | undefined, after: Host): void {
+  const holding = checker.scene.agents.get(after.id)?.holding ?? []
   const held = new Set(holding.map(({ order }) => order.runner))
   for (const id of before?.slots.keys() ?? []) {
     if (after.slots.has(id)) continue
-    const state = witness.runners.get(id)?.state ?? 'gone'
-    witness.expect(state === 'gone', 3, `the slot of ${id} was freed while it is ${state}`)
+    const state = checker.runners.get(id)?.state ?? 'gone'
+    checker.expect(state === 'gone', 3, `the slot of ${id} was freed while it is ${state}`)
     const isHeld = held.has(id) && after.state !== 'dead'
-    witness.expect(!isHeld, 3, `the slot of ${id} was freed while its container is there`)
+    checker.expect(!isHeld, 3, `the slot of ${id} was freed while its container is there`)
   }
   if (before?.state === 'online' || after.state !== 'online') return
   for (const id of held)
-    witness.expect(after.slots.has(id), 3, `${after.id} was opened without a slot for ${id}, which it holds`)
+    checker.expect(after.slots.has(id), 3, `${after.id} was opened without a slot for ${id}, which it holds`)
 }

@@ -34,7 +34,7 @@ export function checkSafety(world: SimWorld): void {
   const broken = [
     ...repeatsOf(started.map(({ runner }) => runner)).map((id) => `inv. 2: runner ${id} was started twice`),
     ...repeatsOf(started.map(({ token }) => token)).map((id) => `inv. 1: token ${id} was used twice`),
-    ...world.witness.breaches,
+    ...world.checker.breaches,
   ]
   // Asked at every step of some runs: an assertion costs more than all that comes before it.
   if (broken.length > 0) expect(broken, `broken:\n${broken.join('\n')}`).toEqual([])
@@ -65,7 +65,7 @@ const WRITTEN_OFF: ReadonlySet<string> = new Set(['host-dead', 'host-removed'])
 function checkHonestEnds(world: SimWorld): void {
   for (const agent of world.agents.values()) {
     for (const { runner: id } of agent.started) {
-      const runner = world.witness.runners.get(id)
+      const runner = world.checker.runners.get(id)
       expect(runner?.state, `inv. 14: the end of ${id} is not on record`).toBe('gone')
       if (runner?.state !== 'gone') continue
       // Of a container that vanished with its report on the way nobody can know more than that it never finished.

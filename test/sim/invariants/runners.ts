@@ -1,6 +1,6 @@
 import type { GoneRunner, ReservedRunner, Runner, RunnerId, RunnerState } from '../../../core/model/index.ts'
 import type { SimAgent } from '../world/sim-agent.ts'
-import type { WitnessBook } from './checker-book.ts'
+import type { CheckerBook } from './checker-book.ts'
 
 /** The edges that docs/protocol.md publishes. A runner begins reserved, or is rebuilt, or is written off by a tombstone. */
 const EDGES: Readonly<Record<RunnerState | 'none', readonly RunnerState[]>> = {
@@ -14,23 +14,23 @@ const EDGES: Readonly<Record<RunnerState | 'none', readonly RunnerState[]>> = {
 const REGISTRATION_MS = 120_000
 
 /** A runner that is begun: its slot is claimed, its unit granted, and its template not full. */
-export function judgeReserved(witness: WitnessBook, runner: ReservedRunner): void {
+export function checkReserved(checker: CheckerBook, runner: ReservedRunner): void {
   const { id, template: key, host, reservation } = runner
-  witness.expect(witness.hosts.get(host)?.slots.has(id) === true, 7, `${id} was begun without a slot`)
-  const live = [...witness.runners.values()].filter((one) => one.template === key && one.state !== 'gone')
-  const template = witness.scene.templates.find((one) => one.key === key)
+  checker.expect(checker.hosts.get(host)?.slots.has(id) === true, 7, `${id} was begun without a slot`)
+  const live = [...checker.runners.values()].filter((one) => one.template === key && one.state !== 'gone')
+  const template = checker.scene.templates.find((one) => one.key === key)
   if (template !== undefined) {
     const most = template.maxConcurrency
-    witness.expect(live.length <= most, 12, `${live.length} runners of ${key} live, and ${most} may`)
+    checker.expect(live.length <= most, 12, `${live.length} runners of ${key} live, and ${most} may`)
     const here = live.filter((one) => one.host === host).length
     const mostHere = template.perHost ?? Infinity
-    witness.expect(here <= mostHere, 3, `${here} runners of ${key} live on ${host}, and ${mostHere} may`)
+    checker.expect(here <= mostHere, 3, `${here} runners of ${key} live on ${host}, and ${mostHere} may`)
   }
-  const source = witness.scene.sources.find((one) => one.id === runner.source)
+  const source = checker.scene.sources.find((one) => one.id === runner.source)
   const units = source?.grants.get(reservation?.id ?? '')?.count
   if (reservation === null || units === undefined) return
-  const begun = [...witness.runners.values()].filter((one) => one.reservation?.id === reservation.id).length
-  witness.expect(
+  const begun = [...checker.runners.values()].filter((one) => one.reservation?.id === reservation.id).length
+  checker.expect(
     begun <= units,
     12,
     `${begun} runners were begun for the ${units} units of ${reservation.id}`,
@@ -38,33 +38,33 @@ export function judgeReserved(witness: WitnessBook, runner: ReservedRunner): voi
 }
 
 /** Any write to a runner, whoever made it; also one that changed nothing. */
-export function judgeRunner(witness: WitnessBook, before: Runner | undefined, after: Runner): void {
+export function checkRunner(checker: CheckerBook, before: Runner | undefined, after: Runner): void {
   if (before !== undefined && JSON.stringify(before) === JSON.stringify(after)) return
   const from = before?.state ?? 'none'
   const to = after.state
   const isStay = from === to && to !== 'gone'
-  witness.expect(isStay || EDGES[from].includes(to), 6, `${after.id} went from ${from} to ${to}`)
-  if (before !== undefined) judgeKept(witness, before, after)
-  const agent = witness.scene.agents.get(after.host)
+  checker.expect(isStay || EDGES[from].includes(to), 6, `${after.id} went from ${from} to ${to}`)
+  if (before !== undefined) checkKept(checker, before, after)
+  const agent = checker.scene.agents.get(after.host)
   if (to === 'running') {
     const isThere = agent?.started.some(({ runner }) => runner === after.id) === true
-    witness.expect(isThere, 14, `${after.id} was written down as running and was never started`)
+    checker.expect(isThere, 14, `${after.id} was written down as running and was never started`)
   }
-  if (after.state === 'gone') judgeEnd(witness, before, after, agent)
+  if (after.state === 'gone') checkEnd(checker, before, after, agent)
   if (after.state !== 'gone' && after.stop !== null && (before === undefined || before.stop === null))
-    judgeStopOrder(witness, after)
+    checkStopOrder(checker, after)
 }
 
-function judgeKept(witness: WitnessBook, before: Runner, after: Runner): void {
+function checkKept(checker: CheckerBook, before: Runner, after: Runner): void {
   for (const fact of ['host', 'template', 'source', 'reservedAt'] as const)
-    witness.expect(before[fact] === after[fact], 6, `the ${fact} of ${after.id} was changed`)
+    checker.expect(before[fact] === after[fact], 6, `the ${fact} of ${after.id} was changed`)
   if (before.state === 'dispatched' && after.state === 'dispatched')
-    witness.expect(after.epoch >= before.epoch, 5, `${after.id} was dispatched under an older session`)
+    checker.expect(after.epoch >= before.epoch, 5, `${after.id} was dispatched under an older session`)
 }
 
 /** Inv. 8 and 14: an end says what became of the container, and none is ended as absent that is there. */
-function judgeEnd(
-  witness: WitnessBook,
+function checkEnd(
+  checker: CheckerBook,
   before: Runner | undefined,
   { id, host, code, outcome }: GoneRunner,
   agent: SimAgent | undefined,
@@ -72,49 +72,49 @@ function judgeEnd(
   const container = agent?.containers.get(id)
   const isAlive = container?.phase === 'accepted' || container?.phase === 'running'
   if (code === 'host-dead') {
-    const state = witness.hosts.get(host)?.state ?? 'removed'
-    witness.expect(state === 'dead', 8, `${id} was written off with ${host}, which is ${state}`)
+    const state = checker.hosts.get(host)?.state ?? 'removed'
+    checker.expect(state === 'dead', 8, `${id} was written off with ${host}, which is ${state}`)
     return
   }
   if (code === 'host-removed') {
-    witness.expect(!witness.hosts.has(host), 8, `${id} was written off with ${host}, which is there`)
+    checker.expect(!checker.hosts.has(host), 8, `${id} was written off with ${host}, which is there`)
     return
   }
-  witness.expect(
+  checker.expect(
     !isAlive,
     8,
     `${id} was ended (${code}) while its container is ${container?.phase ?? 'gone'}`,
   )
   const end = container?.end ?? null
   if (end === null) {
-    witness.expect(outcome !== 'finished', 14, `${id} is finished without an exit`)
+    checker.expect(outcome !== 'finished', 14, `${id} is finished without an exit`)
     const wasRunning = before?.state === 'running' && !agent?.refused.has(id)
-    witness.expect(!wasRunning || outcome === 'lost', 14, `${id} ran, and is ${outcome} without an exit`)
+    checker.expect(!wasRunning || outcome === 'lost', 14, `${id} ran, and is ${outcome} without an exit`)
   } else {
     const isSame = end.outcome === outcome && end.code === code
-    witness.expect(isSame, 14, `${id} is ${outcome}/${code}, and its container ${end.outcome}/${end.code}`)
+    checker.expect(isSame, 14, `${id} is ${outcome}/${code}, and its container ${end.outcome}/${end.code}`)
   }
 }
 
 /** Inv. 4: what may have a job is stopped where its source asked for it, or surely has no registration in time. */
-function judgeStopOrder(witness: WitnessBook, runner: Exclude<Runner, GoneRunner>): void {
+function checkStopOrder(checker: CheckerBook, runner: Exclude<Runner, GoneRunner>): void {
   const { id, stop } = runner
-  const { sources, clock, agents } = witness.scene
+  const { sources, clock, agents } = checker.scene
   const startedAtMs = agents.get(runner.host)?.containers.get(id)?.startedAtMs ?? null
   const isOverdue = startedAtMs !== null && clock.monotonicMs() - startedAtMs >= REGISTRATION_MS
   const why: Readonly<Record<string, boolean>> = {
     canceled: sources.some(({ cancel }) => cancel.includes(id)),
-    'never-registered': isOverdue && !isRegistered(witness, id),
+    'never-registered': isOverdue && !isRegistered(checker, id),
     // No simulated source says of a runner that it ended.
     'source-ended': false,
   }
-  witness.expect(
+  checker.expect(
     why[stop?.reason ?? ''] === true,
     4,
     `${id} is to be stopped (${stop?.reason}) for no reason`,
   )
 }
 
-function isRegistered(witness: WitnessBook, id: RunnerId): boolean {
-  return witness.scene.sources.some(({ registered }) => registered.has(id))
+function isRegistered(checker: CheckerBook, id: RunnerId): boolean {
+  return checker.scene.sources.some(({ registered }) => registered.has(id))
 }

@@ -21,7 +21,7 @@ import { FINISHED, NEVER_ARRIVED, NOT_STARTED, type SimContainer, STOPPED } from
 import type { SimSource } from './sim-source.ts'
 
 /** Sees what an agent does, at the moment it does it. */
-interface AgentWitness {
+interface AgentChecker {
   obeys(agent: SimAgent, message: Extract<HubMessage, { type: 'launch' | 'settle' | 'stop' }>): void
   starts(agent: SimAgent, order: LaunchOrder): void
   stops(agent: SimAgent, runner: RunnerId): void
@@ -56,7 +56,7 @@ export class SimAgent {
   readonly #clock: SimClock
   readonly #sources: readonly SimSource[]
   readonly capacity: HostCapacity
-  readonly #witness: AgentWitness | null
+  readonly #checker: AgentChecker | null
   /** Sent and not acknowledged, by number; the hello is number 0. */
   readonly #unacked = new Set<number>()
   #snapshotSeq = 0
@@ -72,13 +72,13 @@ export class SimAgent {
     send: (from: AgentConnection, message: AgentMessage) => void
     /** The time between two heartbeats, from the first on. */
     beatMs?: () => number
-    witness?: AgentWitness
+    checker?: AgentChecker
   }) {
     this.host = parts.host
     this.#clock = parts.clock
     this.#sources = parts.sources
     this.capacity = parts.capacity
-    this.#witness = parts.witness ?? null
+    this.#checker = parts.checker ?? null
     this.#send = parts.send
     this.#beatMs = parts.beatMs ?? (() => BEAT_MS)
   }
@@ -148,7 +148,7 @@ export class SimAgent {
   #obeys(message: Extract<HubMessage, { type: 'launch' | 'settle' | 'stop' }>): boolean {
     if (message.epoch !== this.#epoch || message.fence < this.#fence) return false
     this.#fence = message.fence
-    this.#witness?.obeys(this, message)
+    this.#checker?.obeys(this, message)
     return true
   }
 
@@ -166,7 +166,7 @@ export class SimAgent {
       return this.#report(runner)
     }
     const token = order.secretEnv['TOKEN']?.reveal() ?? ''
-    this.#witness?.starts(this, order)
+    this.#checker?.starts(this, order)
     this.started.push({ runner, token })
     container.phase = 'running'
     container.startedAtMs = this.#clock.monotonicMs()
@@ -199,7 +199,7 @@ export class SimAgent {
   }
 
   #stop(runner: RunnerId): void {
-    this.#witness?.stops(this, runner)
+    this.#checker?.stops(this, runner)
     const container = this.containers.get(runner)
     if (container === undefined) this.#refuse(runner, 'stopped')
     else if (container.phase === 'accepted') {

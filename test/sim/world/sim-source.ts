@@ -30,7 +30,7 @@ interface Grant extends Reservation {
 }
 
 /** Sees what a source is asked and told, before it does anything about it. */
-interface SourceWitness {
+interface SourceChecker {
   mints(source: SimSource, request: MintRequest): void
   tells(source: SimSource, reports: readonly RunnerReport[]): void
 }
@@ -53,12 +53,12 @@ export class SimSource implements DemandSource {
   mintCalls = 0
   fault: (call: 'poll' | 'mint' | 'report' | 'reconcile') => SourceError | null = () => null
   #serial = 0
-  readonly #witness: SourceWitness | null
+  readonly #checker: SourceChecker | null
 
-  constructor(clock: SimClock, name = 'sim', witness: SourceWitness | null = null) {
+  constructor(clock: SimClock, name = 'sim', checker: SourceChecker | null = null) {
     this.id = sourceId(name)
     this.#clock = clock
-    this.#witness = witness
+    this.#checker = checker
   }
 
   enqueue(count: number, labels: readonly string[], runMs: number): void {
@@ -102,7 +102,7 @@ export class SimSource implements DemandSource {
     const { reservation, runners } = request
     this.mintCalls += 1
     await this.#trip('mint')
-    this.#witness?.mints(this, request)
+    this.#checker?.mints(this, request)
     const grant = this.grants.get(reservation ?? '')
     return runners.map(({ id }): Mint => {
       const spent =
@@ -119,7 +119,7 @@ export class SimSource implements DemandSource {
 
   async report(reports: readonly RunnerReport[]): Promise<void> {
     await this.#trip('report')
-    this.#witness?.tells(this, reports)
+    this.#checker?.tells(this, reports)
     for (const report of reports) {
       this.reportLog.push(report)
       const before = this.reports.get(report.id)

@@ -25,7 +25,7 @@ import { Life, type Lives } from './mortal.ts'
 import { SimAgent } from './sim-agent.ts'
 import { SimClock, SimRandom } from './sim-clock.ts'
 import { SimSource } from './sim-source.ts'
-import { Witness } from '../invariants/checker.ts'
+import { InvariantChecker } from '../invariants/checker.ts'
 import { type EventOf, eventsOf } from '../../support/event-recorder.ts'
 
 /** `by`: the invocation that logged it, where one did. */
@@ -69,7 +69,7 @@ export class SimWorld {
   templates: readonly Template[] = [template('small')]
   readonly failures: unknown[] = []
   readonly log: Log
-  readonly witness = new Witness(this)
+  readonly checker = new InvariantChecker(this)
   /** The lives of the functions that take one message of an agent each; null: all of them end well. */
   handlers: Lives | null = null
   /** A message whose handler was killed is handed over once more this much later; null: only its agent repeats it. */
@@ -82,8 +82,8 @@ export class SimWorld {
     wrapStore: (store: FleetStore) => FleetStore = (store) => store,
   ) {
     this.random = new SimRandom(seed)
-    this.store = wrapStore(this.witness.watch(createMemoryStore()))
-    this.sources = sources.map((name) => new SimSource(this.clock, name, this.witness))
+    this.store = wrapStore(this.checker.watch(createMemoryStore()))
+    this.sources = sources.map((name) => new SimSource(this.clock, name, this.checker))
     this.log = { emit: (event) => this.take(event) }
   }
 
@@ -107,7 +107,7 @@ export class SimWorld {
       sources: this.sources,
       capacity: { cpuMillis: 100_000, memoryMib: 100_000, runners: 10, ...capacity },
       send: (from, message) => void this.#deliver(from, message),
-      witness: this.witness,
+      checker: this.checker,
     })
     this.agents.set(host, agent)
     return agent
@@ -115,7 +115,7 @@ export class SimWorld {
 
   /** A handler's ports, of one life; its messages to agents arrive a little later. */
   session(life: Life = new Life(), of: HostId | null = null): SessionPorts & SweepPorts {
-    const store = of === null ? this.store : this.witness.onlyOf(of, this.store)
+    const store = of === null ? this.store : this.checker.onlyOf(of, this.store)
     return {
       store: life.limit(store),
       gateway: life.limit(this.gateway()),
@@ -131,7 +131,7 @@ export class SimWorld {
         await this.clock.sleep(2)
         const agent = this.#agentOf(connection)
         if (agent === undefined) return 'gone'
-        this.witness.posts(agent.host, message)
+        this.checker.posts(agent.host, message)
         agent.receive(connection, message)
         return 'posted'
       },
@@ -198,7 +198,7 @@ export class SimWorld {
 
   take(event: SimEvent): void {
     this.events.push(event)
-    this.witness.says(event)
+    this.checker.says(event)
   }
 
   eventsOf<Name extends LogEventName>(name: Name): readonly EventOf<Name>[] {

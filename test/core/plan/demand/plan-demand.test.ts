@@ -7,10 +7,10 @@ import {
   type WaitingJobs,
 } from '../../../../core/model/index.ts'
 import {
-  type Ask,
+  type DemandPlan,
   type ClaimPlan,
-  type Hold,
-  planAsk,
+  type CapacityPromise,
+  planDemand,
   planClaims,
   ungranted,
   type World,
@@ -20,7 +20,7 @@ import {
   anyWorld,
   demand,
   GITHUB,
-  holdOn,
+  promiseOn,
   hostView,
   NOW,
   SHIPFOX,
@@ -33,21 +33,21 @@ import {
 
 const NO_LIMIT = 10_000
 
-function ask(made: World, jobs: readonly WaitingJobs[] = [], limit = NO_LIMIT): Ask {
-  return planAsk(made, demand(SHIPFOX, jobs), [], limit)
+function ask(made: World, jobs: readonly WaitingJobs[] = [], limit = NO_LIMIT): DemandPlan {
+  return planDemand(made, demand(SHIPFOX, jobs), [], limit)
 }
 
-const counts = ({ capacity }: Ask): Record<string, number> =>
+const counts = ({ capacity }: DemandPlan): Record<string, number> =>
   Object.fromEntries(capacity.map(({ template: key, available }) => [key, available]))
 
-const holdsOf = ({ runners }: ClaimPlan): readonly Hold[] =>
-  runners.map((runner) => holdOn(runner.template, runner.host))
+const promisesOf = ({ runners }: ClaimPlan): readonly CapacityPromise[] =>
+  runners.map((runner) => promiseOn(runner.template, runner.host))
 
 /** What a source may grant of an ask: any of its slots, each for any labels that its template provides. */
-const anyGrant = (asked: Ask, templates: readonly Template[]): fc.Arbitrary<readonly Reservation[]> =>
+const anyGrant = (asked: DemandPlan, templates: readonly Template[]): fc.Arbitrary<readonly Reservation[]> =>
   fc
     .tuple(
-      fc.shuffledSubarray([...asked.holds], { minLength: Math.min(1, asked.holds.length) }),
+      fc.shuffledSubarray([...asked.promises], { minLength: Math.min(1, asked.promises.length) }),
       fc.infiniteStream(fc.nat({ max: 15 })),
       fc.infiniteStream(fc.nat()),
     )
@@ -115,16 +115,16 @@ describe(`an ask (seed ${seed})`, () => {
 
   it('is for nothing while the engine of its only host does not answer (S7)', () => {
     const made = world([small], [hostView('a', { accepting: false, notAcceptingReason: 'no Docker' })])
-    expect(ask(made, [waiting(['linux'], 3)])).toMatchObject({ total: 0, holds: [] })
+    expect(ask(made, [waiting(['linux'], 3)])).toMatchObject({ total: 0, promises: [] })
   })
 
   it('never goes beyond what its hosts can hold, whatever is asked for', () => {
     fc.assert(
       fc.property(anyWorld, anyWaiting, (made, jobs) => {
         const asked = ask(made, jobs)
-        expect(violations(made, asked.holds)).toEqual([])
+        expect(violations(made, asked.promises)).toEqual([])
         expect(asked.capacity.reduce((sum, { available }) => sum + available, 0)).toBe(asked.total)
-        expect(asked.holds).toHaveLength(asked.total)
+        expect(asked.promises).toHaveLength(asked.total)
       }),
       { seed },
     )
@@ -133,9 +133,9 @@ describe(`an ask (seed ${seed})`, () => {
   it('leaves no room unasked that any template could use', () => {
     fc.assert(
       fc.property(anyWorld, anyWaiting, (made, jobs) => {
-        const { holds, capacity } = ask(made, jobs)
+        const { promises, capacity } = ask(made, jobs)
         const reservations = capacity.map(({ labels }) => grant(labels, 1))
-        expect(planClaims(made, SHIPFOX, reservations, holds).runners).toEqual([])
+        expect(planClaims(made, SHIPFOX, reservations, promises).runners).toEqual([])
       }),
       { seed },
     )
@@ -145,9 +145,9 @@ describe(`an ask (seed ${seed})`, () => {
     fc.assert(
       fc.property(anyWorld, anyWaiting, fc.nat({ max: 12 }), (made, jobs, limit) => {
         const all = ask(made, jobs)
-        expect(ask(made, jobs, limit).holds).toEqual(all.holds.slice(0, limit))
+        expect(ask(made, jobs, limit).promises).toEqual(all.promises.slice(0, limit))
         const known = planClaims(made, SHIPFOX, oldestGrants(jobs), [])
-        expect(all.holds.slice(0, known.runners.length)).toEqual(holdsOf(known))
+        expect(all.promises.slice(0, known.runners.length)).toEqual(promisesOf(known))
       }),
       { seed },
     )
@@ -174,7 +174,7 @@ describe(`what was asked for and is granted (seed ${seed})`, () => {
     expect(counts(asked)).toEqual({ small: 2, big: 1 })
     const grants = [grant(['linux'], 2), grant(['big'], 1)]
     expect(planClaims(made, SHIPFOX, grants, []).refusals).toHaveLength(1)
-    expect(planClaims(made, SHIPFOX, grants, [], asked.holds).refusals).toEqual([])
+    expect(planClaims(made, SHIPFOX, grants, [], asked.promises).refusals).toEqual([])
   })
 
   it('has a place: whatever part of the ask, for whatever labels, in whatever order', () => {
@@ -184,10 +184,10 @@ describe(`what was asked for and is granted (seed ${seed})`, () => {
     })
     fc.assert(
       fc.property(cases, ({ one, all, grants }) => {
-        const plan = planClaims(one, SHIPFOX, grants, [], all.holds)
+        const plan = planClaims(one, SHIPFOX, grants, [], all.promises)
         expect(plan.refusals).toEqual([])
         expect(plan.runners).toHaveLength(grants.reduce((sum, { count }) => sum + count, 0))
-        expect(violations(one, holdsOf(plan))).toEqual([])
+        expect(violations(one, promisesOf(plan))).toEqual([])
         for (const { reservation, template: chosen } of plan.runners)
           expect(reservation?.labels.every((label) => chosen.labels.includes(label))).toBe(true)
       }),
@@ -201,7 +201,7 @@ describe(`what was asked for and is granted (seed ${seed})`, () => {
       template('only-a', { labels: ['a'], cost: 2, maxConcurrency: 1 }),
     ]
     const two = world(templates, [host('a', 9)])
-    const plan = planClaims(two, SHIPFOX, [grant(['a'], 1), grant(['b'], 1)], [], ask(two).holds)
+    const plan = planClaims(two, SHIPFOX, [grant(['a'], 1), grant(['b'], 1)], [], ask(two).promises)
     expect(plan.refusals).toEqual([])
     expect(plan.runners.map(({ reservation, template: { key } }) => [reservation?.labels, key])).toEqual([
       [['b'], 'both'],
@@ -210,38 +210,44 @@ describe(`what was asked for and is granted (seed ${seed})`, () => {
   })
 
   it('goes to the cheapest template that was promised', () => {
-    const plan = planClaims(made, SHIPFOX, [grant(['linux'], 1)], [], asked.holds)
+    const plan = planClaims(made, SHIPFOX, [grant(['linux'], 1)], [], asked.promises)
     expect(plan.runners.map((runner) => runner.template.key)).toEqual(['small'])
   })
 
   it('goes on in the round of its template from the host that it took', () => {
     const three = world([small], [host('a', 1), host('b', 1), host('c', 1)])
-    const plan = planClaims(three, SHIPFOX, [grant(['linux'], 2)], [], ask(three).holds)
+    const plan = planClaims(three, SHIPFOX, [grant(['linux'], 2)], [], ask(three).promises)
     expect([...plan.lastHost]).toEqual([['small', 'b']])
   })
 
   it('is placed anew where the promise no longer stands', () => {
     const gone = world([small, big], [hostView('a', { state: 'offline' }), host('b', 2)])
-    const plan = planClaims(gone, SHIPFOX, [grant(['linux'], 2), grant(['big'], 1)], [], asked.holds)
+    const plan = planClaims(gone, SHIPFOX, [grant(['linux'], 2), grant(['big'], 1)], [], asked.promises)
     expect(plan.runners.map((runner) => runner.host)).toEqual(['b', 'b'])
     expect(plan.refusals).toMatchObject([{ labels: ['big'], count: 1, reason: { code: 'no-room' } }])
-    const changed = planClaims(world([big], [host('b', 2)]), SHIPFOX, [grant(['linux'], 1)], [], asked.holds)
+    const changed = planClaims(
+      world([big], [host('b', 2)]),
+      SHIPFOX,
+      [grant(['linux'], 1)],
+      [],
+      asked.promises,
+    )
     expect(changed.runners.map((runner) => runner.template.key)).toEqual(['big'])
   })
 
   it('is refused where its host is no longer assigned, or its template is full by now', () => {
     const grants = [grant(['linux'], 2)]
     const one = world([small], [host('a', 2)])
-    const { holds } = ask(one)
+    const { promises } = ask(one)
     const elsewhere = { ...small, hosts: { kind: 'named', namesOrTags: ['b'] } } as const
-    const moved = planClaims(world([elsewhere], [host('a', 2)]), SHIPFOX, grants, [], holds)
+    const moved = planClaims(world([elsewhere], [host('a', 2)]), SHIPFOX, grants, [], promises)
     expect(moved.refusals).toMatchObject([{ count: 2, reason: { code: 'no-host-assigned' } }])
     const capped = planClaims(
       world([{ ...small, maxConcurrency: 1 }], [host('a', 2)]),
       SHIPFOX,
       grants,
       [],
-      holds,
+      promises,
     )
     expect(capped.refusals).toMatchObject([{ count: 1, reason: { code: 'template-full' } }])
   })
@@ -249,10 +255,10 @@ describe(`what was asked for and is granted (seed ${seed})`, () => {
   it('3: is never placed beyond what is there now, whatever changed since the ask', () => {
     fc.assert(
       fc.property(anyWorld, anyWorld, anyWaiting, anyWaiting, (before, now, jobs, granted) => {
-        const { holds } = ask(before, jobs)
+        const { promises } = ask(before, jobs)
         const grants = granted.map(({ labels, queued }) => grant(labels, queued + 1))
-        const plan = planClaims(now, SHIPFOX, grants, [], holds)
-        expect(violations(now, holdsOf(plan))).toEqual([])
+        const plan = planClaims(now, SHIPFOX, grants, [], promises)
+        expect(violations(now, promisesOf(plan))).toEqual([])
         const refused = plan.refusals.reduce((sum, { count }) => sum + count, 0)
         expect(plan.runners.length + refused).toBe(grants.reduce((sum, { count }) => sum + count, 0))
       }),

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
-  holdSeconds,
+  pollWaitSeconds,
   type LastPoll,
   pollSpacingMs,
   UNAUTHORIZED_RETRY_MS,
@@ -21,21 +21,21 @@ const spacing = (last: LastPoll, msSinceWork = 0, at = 0.5): number =>
 
 describe(`the pace of polls (seed ${seed})`, () => {
   it('holds polls for a second while work may come, and long only after 15 quiet minutes', () => {
-    expect(holdSeconds(limits, 0)).toBe(1)
-    expect(holdSeconds(limits, 15 * 60_000 - 1)).toBe(1)
-    expect(holdSeconds(limits, 15 * 60_000)).toBe(30)
+    expect(pollWaitSeconds(limits, 0)).toBe(1)
+    expect(pollWaitSeconds(limits, 15 * 60_000 - 1)).toBe(1)
+    expect(pollWaitSeconds(limits, 15 * 60_000)).toBe(30)
     expect(WORK_MEMORY_MS).toBe(15 * 60_000)
   })
 
   it('never holds a poll longer than the owner allows', () => {
     fc.assert(
       fc.property(anyLimits, fc.nat(), (allowed, quietMs) => {
-        expect(holdSeconds(allowed, quietMs)).toBeLessThanOrEqual(allowed.pollWaitSecondsMax)
+        expect(pollWaitSeconds(allowed, quietMs)).toBeLessThanOrEqual(allowed.pollWaitSecondsMax)
       }),
       { seed },
     )
     for (const quietMs of [0, WORK_MEMORY_MS])
-      expect(holdSeconds({ ...limits, pollWaitSecondsMax: 0 }, quietMs)).toBe(0)
+      expect(pollWaitSeconds({ ...limits, pollWaitSecondsMax: 0 }, quietMs)).toBe(0)
   })
 
   it('polls again at once after a grant, and at first', () => {

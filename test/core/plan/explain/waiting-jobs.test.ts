@@ -4,9 +4,9 @@ import { reservationId } from '../../../../core/model/index.ts'
 import {
   explainWaiting,
   oldestFirst,
-  planAsk,
+  planDemand,
   planClaims,
-  sayRefusal,
+  formatRefusal,
   ungranted,
 } from '../../../../core/plan/index.ts'
 import {
@@ -14,7 +14,7 @@ import {
   anyWorld,
   demand,
   GITHUB,
-  holdOn,
+  promiseOn,
   hostView,
   NOW,
   SHIPFOX,
@@ -28,15 +28,15 @@ describe(`why jobs wait (seed ${seed})`, () => {
   it('is told for each job that finds no place, and for no other', () => {
     fc.assert(
       fc.property(anyWorld, anyWaiting, anyWaiting, (made, jobs, theirs) => {
-        const { holds } = planAsk(made, demand(GITHUB, theirs), [], 4)
-        const refusals = explainWaiting(made, SHIPFOX, jobs, holds)
+        const { promises } = planDemand(made, demand(GITHUB, theirs), [], 4)
+        const refusals = explainWaiting(made, SHIPFOX, jobs, promises)
         const grants = oldestFirst(jobs).map((each, index) => ({
           id: reservationId(`r-${index}`),
           labels: each.labels,
           count: ungranted(each),
           expiresAt: NOW + 60_000,
         }))
-        const { runners } = planClaims(made, SHIPFOX, grants, holds)
+        const { runners } = planClaims(made, SHIPFOX, grants, promises)
         for (const grant of grants) {
           const placed = runners.filter(({ reservation }) => reservation === grant).length
           const refused = refusals.filter(({ labels }) => labels === grant.labels)
@@ -51,8 +51,8 @@ describe(`why jobs wait (seed ${seed})`, () => {
   it('is the same for the same world, in whatever order the source tells its jobs', () => {
     fc.assert(
       fc.property(anyWorld, anyWaiting, (made, jobs) => {
-        const said = explainWaiting(made, SHIPFOX, jobs, []).map(sayRefusal)
-        expect(explainWaiting(made, SHIPFOX, jobs.toReversed(), []).map(sayRefusal)).toEqual(said)
+        const said = explainWaiting(made, SHIPFOX, jobs, []).map(formatRefusal)
+        expect(explainWaiting(made, SHIPFOX, jobs.toReversed(), []).map(formatRefusal)).toEqual(said)
       }),
       { seed },
     )
@@ -72,9 +72,9 @@ describe(`why jobs wait (seed ${seed})`, () => {
   it('is that another source was promised the room, only as far as its room would do', () => {
     const linux = template('linux')
     const made = world([linux], [hostView('a', { capacity: { runners: 3 } })])
-    const holds = [holdOn(linux, hostView('a').host.id), holdOn(linux, hostView('a').host.id)]
+    const promises = [promiseOn(linux, hostView('a').host.id), promiseOn(linux, hostView('a').host.id)]
     const counts = (queued: number): unknown =>
-      explainWaiting(made, SHIPFOX, [waiting(['linux'], queued)], holds).map(({ count, reason }) => [
+      explainWaiting(made, SHIPFOX, [waiting(['linux'], queued)], promises).map(({ count, reason }) => [
         count,
         reason.code,
       ])
@@ -93,7 +93,7 @@ describe(`why jobs wait (seed ${seed})`, () => {
       made,
       SHIPFOX,
       [waiting(['linux'], 2)],
-      [holdOn(made.templates[1]!, hostView('a').host.id)],
+      [promiseOn(made.templates[1]!, hostView('a').host.id)],
     )
     expect(refusals.map(({ count, reason }) => [count, reason.code])).toEqual([
       [1, 'waiting-for-share'],

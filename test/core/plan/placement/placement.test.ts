@@ -163,7 +163,7 @@ describe('placement', () => {
 
   it('leaves room alone that other sources were promised', () => {
     const made = fleet(hostView('a', { capacity: { runners: 3 } }))
-    const holds = [{ host: hostView('a').host.id, slot: slotOf(linux) }]
-    expect(planClaims(made, SHIPFOX, [grant(3)], holds).runners).toHaveLength(2)
+    const promises = [{ host: hostView('a').host.id, slot: slotOf(linux) }]
+    expect(planClaims(made, SHIPFOX, [grant(3)], promises).runners).toHaveLength(2)
   })
 })

@@ -1,11 +1,11 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { Ring } from '../../../../core/plan/placement/round-robin.ts'
+import { RoundRobinCursor } from '../../../../core/plan/placement/round-robin.ts'
 import { seed } from '../worlds.ts'
 
 describe(`a ring (seed ${seed})`, () => {
   it('is empty at once when it has no index', () => {
-    expect(new Ring(0, 0).next()).toBe(null)
+    expect(new RoundRobinCursor(0, 0).next()).toBe(null)
   })
 
   it('goes round the indexes that were not dropped, as a plain list would', () => {
@@ -18,14 +18,14 @@ describe(`a ring (seed ${seed})`, () => {
     )
     fc.assert(
       fc.property(setup, ({ size, start, drops }) => {
-        const ring = new Ring(size, start)
+        const cursor = new RoundRobinCursor(size, start)
         let expected = Array.from({ length: size }, (_, index) => (start + index) % size)
         for (const dropped of [...drops, ...drops]) {
           const [first, ...rest] = expected
-          const index = ring.next()
+          const index = cursor.next()
           expect(index).toBe(first ?? null)
           if (index === null) return
-          if (dropped) ring.drop(index)
+          if (dropped) cursor.drop(index)
           expected = dropped ? rest : [...rest, index]
         }
       }),
