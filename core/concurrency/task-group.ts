@@ -1,6 +1,6 @@
 /**
  * Runs tasks side by side. The first one that throws aborts the others, and `settled` throws what it threw: no
- * promise floats, and no failure is lost.
+ * promise is left unawaited, and no failure is lost.
  */
 export class TaskGroup {
   readonly #controller = new AbortController()

@@ -1,7 +1,7 @@
 import { type EpochMs, isItemCorrupt, messageOf, type Template } from '../model/index.ts'
 import type { Clock, Log, TemplateStore } from '../ports/index.ts'
 
-/** What to say while there is nothing to plan with. */
+/** Why there are no templates to plan with. */
 export interface TemplatesProblem {
   readonly code: 'templates-missing' | 'templates-unreadable'
   readonly message: string
@@ -12,23 +12,23 @@ const MISSING: TemplatesProblem = {
   message: 'The hub has no templates yet. Store them with `slipway templates apply FILE`.',
 }
 
-/** What a planner plans with. */
+/** The templates that a planner uses. */
 export interface TemplatesInForce {
   readonly templates: readonly Template[]
-  /** Why there are none that could be planned with; null = there are. */
+  /** Why there are none to plan with; null = there are. */
   readonly problem: TemplatesProblem | null
-  /** Looks again. True: they have changed. */
+  /** Reads them again. True: they have changed. */
   refresh(): Promise<boolean>
 }
 
-/** Templates that stay as they are for as long as the process lives. */
+/** Templates that stay the same as long as the process lives. */
 export function fixedTemplates(templates: readonly Template[]): TemplatesInForce {
   return { templates, problem: null, refresh: async () => false }
 }
 
 type ReadTemplates = Pick<TemplateStore, 'readTemplates' | 'readTemplatesVersion'>
 
-/** The templates in force, as the store last said: a look costs one small read while nothing has changed. */
+/** The templates in force, as last read from the store: a refresh costs one small read while nothing has changed. */
 export class StoredTemplates implements TemplatesInForce {
   readonly #store: ReadTemplates
   readonly #clock: Clock
@@ -52,7 +52,7 @@ export class StoredTemplates implements TemplatesInForce {
     return this.#problem
   }
 
-  /** Looks again unless that was done within `withinMs`. True: they have changed. */
+  /** Reads them again unless that was done within `withinMs`. True: they have changed. */
   async refresh(withinMs = 0): Promise<boolean> {
     if (this.#ageMs() < withinMs) return false
     try {
@@ -87,7 +87,7 @@ export class StoredTemplates implements TemplatesInForce {
 
   /** L14, a damaged item: nothing is planned with templates that may not be the ones in force. */
   #cannotRead(thrown: unknown): boolean {
-    const message = `The templates in force can't be read: ${messageOf(thrown)} Store them anew with \`slipway templates apply FILE\`.`
+    const message = `The templates in force can't be read: ${messageOf(thrown)} Apply a file again with \`slipway templates apply FILE\`.`
     const changed = this.#problem?.message !== message
     if (changed) this.#log.emit({ name: 'templates.unreadable', reason: message })
     this.#version = null

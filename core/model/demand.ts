@@ -48,7 +48,7 @@ export interface ObservedRunner {
   readonly registered: boolean
   readonly jobBound: boolean
   readonly cancellationRequested: boolean
-  /** The source holds the runner for ended. */
+  /** The source reports this runner as ended. */
   readonly ended: boolean
 }
 
@@ -100,11 +100,11 @@ export interface SourceLimits {
   /** Mint calls per window; null = unlimited. */
   readonly mintCalls: { readonly max: number; readonly windowMs: number } | null
   readonly reservationsMax: number
-  /** The longest hold of one poll that the owner allows. */
+  /** The longest time that the owner allows one poll to stay open. */
   readonly pollWaitSecondsMax: number
   readonly pollIntervalMs: number
   readonly pollIntervalMaxMs: number
-  /** Pace of reports about runners that move on. */
+  /** Interval between reports of runner states. */
   readonly reportIntervalMs: number
   /** A runner that has not registered by then is ended. */
   readonly registrationDeadlineMs: number

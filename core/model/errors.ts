@@ -12,7 +12,7 @@ export class SlipwayError extends Error {
   }
 }
 
-/** Whether a store told that an item is there and can't be read. */
+/** Whether a store reported that an item exists and can't be read. */
 export function isItemCorrupt(thrown: unknown): thrown is SlipwayError {
   return thrown instanceof SlipwayError && thrown.code === 'store-item-corrupt'
 }

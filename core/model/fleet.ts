@@ -9,14 +9,14 @@ export interface Lease {
   readonly takenAt: EpochMs
   /** By the hub's clock. */
   readonly expiresAt: EpochMs
-  /** When its holder means to hand over; null = never by itself. */
+  /** When its holder plans to hand over; null = never by itself. */
   readonly handOverAt: EpochMs | null
-  /** A successor of this build is there and waits: the holder hands over at its next renewal. */
+  /** A successor of this build waits: the holder hands over at its next renewal. */
   readonly yieldTo: string | null
   readonly notes: LeaseNotes
 }
 
-/** What one holder tells the next. */
+/** What one lease holder leaves for the next. */
 export interface LeaseNotes {
   /** Mint calls in the source's current window. */
   readonly mintWindows: Readonly<Record<string, { readonly startedAt: EpochMs; readonly calls: number }>>
@@ -24,11 +24,11 @@ export interface LeaseNotes {
   readonly reportedUpTo: Readonly<Record<string, EpochMs>>
   /** When work was last seen: a job that waited, or a runner that moved. */
   readonly lastWorkAt: EpochMs
-  /** False once nothing lives, nothing waits, and everything was told: nobody needs to look after anything. */
+  /** False once no runner lives, no job waits, and every end was reported: no planner is needed. */
   readonly workLeft: boolean
 }
 
-/** Notes that know of nothing: their reader has to look for himself. */
+/** No notes: their reader must read everything itself. */
 export const NO_NOTES: LeaseNotes = { mintWindows: {}, reportedUpTo: {}, lastWorkAt: 0, workLeft: true }
 
 /** The end of a lease that was released: before every time, so it is over by every clock, and beyond renewal. */
@@ -73,7 +73,7 @@ export interface UnreadableItem {
 /** Runners of one host that are not gone. */
 export interface LiveRunners {
   readonly runners: readonly LiveRunner[]
-  /** Stored, but in no state to be read: live or gone. */
+  /** Stored, but can't be read: live or gone. */
   readonly unreadable: readonly UnreadableItem[]
 }
 

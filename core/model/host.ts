@@ -48,7 +48,7 @@ export interface Host {
   /** The fence under which slots may be claimed; 0 = by nobody yet. */
   readonly fence: Fence
   readonly capacity: HostCapacity
-  /** False while the agent can't reach its engine, or has no room on disk: zero capacity. */
+  /** False while the agent can't reach its engine, or its disk is full: zero capacity. */
   readonly accepting: boolean
   /** Why `accepting` is false, in words; null while it is true. */
   readonly notAcceptingReason: string | null
@@ -63,7 +63,7 @@ export interface HostLiveness {
   readonly host: HostId
   readonly epoch: Epoch
   readonly lastSeenAt: EpochMs
-  /** Silent beyond this, the host counts as offline. */
+  /** A host that is silent after this time counts as offline. */
   readonly expectedBy: EpochMs
   /** Containers that the host has lately been able to start in a minute; null = not measured yet. */
   readonly startsPerMinute: number | null
@@ -74,14 +74,14 @@ export type ImageState =
   | { readonly state: 'pulling' }
   | { readonly state: 'failed'; readonly reason: string; readonly retryAt: EpochMs }
 
-/** What a host said about each image that it was asked to have. */
+/** The state of each image that a host was asked to pull. */
 export interface HostImages {
   readonly host: HostId
   readonly images: ReadonlyMap<string, ImageState>
   readonly revision: number
 }
 
-/** Whether one sign of life was given after another one of the same host. */
+/** Whether one heartbeat was sent after another one of the same host. */
 export function isLaterSign(sign: HostLiveness, other: HostLiveness): boolean {
   return sign.epoch > other.epoch || (sign.epoch === other.epoch && sign.lastSeenAt > other.lastSeenAt)
 }

@@ -12,7 +12,9 @@ export const PROTOCOL_VERSION = 1
 /** One WebSocket frame with a margin: API Gateway closes the connection on a frame above 32 KB. */
 export const MESSAGE_MAX_BYTES = 30_000
 
-/** What an agent can rebuild a runner's record from, should the hub have lost it: it stands in the container's labels. */
+/**
+ * What an agent can rebuild a runner's record from, should the hub have lost it: it stands in the container's labels.
+ */
 export interface RunnerOrigin extends SlotSize {
   readonly template: TemplateKey
   readonly source: SourceId
@@ -44,7 +46,7 @@ export interface ReportedEnd {
 export interface RunnerSighting {
   readonly runner: RunnerId
   readonly sighting: Sighting
-  /** True once its container holds nothing of the host any more (removed, or kept stopped for a look). */
+  /** True once its container uses nothing of the host any more (removed, or kept stopped for inspection). */
   readonly cleared: boolean
 }
 
@@ -66,7 +68,7 @@ export type AgentMessage =
       readonly fence: Fence
     }
   /**
-   * What is really there, in parts, sent one after another: each waits for the ack of the one before.
+   * The runners that exist, in parts, sent one after another: each waits for the ack of the previous one.
    * The last part lists the id of every runner that the agent knows and the hub may not have settled: complete.
    */
   | {
@@ -154,7 +156,7 @@ export type HubMessage =
       readonly fence: Fence
       readonly launches: readonly LaunchOrder[]
     }
-  /** End these runners: SIGTERM, their grace, SIGKILL. One that is not created yet is refused for ever. */
+  /** End these runners: SIGTERM, their grace, SIGKILL. One that is not created yet is refused permanently. */
   | {
       readonly type: 'stop'
       readonly command: string
@@ -162,7 +164,10 @@ export type HubMessage =
       readonly fence: Fence
       readonly runners: readonly { readonly runner: RunnerId; readonly reason: StopReason }[]
     }
-  /** Say where these runners are. One that the agent has never seen is refused for ever, and reported so. */
+  /**
+   * Report the state of these runners. One that the agent has never seen is refused permanently, and reported as
+   * refused.
+   */
   | {
       readonly type: 'settle'
       readonly command: string
@@ -170,16 +175,16 @@ export type HubMessage =
       readonly fence: Fence
       readonly runners: readonly RunnerId[]
     }
-  /** Have these images and say so. Repeated when templates change. */
+  /** Pull these images and report their state. Repeated when templates change. */
   | {
       readonly type: 'prefetch'
       readonly command: string
       readonly epoch: Epoch
       readonly images: readonly { readonly image: string; readonly pull: PullPolicy }[]
     }
-  /** This message of this epoch is written down; it says nothing of earlier ones, which may be handled later. */
+  /** This message of this epoch is stored; earlier ones may still be handled later. */
   | { readonly type: 'ack'; readonly epoch: Epoch; readonly seq: number }
-  /** The hub will not talk to this session any more. `retry` false: a person has to act. */
+  /** The hub ends this session. `retry` false: a person has to act. */
   | {
       readonly type: 'goodbye'
       readonly code: GoodbyeCode
@@ -196,7 +201,7 @@ export const GOODBYE_CODES = [
 ] as const
 export type GoodbyeCode = (typeof GOODBYE_CODES)[number]
 
-/** Who speaks: taken from the connection's authorizer, never from a message. */
+/** Who sends: taken from the connection's authorizer, never from a message. */
 export interface AgentConnection {
   readonly host: HostId
   readonly connection: ConnectionId

@@ -19,7 +19,7 @@ export type StopReason = (typeof STOP_REASONS)[number]
 export const OUTCOMES = ['finished', 'failed', 'lost'] as const
 export type Outcome = (typeof OUTCOMES)[number]
 
-/** Why a runner ended, as a stable word; the sentence beside it is for people. */
+/** Why a runner ended, as a stable code; the reason beside it is a sentence for people. */
 export const END_CODES = [
   'exited',
   'exited-with-error',

@@ -10,7 +10,7 @@ export type SourceFailureKind =
   | 'unavailable'
   /** The call may or may not have had its effect; never repeat it blindly. */
   | 'unknown-outcome'
-  /** The source answered something that this adapter can't parse, or refused what we asked as invalid. */
+  /** The source's answer can't be parsed, or it refused the request as invalid. */
   | 'protocol'
 
 /** Thrown by every method of a source; nothing else is. */
@@ -30,7 +30,7 @@ export class SourceError extends Error {
   }
 }
 
-/** Nobody has stored the source's token yet: `unauthorized`, and it is known what to do. */
+/** The source's token is not stored yet: `unauthorized`, and the message says what to do. */
 export class SecretMissing extends SourceError {
   readonly parameter: string
 

@@ -1,10 +1,10 @@
 import type { WaitingJobs } from './demand.ts'
 import type { EpochMs, SourceId } from './ids.ts'
 
-/** How one source stands, as the control loop last saw it. */
+/** The status of one source, as the control loop last saw it. */
 export interface SourceStatus {
   readonly source: SourceId
-  /** When the loop last heard from the source, or tried to. */
+  /** When the control loop last polled the source, or tried to. */
   readonly checkedAt: EpochMs
   readonly state: SourceCondition
   /** Jobs that wait there, oldest label sets first; at most `STATUS_ENTRIES_MAX`. */
@@ -15,7 +15,7 @@ export interface SourceStatus {
 
 export type SourceCondition =
   | { readonly kind: 'ok' }
-  /** Nobody has stored its token yet. */
+  /** Its token is not stored yet. */
   | { readonly kind: 'secret-missing'; readonly parameter: string }
   | { readonly kind: 'failing'; readonly code: string; readonly message: string }
 
@@ -25,5 +25,5 @@ export interface StatusRefusal {
   readonly text: string
 }
 
-/** More label sets than a person reads at a glance; the item stays small. */
+/** More label sets than a person reads at once; keeps the stored item small. */
 export const STATUS_ENTRIES_MAX = 20

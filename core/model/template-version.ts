@@ -8,7 +8,7 @@ export interface TemplateVersionFacts {
   readonly storedBy: string
 }
 
-/** What a fleet runs by from one change of its templates to the next. */
+/** The templates that are in force until the next change. */
 export interface TemplateVersion extends TemplateVersionFacts {
   /** The YAML as it was given. */
   readonly text: string

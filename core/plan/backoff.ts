@@ -4,7 +4,7 @@ import type { Backoff, EndCode, EpochMs, GoneRunner } from '../model/index.ts'
 /** A runner that fails this soon has not run a job: its image or its host is broken. */
 const FAST_EXIT_MS = 3_000
 
-/** Ends that would come again for (template, host): they say nothing of the job, the source or a person. */
+/** Ends that are likely to recur for this template on this host: not caused by the job, the source or a person. */
 const HOST_FAULTS: ReadonlySet<EndCode> = new Set([
   'image-unavailable',
   'engine-failed',
@@ -30,7 +30,7 @@ export function provesHost(runner: GoneRunner): boolean {
 
 /**
  * The pause after one more failure; `unit` is uniform in [0, 1) and spreads hosts that fail together. What fails
- * during a pause was started before it, together with what caused it: a burst that fails counts once.
+ * during a pause was started before the pause: a burst of failures counts once.
  */
 export function nextBackoff(before: Backoff | undefined, now: EpochMs, unit: number): Backoff {
   if (before !== undefined && now < before.until) return before

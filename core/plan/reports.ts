@@ -1,6 +1,6 @@
 import type { EpochMs, GoneRunner, Runner, RunnerReport } from '../model/index.ts'
 
-/** What the source hears about a runner as it stands; null = nothing happened yet that it should know. */
+/** The report of a runner's current state to its source; null = there is nothing to report yet. */
 export function reportOf(runner: Runner, now: EpochMs): RunnerReport | null {
   const facts = {
     id: runner.id,

@@ -12,7 +12,7 @@ const ECONOMY_MEMORY_MS = 60_000
 const DAY_MINUTES = 24 * 60
 const MINUTE_MS = 60_000
 
-/** Whether the hub stays although nothing lives and nothing waits: a job is likely soon, so its pick-up matters. */
+/** Whether the planner keeps running although no runner lives and no job waits, because a job is likely soon. */
 export function staysInQuiet(rule: RunModeRule, lastWorkAt: EpochMs, now: EpochMs): boolean {
   switch (rule.mode) {
     case 'continuous':

@@ -25,7 +25,7 @@ export interface LiveCount {
   readonly running: number
 }
 
-/** A slot that is spoken for and that no host holds yet. */
+/** A slot that is promised on a host and not yet among the host's slots. */
 export interface CapacityPromise {
   readonly host: HostId
   readonly slot: Slot
@@ -44,13 +44,13 @@ export interface World {
   readonly lastHost: ReadonlyMap<TemplateKey, HostId>
 }
 
-/** What one source wants and already holds. */
+/** The demand of one source, and what it has already. */
 export interface SourceDemand {
   readonly source: SourceId
   readonly waiting: readonly WaitingJobs[]
   /** Slots promised to its poll in flight, which may grant them at any moment; empty when none is. */
   readonly promises: readonly CapacityPromise[]
-  /** Its live runners: whoever has fewest is first in turn. */
+  /** Live runners of this source: the source with the fewest comes first. */
   readonly live: number
 }
 
@@ -59,7 +59,7 @@ export function ungranted(waiting: WaitingJobs): number {
   return Math.max(0, waiting.queued - waiting.reserved)
 }
 
-/** In the order of their oldest job, and in one order whatever order the source told them in. */
+/** Sorted by their oldest job, then by labels, so that the order does not depend on the source's. */
 export function oldestFirst(waiting: readonly WaitingJobs[]): readonly WaitingJobs[] {
   return waiting.toSorted(
     (left, right) =>

@@ -37,7 +37,9 @@ export interface DemandSource {
   readonly id: SourceId
   /** Proves that the source can be reached and accepts the token, and learns its limits. Call first. */
   authenticate(signal: AbortSignal): Promise<SourceLimits>
-  /** Reservations granted now; [] means none, never unknown. The call ends within `waitSeconds` and a margin, or throws. */
+  /**
+   * Reservations granted now; [] means none, never unknown. The call ends within `waitSeconds` and a margin, or throws.
+   */
   poll(request: PollRequest, signal: AbortSignal): Promise<DemandAnswer>
   /** One answer per runner asked for, in any order. A runner's token is never handed out twice. */
   mint(request: MintRequest, signal: AbortSignal): Promise<readonly Mint[]>

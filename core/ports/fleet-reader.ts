@@ -5,9 +5,9 @@ export interface FleetReader {
   /** Strongly consistent and complete (every page), or it throws. Tombstones included. */
   readFleet(): Promise<Fleet>
   /**
-   * Hosts, liveness, images and runners written since `cursor`: a hint, read from an index that may lag. May
-   * repeat what was told before; must tell everything within a few seconds of its writing, signs of life that were
-   * expected excepted.
+   * Hosts, liveness, images and runners written since `cursor`: a hint, read from an index that may lag. May repeat
+   * earlier changes; must contain every change within a few seconds of its write, except for heartbeats that were
+   * expected.
    */
   readChanges(cursor: EpochMs): Promise<FleetChanges>
 }

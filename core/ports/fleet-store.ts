@@ -8,7 +8,7 @@ import type { TemplateStore } from './template-store.ts'
 
 /**
  * The hub's state. Every write is one conditional write of one item, is safe to repeat, and leaves a legal state.
- * A method that answers instead of throwing has decided on a strongly consistent read.
+ * A method that answers instead of throwing has used a strongly consistent read.
  */
 export interface FleetStore
   extends LeaseStore,

@@ -22,11 +22,11 @@ export interface HostStore {
   getHost(id: HostId): Promise<Host | null>
   /** False: no such host. */
   replaceToken(request: { host: HostId; tokenHash: string; now: EpochMs }): Promise<boolean>
-  /** Raises the host's fence; never lowers it. Null: no such host. `readChanges` doesn't tell it. */
+  /** Raises the host's fence; never lowers it. Null: no such host. `readChanges` doesn't report it. */
   raiseFence(id: HostId, fence: Fence): Promise<Host | null>
   /**
-   * Claims all or none, 1 to `CLAIMS_MAX` different runners. Null: fence, epoch, state or room do not hold any more;
-   * read the host again. Slots that are all held already, under this fence, answer as claimed.
+   * Claims all or none, 1 to `CLAIMS_MAX` different runners. Null: fence, epoch, state or free capacity no longer
+   * match; read the host again. Slots that are all held already, under this fence, answer as claimed.
    */
   claimSlots(request: {
     host: HostId
@@ -35,7 +35,7 @@ export interface HostStore {
     claims: readonly SlotClaim[]
     now: EpochMs
   }): Promise<Host | null>
-  /** Records a slot that a container really holds, whatever room there is. */
+  /** Records a slot that a container really uses, whatever capacity is left. */
   adoptSlot(request: { host: HostId; runner: RunnerId; slot: Slot; now: EpochMs }): Promise<void>
   /** Frees a slot once; a slot that is not there is fine. `only` leaves it alone while the host is in another state. */
   freeSlot(request: { host: HostId; runner: RunnerId; only?: Host['state']; now: EpochMs }): Promise<void>
@@ -64,7 +64,7 @@ export interface HostStore {
   declareDead(request: { host: HostId; revision: number; now: EpochMs }): Promise<boolean>
   /** Removes a host and its liveness and image items; its runners stay. */
   removeHost(id: HostId): Promise<void>
-  /** Keeps the newest (epoch, lastSeenAt). A sign that was expected is no news: `readChanges` may leave it out. */
+  /** Keeps the newest (epoch, lastSeenAt). `readChanges` may leave out a heartbeat that was expected. */
   putLiveness(liveness: HostLiveness): Promise<void>
   getLiveness(host: HostId): Promise<HostLiveness | null>
   /** Merges by image. */

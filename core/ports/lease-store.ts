@@ -3,7 +3,10 @@ import type { EpochMs, Fence, Lease, LeaseNotes } from '../model/index.ts'
 /** The fleet lease: one planner for the fleet. */
 export interface LeaseStore {
   readLease(): Promise<Lease | null>
-  /** Takes a lease that is free, over (`now` past its end) or already this holder's; the fence rises. Null: held by another. */
+  /**
+   * Takes a lease that is free, over (`now` past its end) or already this holder's; the fence rises. Null: held by
+   * another.
+   */
   takeLease(request: {
     holder: string
     build: string
@@ -19,8 +22,8 @@ export interface LeaseStore {
     ttlMs: number
     notes: LeaseNotes
   }): Promise<Lease | null>
-  /** Ends it at once, notes kept; a lease that is another's already is left alone. */
+  /** Ends the lease at once and keeps its notes; a lease that another holder has by now is left alone. */
   releaseLease(request: { holder: string; fence: Fence; now: EpochMs; notes: LeaseNotes }): Promise<void>
-  /** Asks this holder to hand over to `build`; whoever holds the lease by then instead is not asked. */
+  /** Asks this holder to hand over to `build`; a different holder is not asked. */
   requestYield(request: { holder: string; build: string }): Promise<void>
 }

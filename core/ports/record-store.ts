@@ -12,6 +12,6 @@ export interface RecordStore {
   }): Promise<void>
   /** The whole text, or null while a part is missing. */
   getCrashReport(host: HostId, runner: RunnerId): Promise<string | null>
-  /** Removes tombstones and crash reports older than `before`, up to `limit`; says how many. */
+  /** Removes tombstones and crash reports older than `before`, up to `limit`; resolves with how many. */
   removeExpired(request: { before: EpochMs; limit: number }): Promise<number>
 }

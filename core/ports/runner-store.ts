@@ -13,12 +13,15 @@ import type {
 
 /** Runners, from reservation to tombstone. */
 export interface RunnerStore {
-  /** Null: written, or there already as exactly this. Otherwise what is there. */
+  /** Null: written, or there already as exactly this. Otherwise the stored runner. */
   putRunner(runner: Runner, now: EpochMs): Promise<Runner | null>
   getRunner(host: HostId, id: RunnerId): Promise<Runner | null>
   /** Every runner of a host that is not gone: complete, or it throws. */
   listLiveRunners(host: HostId): Promise<LiveRunners>
-  /** Moves a runner along one edge of the state machine, if it stands at the edge's start. Otherwise says what is there. */
+  /**
+   * Moves a runner along one edge of the state machine, if it stands at the edge's start. Otherwise answers with the
+   * stored runner.
+   */
   dispatchRunner(request: { host: HostId; id: RunnerId; epoch: Epoch; now: EpochMs }): Promise<Moved>
   /** From `reserved` or `dispatched`. */
   startRunner(request: { host: HostId; id: RunnerId; startedAt: EpochMs; now: EpochMs }): Promise<Moved>
@@ -31,7 +34,7 @@ export interface RunnerStore {
     startedAt?: EpochMs
     now: EpochMs
   }): Promise<Moved>
-  /** An agent of a newer session knows a dispatched runner: it is that session's now. */
+  /** Assigns a dispatched runner to a newer session whose agent knows it. */
   confirmRunner(request: { host: HostId; id: RunnerId; epoch: Epoch; now: EpochMs }): Promise<Moved>
   /** Removes a tombstone; a runner that lives stays, and one that is not there is fine. */
   forgetRunner(request: { host: HostId; id: RunnerId }): Promise<void>

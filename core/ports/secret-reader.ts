@@ -1,6 +1,6 @@
 import type { Secret } from '../model/index.ts'
 
 export interface SecretReader {
-  /** Null: there surely is none of that name. Throws when nobody can tell. */
+  /** Null: there is certainly no secret of that name. Throws when that is unknown. */
   readSecret(name: string): Promise<Secret | null>
 }

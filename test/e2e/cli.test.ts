@@ -113,7 +113,7 @@ describe('the command line with a hub on one machine', () => {
     await until('the host is online', async () => (await hostState()) === 'online', 60_000)
     const again = await say('hosts', 'add', 'second')
     expect(again.code).toBe(1)
-    expect(again.err).toMatch(/There is a host second already/)
+    expect(again.err).toMatch(/Host second exists already/)
   })
 
   it('copies its state to a new file while it is at work, and never over another one', async () => {
@@ -151,7 +151,7 @@ describe('the command line with a hub on one machine', () => {
   it('says why a job waits, and where one would start', async () => {
     const would = await until('the image is told', async () => {
       const { out } = await say('why', 'cli', 'small')
-      return /would start at once, by template small on host second/.test(out)
+      return /would start at once, from template small on host second/.test(out)
     })
     expect(would).toBe(true)
     const { sources } = await json<{ sources: unknown[] }>('why', 'cli,gpu')
@@ -177,7 +177,7 @@ describe('the command line with a hub on one machine', () => {
     const { code, out } = await say('runners', 'show', runners[0]!.runner)
     expect(code).toBe(0)
     expect(out).toMatch(/^host +second$/m)
-    expect(out).toMatch(/a slot was claimed on host second\n.*its container ran\n.*it was gone, finished/)
+    expect(out).toMatch(/a slot was claimed on host second\n.*its container started\n.*it ended, finished/)
     expect((await say('runners', 'show', 'x')).err).toMatch(/not a runner id/)
     expect((await say('doctor')).out).toMatch(/^ok +quota .*1 of 1 hosts accept runners/m)
   })

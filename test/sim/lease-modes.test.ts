@@ -153,7 +153,7 @@ describe('what stands in the way is told', () => {
     const [status] = await world.store.readSourceStatuses()
     expect(status?.waiting).toMatchObject([{ labels: ['small'], queued: 2 }])
     expect(status?.refusals).toEqual([
-      { labels: ['small'], count: 2, text: expect.stringContaining('hold as many runners as they may') },
+      { labels: ['small'], count: 2, text: expect.stringContaining('are at their limit of runners') },
     ])
   })
 })

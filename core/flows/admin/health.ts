@@ -2,14 +2,14 @@ import { type EpochMs, type Lease, RELEASED_AT, type SourceId, type SourceStatus
 import type { LeaseStore, SourceStatusStore } from '../../ports/index.ts'
 import type { AdminPorts } from './ports.ts'
 
-/** A loop that idles is woken every minute; three missed in a row are no coincidence. */
+/** An idle control loop is started every minute; after three missed starts it counts as stopped. */
 const IDLE_MAX_MS = 3 * 60_000
 
 export interface Health {
-  /** Nothing needs a person. */
+  /** No person has to act. */
   readonly ok: boolean
   readonly loop: {
-    /** `idle`: nothing to do, and it looked lately. `stopped`: nobody looks any more. */
+    /** `idle`: no work, and the sources were polled lately. `stopped`: no control loop runs any more. */
     readonly state: 'working' | 'idle' | 'stopped' | 'never-started'
     readonly build: string | null
     readonly takenAt: EpochMs | null
@@ -20,14 +20,14 @@ export interface Health {
 export interface SourceHealth {
   readonly source: SourceId
   readonly state: 'ok' | 'secret-missing' | 'failing' | 'unknown'
-  /** Where the missing token belongs. */
+  /** The parameter in which the missing token belongs. */
   readonly parameter: string | null
-  /** How it fails. */
+  /** The code of the failure. */
   readonly code: string | null
   readonly checkedAt: EpochMs | null
 }
 
-/** Whether the hub does its work. Tells nothing of hosts, runners or jobs: everyone may ask. */
+/** Whether the hub works. Reveals nothing about hosts, runners or jobs, because anybody may ask. */
 export async function checkHealth({
   store,
   clock,
@@ -38,17 +38,17 @@ export async function checkHealth({
   const [lease, statuses] = await Promise.all([store.readLease(), store.readSourceStatuses()])
   const known = new Map(statuses.map((status) => [status.source, status]))
   const ids = sources.map(({ id }) => id).toSorted()
-  const told = ids.map((id) => sourceHealth(id, known.get(id) ?? null))
-  const state = loopState(lease, told, clock.now())
+  const healths = ids.map((id) => sourceHealth(id, known.get(id) ?? null))
+  const state = loopState(lease, healths, clock.now())
   const isAlive = state === 'working' || state === 'idle'
   return {
-    ok: isAlive && told.every((source) => source.state === 'ok'),
+    ok: isAlive && healths.every((source) => source.state === 'ok'),
     loop: { state, build: lease?.build ?? null, takenAt: lease?.takenAt ?? null },
-    sources: told,
+    sources: healths,
   }
 }
 
-/** A tick that only looks takes no lease: the sources tell when it looked. */
+/** A tick that only polls takes no lease: the statuses of the sources show when it polled. */
 function loopState(
   lease: Lease | null,
   sources: readonly SourceHealth[],
@@ -56,8 +56,8 @@ function loopState(
 ): Health['loop']['state'] {
   if (lease === null) return 'never-started'
   if (lease.expiresAt > now) return 'working'
-  const lookedAt = Math.max(lease.takenAt, ...sources.map(({ checkedAt }) => checkedAt ?? 0))
-  return lease.expiresAt === RELEASED_AT && now - lookedAt < IDLE_MAX_MS ? 'idle' : 'stopped'
+  const polledAt = Math.max(lease.takenAt, ...sources.map(({ checkedAt }) => checkedAt ?? 0))
+  return lease.expiresAt === RELEASED_AT && now - polledAt < IDLE_MAX_MS ? 'idle' : 'stopped'
 }
 
 function sourceHealth(source: SourceId, status: SourceStatus | null): SourceHealth {

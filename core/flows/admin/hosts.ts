@@ -14,7 +14,7 @@ export interface HostReport {
   readonly images: ReadonlyMap<string, ImageState>
 }
 
-/** Every host with what it said of itself, by name. */
+/** Every host with its liveness and images, sorted by name. */
 export async function reportHosts({
   store,
 }: {
@@ -32,7 +32,7 @@ export async function reportHosts({
     .toSorted((left, right) => (left.host.id < right.host.id ? -1 : 1))
 }
 
-/** Lets a machine in that shows the token of this hash. Throws `host-exists`. */
+/** Adds a host whose agent presents the token with this hash. Throws `host-exists`. */
 export async function addHost(
   { store, clock, log }: Pick<AdminPorts, 'clock' | 'log'> & { readonly store: Pick<HostStore, 'addHost'> },
   by: string,
@@ -41,14 +41,13 @@ export async function addHost(
   if (!(await store.addHost({ ...host, now: clock.now() })))
     throw new SlipwayError(
       'host-exists',
-      `There is a host ${host.id} already. Choose another name; or remove it first, if its machine is gone or its token lost.`,
+      `Host ${host.id} exists already. Choose another name, or, if its machine is gone or its token is lost, remove the host first.`,
     )
   log.emit({ name: 'audit.host-added', by, host: host.id, tags: host.tags })
 }
 
 /**
- * Shuts a host out: its token is worth nothing from now on, and the sweep writes its runners off. Throws
- * `host-unknown`.
+ * Removes a host: its token is no longer accepted, and the sweep ends its runners as lost. Throws `host-unknown`.
  */
 export async function removeHost(
   {
@@ -61,15 +60,12 @@ export async function removeHost(
 ): Promise<{ readonly runners: number }> {
   const host = await store.getHost(id)
   if (host === null)
-    throw new SlipwayError(
-      'host-unknown',
-      `There is no host ${id}. \`slipway hosts list\` shows those there are.`,
-    )
-  // Removed before it is cut off: an agent that comes back at once is refused.
+    throw new SlipwayError('host-unknown', `There is no host ${id}. \`slipway hosts list\` shows all hosts.`)
+  // Removed before its connection is closed: an agent that reconnects at once is refused.
   await store.removeHost(id)
   log.emit({ name: 'audit.host-removed', by, host: id, runners: host.slots.size })
   if (host.connection !== null) {
-    // Left open, the connection tells its agent at the next message that the host is gone.
+    // If it stays open, the agent learns with its next message that the host was removed.
     await gateway.close(host.connection).catch((thrown: unknown) => {
       log.emit({ name: 'host.connection-not-closed', host: id, cause: thrown })
     })

@@ -22,6 +22,6 @@ export interface AdminPorts {
   readonly gateway: Pick<AgentGateway, 'close'>
   readonly clock: Clock
   readonly log: Log
-  /** Every source that the hub serves, with where its token is kept; null = not in a store that people write to. */
+  /** Every source that the hub serves, and the parameter that holds its token; null = not in a secret store. */
   readonly sources: readonly { readonly id: SourceId; readonly tokenParameter: string | null }[]
 }

@@ -18,7 +18,7 @@ export interface RunnerQuery {
   readonly host?: HostId | undefined
   readonly template?: TemplateKey | undefined
   readonly limit: number
-  /** The last runner of the page before. */
+  /** The last runner of the previous page. */
   readonly after?: RunnerId | undefined
 }
 
@@ -54,11 +54,11 @@ export interface Step {
 export interface RunnerReport {
   readonly runner: Runner
   readonly timeline: readonly Step[]
-  /** What its agent recorded of a bad end, as JSON text; null = nothing, or not yet. */
+  /** The agent's crash report, as JSON text; null = none, or not complete yet. */
   readonly blackBox: string | null
 }
 
-/** All that the hub knows of one runner. Throws `runner-unknown`. */
+/** Everything that the hub knows about one runner. Throws `runner-unknown`. */
 export async function showRunner(
   { store }: ReadFleet & { readonly store: Pick<RecordStore, 'getBlackBox'> },
   id: RunnerId,
@@ -67,7 +67,7 @@ export async function showRunner(
   if (runner === undefined)
     throw new SlipwayError(
       'runner-unknown',
-      `There is no runner ${id}; those that finished are kept for half an hour, other ends for a day. \`slipway runners list\` shows those there are.`,
+      `There is no runner ${id}. Finished runners are kept for half an hour, failed and lost ones for a day. \`slipway runners list\` shows all that are kept.`,
     )
   return { runner, timeline: timelineOf(runner), blackBox: await store.getCrashReport(runner.host, id) }
 }
@@ -76,10 +76,10 @@ function timelineOf(runner: Runner): readonly Step[] {
   const steps: Step[] = [{ at: runner.reservedAt, what: `a slot was claimed on host ${runner.host}` }]
   if (runner.state === 'dispatched') steps.push({ at: runner.dispatchedAt, what: 'its launch was sent' })
   if ('startedAt' in runner && runner.startedAt !== null)
-    steps.push({ at: runner.startedAt, what: 'its container ran' })
+    steps.push({ at: runner.startedAt, what: 'its container started' })
   if (runner.stop !== null)
-    steps.push({ at: runner.stop.requestedAt, what: `it was told to stop: ${runner.stop.reason}` })
+    steps.push({ at: runner.stop.requestedAt, what: `a stop was ordered: ${runner.stop.reason}` })
   if (runner.state === 'gone')
-    steps.push({ at: runner.goneAt, what: `it was gone, ${runner.outcome}: ${runner.reason}` })
+    steps.push({ at: runner.goneAt, what: `it ended, ${runner.outcome}: ${runner.reason}` })
   return steps.toSorted((left, right) => left.at - right.at)
 }

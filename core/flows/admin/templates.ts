@@ -7,14 +7,14 @@ type ApplyPorts = Pick<AdminPorts, 'clock' | 'log'> & {
 }
 
 export interface TemplatesChange {
-  /** Who asks, as the way in knows them. */
+  /** Who made the request, as the API authenticated them. */
   readonly by: string
-  /** The version that was current when they decided; 0 = none. */
+  /** The version that was current when the change was made; 0 = none. */
   readonly basedOn: number
 }
 
 /**
- * Puts templates into force, as a new version, and answers with its number. Throws `templates-changed` when `basedOn`
+ * Puts templates into force, as a new version, and resolves with its number. Throws `templates-changed` when `basedOn`
  * is not current any more.
  */
 export async function applyTemplates(
@@ -45,18 +45,18 @@ export async function findUndone(
       'templates-none',
       current === 0
         ? 'No templates were ever stored: there is nothing to undo.'
-        : 'Version 1 of the templates is in force, and there is none before it. Apply another file instead.',
+        : 'Version 1 of the templates is in force, and no version precedes it. Apply another file instead.',
     )
   const found = await store.getTemplateVersion(wanted)
   if (found !== null) return found
   throw new SlipwayError(
     'version-unknown',
-    `There is no version ${wanted} of the templates (any more); the current one is ${current}. ` +
-      '`slipway templates list` shows those that are kept.',
+    `Version ${wanted} of the templates does not exist or is no longer kept; the current one is ${current}. ` +
+      '`slipway templates list` shows the versions that are kept.',
   )
 }
 
-/** Puts an earlier version back into force, as a new one with what the old one held; answers with its number. */
+/** Puts an earlier version back into force, as a new version with the same content; resolves with its number. */
 export async function undoTemplates(
   ports: ApplyPorts,
   undone: TemplateVersion,
@@ -73,6 +73,6 @@ function changed(current: TemplateVersion | null, basedOn: number): SlipwayError
       : `${current.storedBy} stored version ${current.version} at ${new Date(current.storedAt).toISOString()}`
   return new SlipwayError(
     'templates-changed',
-    `The change was based on version ${basedOn} of the templates, but meanwhile ${now}. Look at the difference again.`,
+    `The change was based on version ${basedOn} of the templates, but meanwhile ${now}. Check the difference again.`,
   )
 }

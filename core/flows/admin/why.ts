@@ -10,18 +10,18 @@ import { FleetCache } from '../planner/fleet-cache.ts'
 import type { FleetReader, SourceStatusStore } from '../../ports/index.ts'
 import type { AdminPorts } from './ports.ts'
 
-/** What stands between one job and its container, at one source. */
+/** Why a job of one source has no container yet. */
 export interface WhyAnswer {
   readonly source: SourceId
-  /** Jobs of exactly these labels that nobody has granted yet, as the source last told. */
+  /** Jobs of exactly these labels that are not granted yet, as of the source's last answer. */
   readonly waiting: number
-  /** When the loop last heard of the source; null = never. */
+  /** When the control loop last polled the source; null = never. */
   readonly checkedAt: number | null
   readonly forecast: Forecast
   readonly text: string
 }
 
-/** Why a job of these labels waits, or where it would start at once: for each source. */
+/** For each source: why a job of these labels waits, or where it would start at once. */
 export async function explainLabels(
   ports: Pick<AdminPorts, 'clock' | 'sources'> & {
     readonly store: Pick<FleetReader, 'readFleet'> & Pick<SourceStatusStore, 'readSourceStatuses'>
@@ -32,7 +32,7 @@ export async function explainLabels(
   const labels = canonicalLabels(asked)
   const [fleet, stored] = await Promise.all([ports.store.readFleet(), ports.store.readSourceStatuses()])
   const ids = ports.sources.map(({ id }) => id).toSorted()
-  // A source that was taken out of the settings has left its last word behind.
+  // The last status of a source that was removed from the settings is still stored.
   const statuses = stored.filter(({ source }) => ids.includes(source))
   const cache = new FleetCache()
   cache.applyAll(fleet)
@@ -61,15 +61,15 @@ function formatAnswer(facts: Facts): string {
 }
 
 function formatSource({ source, status }: Facts): string {
-  if (status === null) return `The loop has not heard of source ${source} yet.`
+  if (status === null) return `The control loop has not polled source ${source} yet.`
   const { state } = status
   switch (state.kind) {
     case 'ok':
       return ''
     case 'secret-missing':
-      return `No job of ${source} is taken: its token is missing. Store it with \`slipway secret set ${source}\` (${state.parameter}).`
+      return `No jobs of ${source} are claimed: its token is missing. Store it with \`slipway secret set ${source}\` (${state.parameter}).`
     case 'failing':
-      return `No job of ${source} is taken for now: ${state.message}`
+      return `No jobs of ${source} are claimed for now: ${state.message}`
     default:
       return unreachable(state)
   }
@@ -79,9 +79,9 @@ function formatForecast({ labels, waiting, source, forecast, isEmpty }: Facts): 
   const jobs = waiting === 0 ? 'A job' : waiting === 1 ? '1 waiting job' : `${waiting} waiting jobs`
   const what = `${jobs} [${labels.join(', ')}] of ${source}`
   if (isEmpty)
-    return `${what}: no templates are in force; put some into force with \`slipway templates apply FILE\`.`
+    return `${what}: no templates are in force; apply a file with \`slipway templates apply FILE\`.`
   if (forecast.kind === 'waits') return `${what}: ${formatReason(forecast.reason)}.`
   const { template, host } = forecast
   const next = waiting > 1 ? ' The next one' : ''
-  return `${what}: nothing is in the way.${next || ' It'} would start at once, by template ${template} on host ${host}.`
+  return `${what}: nothing blocks a start.${next || ' It'} would start at once, from template ${template} on host ${host}.`
 }

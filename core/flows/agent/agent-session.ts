@@ -26,11 +26,11 @@ import { takeSnapshot } from './snapshot.ts'
 import { forEachLimited, WRITES_AT_ONCE } from '../../concurrency/limit.ts'
 import { unlessUnreadable } from '../skip-unreadable.ts'
 
-/** How often an agent speaks while nothing runs, well inside the ten minutes after which idle connections are cut. */
+/** Heartbeat interval while no runner lives: well below the ten minutes after which idle connections are closed. */
 const HEARTBEAT_IDLE_MS = 240_000
-/** And while a runner lives. */
+/** Heartbeat interval while a runner lives. */
 const HEARTBEAT_BUSY_MS = 60_000
-/** How late a heartbeat may come: as late as one missed and a slow network. */
+/** Added to two intervals: one missed heartbeat and a slow network are tolerated. */
 const HEARTBEAT_GRACE_MS = 30_000
 
 export interface SessionPorts {
@@ -70,7 +70,7 @@ export async function takeAgentMessage(
   await send(ports, from, { type: 'ack', epoch: message.epoch, seq: message.seq })
 }
 
-/** The connection is over. One that a newer session replaced changes nothing. */
+/** Ends the session of a closed connection. If a newer session replaced it, nothing changes. */
 export async function endAgentSession(
   ports: Pick<SessionPorts, 'clock' | 'log'> & { readonly store: Pick<HostStore, 'endSession'> },
   from: AgentConnection,
@@ -155,7 +155,7 @@ async function begin(ports: SessionPorts, from: AgentConnection, hello: Of<'hell
   })
 }
 
-/** Two installations must not take turns on one host: each would think that the other's runners vanished. */
+/** Two installations must not alternate on one host: each would report the other's runners as vanished. */
 async function isServedByAnother(
   { store, clock }: Pick<SessionPorts, 'store' | 'clock'>,
   host: Host,
@@ -180,7 +180,7 @@ async function openFence({ store }: Pick<SessionPorts, 'store'>, host: Host): Pr
   }
 }
 
-/** Tells the connection that this one replaces; it may be long gone. */
+/** Closes the connection that the new one replaces; it may be gone already. */
 async function dismiss(ports: SendPorts, before: Host, from: AgentConnection): Promise<void> {
   if (before.connection === null || before.connection === from.connection) return
   const message = 'A newer session of this host has begun.'
@@ -200,7 +200,7 @@ async function opened(ports: SessionPorts, from: AgentConnection, host: Host): P
   await sendPrefetch(ports, from, host)
 }
 
-/** The images that a host has to have: told when its session opens, and when the templates change. */
+/** Asks a host to pull the images of its templates: when its session opens, and when templates change. */
 export async function sendPrefetch(
   ports: SendPorts & Pick<SessionPorts, 'templates' | 'clock'>,
   to: AgentConnection,
@@ -238,7 +238,7 @@ async function takeHeartbeat(
   })
 }
 
-/** An engine's own words may be a page long, and a host whose words can't be stored would be locked out. */
+/** An engine's error text may be a page long, and a host whose reason can't be stored could not connect. */
 function shortReason({ notAcceptingReason }: Pick<HelloFacts, 'notAcceptingReason'>): string | null {
   return notAcceptingReason === null ? null : truncate(notAcceptingReason, REASON_MAX_CHARACTERS)
 }
@@ -254,7 +254,7 @@ async function noteAlive(
   await store.putLiveness({ host: host.id, epoch: host.epoch, lastSeenAt, expectedBy, startsPerMinute })
 }
 
-/** A message that can't be delivered is repeated by whoever needs it: acks by the agent, orders by the control loop. */
+/** An undelivered message is not lost: the agent repeats what was not acknowledged, the control loop its orders. */
 async function send(ports: SendPorts, to: AgentConnection, message: HubMessage): Promise<void> {
   try {
     await ports.gateway.post(to.connection, message)

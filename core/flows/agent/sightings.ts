@@ -8,8 +8,8 @@ export interface SightingPorts {
 }
 
 /**
- * Writes down what an agent saw of one runner. Monotone: late, repeated and reordered sightings change nothing. The
- * order at an end is runner first, slot after, so that a crash in between leaves a slot too many, never one too few.
+ * Stores what an agent saw of one runner. Monotone: late, repeated and reordered sightings change nothing. The
+ * order at an end is runner first, slot after, so that a crash in between leaves one slot too many, never one too few.
  */
 export async function applySighting(ports: SightingPorts, host: Host, seen: RunnerSighting): Promise<void> {
   const { store, clock } = ports
@@ -29,7 +29,7 @@ export async function applySighting(ports: SightingPorts, host: Host, seen: Runn
   if (seen.cleared) await store.freeSlot({ host: host.id, runner: id, now })
 }
 
-/** An end is usually told before its container is cleared: a read costs a fifth of a write that changes nothing. */
+/** An end is usually reported before its container is removed: a read costs a fifth of a write that changes nothing. */
 async function hasEnded(
   { store }: Pick<SightingPorts, 'store'>,
   host: Host,
@@ -38,7 +38,7 @@ async function hasEnded(
   return (await store.getRunner(host.id, runner))?.state === 'gone'
 }
 
-/** A runner that the hub has no record of: the next snapshot rebuilds it from its container. */
+/** Logs a runner that the hub has no record of: the next snapshot rebuilds it from its container. */
 function logIfUnknown(
   { log }: Pick<SightingPorts, 'log'>,
   seen: RunnerSighting,

@@ -21,8 +21,8 @@ type SnapshotPorts = SightingPorts & {
 }
 
 /**
- * Rebuilds a host's records from what is really there. True when this was the last part: then every runner of the
- * host is either in the snapshot, still the control loop's, or ended. Only a syncing host has one to give: a part that
+ * Rebuilds a host's records from the containers that exist. True when this was the last part: then every runner of the
+ * host is either in the snapshot, still the control loop's, or ended. Only a syncing host sends a snapshot: a part that
  * arrives twice or late says nothing about what was launched since (W7, W8: messages repeat and change their order).
  */
 export async function takeSnapshot(
@@ -36,7 +36,7 @@ export async function takeSnapshot(
   const present = new Set(complete)
   const { runners: live, unreadable } = await ports.store.listLiveRunners(host.id)
   logUnreadable(ports.log, unreadable)
-  // Nothing is claimed on a host that syncs: if it still does, all that was listed is older than the snapshot.
+  // Nothing is claimed on a syncing host: if it is still syncing, the list is older than the snapshot.
   const after = await ports.store.getHost(host.id)
   if (after?.epoch !== host.epoch || after.state !== 'syncing') return false
   await forEachLimited(live, WRITES_AT_ONCE, (runner) => reconcileRunner(ports, host, runner, present))
@@ -53,7 +53,7 @@ async function takeEntry(ports: SnapshotPorts, host: Host, entry: SnapshotEntry)
   if (!entry.cleared && entry.sighting.phase !== 'refused') await holdSlot(ports, host, entry)
 }
 
-/** The record is lost, the container is not: its labels tell what it was started for. */
+/** The record is lost and the container exists: its labels say what it was started for. */
 async function rebuild(
   { store, clock, log }: SnapshotPorts,
   host: Host,
@@ -79,7 +79,7 @@ async function rebuild(
   await store.putRunner({ ...facts, state: 'dispatched', epoch: host.epoch, dispatchedAt: now }, now)
 }
 
-/** A container holds what it holds, whatever the records say: also one whose runner was written off meanwhile. */
+/** A container uses its share whatever the records say, even if its runner was ended meanwhile. */
 async function holdSlot(
   { store, clock }: SnapshotPorts,
   host: Host,
@@ -91,9 +91,9 @@ async function holdSlot(
 }
 
 /**
- * A dispatched runner that this session knows is this session's now. One that it doesn't know never arrived, for the
- * agent took its snapshot after it had left every older connection. Reserved ones are still the control loop's, and
- * those dispatched under this very session may have arrived after its snapshot was taken.
+ * A dispatched runner that this session knows now belongs to this session. One that it doesn't know never arrived,
+ * because the agent took its snapshot after it had left every older connection. Reserved runners still belong to the
+ * control loop, and those dispatched under this session may have arrived after the snapshot was taken.
  */
 async function reconcileRunner(
   ports: SnapshotPorts,
@@ -119,18 +119,21 @@ function endingOfAbsent(runner: LiveRunner, host: Host): Ending {
     ? {
         outcome: 'lost',
         code: 'container-vanished',
-        reason: `Host ${host.id} came back without its container.`,
+        reason: `Host ${host.id} reconnected without this runner's container.`,
         exitCode: null,
       }
     : {
         outcome: 'failed',
         code: 'never-arrived',
-        reason: `Host ${host.id} came back without having got its launch.`,
+        reason: `Host ${host.id} reconnected and had not received the launch.`,
         exitCode: null,
       }
 }
 
-/** Slots whose container is gone. A slot without a record may belong to a claim under way: the control loop looks after it. */
+/**
+ * Frees slots whose container is gone. A slot without a record may belong to a claim in flight: the control loop checks
+ * it.
+ */
 async function freeAbsent(
   { store, clock, log }: SnapshotPorts,
   host: Host,

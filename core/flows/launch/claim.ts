@@ -14,7 +14,7 @@ import type { SourceState } from '../planner/source-state.ts'
 import { refusalFields } from '../source-events.ts'
 import { forEachLimited, WRITES_AT_ONCE } from '../../concurrency/limit.ts'
 
-/** Tries at placing a unit whose host changed under the plan. */
+/** Attempts to place a unit whose host changed after it was planned. */
 const CLAIM_ATTEMPTS = 3
 /** Why a granted unit is given back: each of its attempts met a host that had changed. */
 const NO_PLACE = 'The hosts that were chosen no longer had the capacity when it was claimed.'
@@ -46,12 +46,12 @@ export async function launchGranted(
     log.emit({ name: 'demand.unplaced', source: state.id, labels, count, reason: NO_PLACE })
 }
 
-/** Warm runners that find no place now are planned again after the next poll. */
+/** Warm runners that can't be placed now are planned again after the next poll. */
 export async function launchWarm(parts: ClaimParts, state: SourceState, plan: ClaimPlan): Promise<void> {
   await launchPlanned(parts, state, plan)
 }
 
-/** Resolves with the runners whose host would not hold them any more. */
+/** Resolves with the runners whose host did not accept the claim. */
 async function launchPlanned(
   parts: ClaimParts,
   state: SourceState,
@@ -75,7 +75,7 @@ async function launchPlanned(
   return unclaimed
 }
 
-/** `onClaimed`: the slots now stand in the host's item, and in the cache. False: the host would not hold them. */
+/** `onClaimed`: the slots now stand in the host's item, and in the cache. False: the host did not accept the claim. */
 async function claimOnHost(
   parts: ClaimParts,
   state: SourceState,

@@ -55,7 +55,10 @@ export async function dispatch(
   await forEachLimited(batches.values(), WRITES_AT_ONCE, (batch) => post(parts, batch))
 }
 
-/** Launches for one session of a host: for exactly the one under which they were dispatched, whatever came after it. */
+/**
+ * Launches for one session of a host: for exactly the one under which they were dispatched, whatever session came after
+ * it.
+ */
 interface Batch {
   readonly host: Host
   readonly connection: ConnectionId
@@ -81,12 +84,12 @@ async function post(parts: DispatchParts, { host, connection, launches }: Batch)
       await refuseTooLarge(parts, { host, connection, launches }, cause.message)
       return
     }
-    // It may have arrived: only the agent can tell, and the repair task asks it.
+    // The message may have arrived: only the agent knows, and the repair task asks it.
     log.emit({ name: 'launch.delivery-unknown', host: id, launches: launches.length, cause })
     return
   }
   await connectionGone(parts, { host: id, connection })
-  const reason = `Host ${id} had just disconnected when the launch was sent.`
+  const reason = `Host ${id} disconnected before the launch was sent.`
   await forEachLimited(launches, WRITES_AT_ONCE, ({ runner }) =>
     endUnlaunched(parts, runner, 'never-arrived', reason),
   )
@@ -96,7 +99,7 @@ function isTooLarge(thrown: unknown): thrown is SlipwayError {
   return thrown instanceof SlipwayError && thrown.code === 'message-too-large'
 }
 
-/** Nothing of the batch was sent. What fits goes alone; what doesn't would not fit tomorrow either. */
+/** Nothing of the batch was sent. Each launch is sent alone; one that is too large by itself will never fit. */
 async function refuseTooLarge(parts: DispatchParts, batch: Batch, reason: string): Promise<void> {
   const [only, ...others] = batch.launches
   if (only !== undefined && others.length === 0) {
@@ -131,7 +134,7 @@ function orderOf({ runner, template, mint }: Minted, limits: SourceLimits, now: 
   }
 }
 
-/** A warm runner has no reservation to end: its token lives as long as it has to register. */
+/** A warm runner has no reservation: its launch is valid as long as it may take to register. */
 function launchLifeMs({ reservation }: ReservedRunner, limits: SourceLimits, now: EpochMs): number {
   return reservation === null
     ? limits.registrationDeadlineMs

@@ -8,7 +8,7 @@ import type { Planner } from '../planner/planner.ts'
 import type { SourceState } from '../planner/source-state.ts'
 import { forEachLimited, WRITES_AT_ONCE } from '../../concurrency/limit.ts'
 
-/** Batches on their way at once: one waits for the source while another is written and posted. */
+/** Batches in flight at once: one waits for the source while another is stored and sent. */
 export const MINTS_AT_ONCE = 2
 const IDLE_MS = 60_000
 
@@ -92,7 +92,7 @@ async function endRefused(
   else await endUnlaunched(parts, runner, mint.code, mint.reason)
 }
 
-/** Ends those whose time is over or whose template is not what it was; a token must not be spent on them. */
+/** Ends runners whose reservation is over or whose template has changed: no token must be spent on them. */
 async function keepMintable(parts: Parts, batch: readonly ReservedRunner[]): Promise<readonly Mintable[]> {
   const { clock, fleet } = parts
   const templates = new Map(parts.templates().map((template) => [template.key, template]))
@@ -116,12 +116,12 @@ function refusalOf(
   const over = unmintable(runner, now)
   if (over !== null) return over
   if (template === undefined)
-    return { code: 'mint-refused', reason: `Template ${runner.template} is no longer there.` }
+    return { code: 'mint-refused', reason: `Template ${runner.template} was removed.` }
   if (isMadeFrom(runner, template)) return null
-  return { code: 'mint-refused', reason: `Template ${template.key} has changed since its claim.` }
+  return { code: 'mint-refused', reason: `Template ${template.key} has changed since the slot was claimed.` }
 }
 
-/** Whether the slot that was claimed has the room, and the runner takes the jobs, that the template says by now. */
+/** Whether the claimed slot and the runner's labels still match the template. */
 function isMadeFrom(
   { cpuMillis, memoryMib, labels }: ReservedRunner,
   { size, ...template }: Template,
@@ -130,7 +130,7 @@ function isMadeFrom(
   return hasRoom && labels.join() === template.labels.join()
 }
 
-/** Surely nothing happened: back in line. Perhaps something did: these runners' tokens are spent. */
+/** If the call surely had no effect, the runners are queued again. Otherwise their tokens count as spent. */
 async function handleFailure(
   parts: Parts,
   state: SourceState,

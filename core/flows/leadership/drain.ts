@@ -3,23 +3,23 @@ import { flushReports, type FlushParts } from '../source/report.ts'
 import { withinTime } from '../../concurrency/within-time.ts'
 
 /**
- * `ended`: until every runner has ended. `launched`: until every launch is out. `handed-over`: until nothing is under
- * way that only this planner knows of; what is reserved, its successor launches.
+ * `ended`: until every runner has ended. `launched`: until every launch is sent. `handed-over`: until nothing is in
+ * flight that only this planner knows of; its successor launches what is reserved.
  */
 export type StayUntil = 'handed-over' | 'launched' | 'ended'
 
-/** Why a planner gives its lease up by itself. */
+/** Why a planner gives up its lease by itself. */
 export type Leaving = 'handed-over' | 'yielded' | 'quiet'
 
-/** How often a planner asks itself whether to leave. */
-const LEAVE_LOOK_MS = 500
-/** A shutdown waits this long for granted units to be launched and reports to be told. */
+/** How often a planner checks whether to leave. */
+const LEAVE_CHECK_MS = 500
+/** A shutdown waits this long until granted units are launched and reports are sent. */
 const DRAIN_MAX_MS = 15_000
-const DRAIN_LOOK_MS = 100
-/** And this long for a source that fails just then. */
+const DRAIN_CHECK_MS = 100
+/** A shutdown retries a failing source for this long. */
 const FLUSH_MAX_MS = 5_000
 const FLUSH_AGAIN_MS = 500
-/** A successor tells what was not told: it is not kept waiting for a source that is slow. */
+/** A successor sends what was not reported, so it does not have to wait for a slow source. */
 const FLUSH_LAST_MS = 2_000
 
 type DrainParts = FlushParts & Pick<Planner, 'fleet' | 'sources' | 'claims'>
@@ -36,7 +36,7 @@ export async function leaveInTime(parts: LeaveParts, signal: AbortSignal): Promi
       log.emit({ name: 'hub.leaving', reason: leaving, runners: fleet.liveRunnerCount })
       return leaving
     }
-    await clock.sleep(Math.min(LEAVE_LOOK_MS, handOver.msLeft), woken)
+    await clock.sleep(Math.min(LEAVE_CHECK_MS, handOver.msLeft), woken)
   }
   return null
 }
@@ -44,8 +44,8 @@ export async function leaveInTime(parts: LeaveParts, signal: AbortSignal): Promi
 function reasonToLeave({ lease, sources, handOver }: LeaveParts): Leaving | null {
   if (lease.yielding.aborted) return 'yielded'
   if (handOver.msLeft <= 0) return 'handed-over'
-  const hasLooked = sources.all.every((state) => state.hasBeenPolled && !state.isPolling)
-  return hasLooked && handOver.mayLeave ? 'quiet' : null
+  const hasPolled = sources.all.every((state) => state.hasBeenPolled && !state.isPolling)
+  return hasPolled && handOver.mayLeave ? 'quiet' : null
 }
 
 /** Completes what is under way, waits for runners if asked to, and reports to the sources how it ended. */
@@ -54,7 +54,7 @@ export async function drain(parts: DrainParts, stayUntil: StayUntil, over: Abort
   log.emit({ name: 'hub.draining', runners: fleet.liveRunnerCount, stayUntil })
   const deadlineMs = clock.monotonicMs() + DRAIN_MAX_MS
   const isLate = (): boolean => stayUntil !== 'ended' && clock.monotonicMs() >= deadlineMs
-  while (!over.aborted && !isLate() && !isDone(parts, stayUntil)) await clock.sleep(DRAIN_LOOK_MS, over)
+  while (!over.aborted && !isLate() && !isDone(parts, stayUntil)) await clock.sleep(DRAIN_CHECK_MS, over)
   if (stayUntil === 'handed-over') await flushOnce(parts, over)
   // Runners may have taken hours to end: the last reports have their own time.
   else await flushAll(parts, Math.max(deadlineMs, clock.monotonicMs() + FLUSH_MAX_MS), over)

@@ -16,8 +16,8 @@ const CALL_MARGIN_MS = 2_000
 type KeeperStore = Pick<LeaseStore, 'renewLease' | 'releaseLease'>
 
 /**
- * Holds the fleet lease by renewing it. What counts is the monotonic clock from before each request was sent: a
- * holder that was paused notices by itself that its time is over.
+ * Holds the fleet lease by renewing it. Its end is computed from the monotonic clock before each request was sent: a
+ * holder that was paused notices by itself that its lease is over.
  */
 export class LeaseKeeper implements LeaseGuard {
   readonly fence: Fence
@@ -78,7 +78,7 @@ export class LeaseKeeper implements LeaseGuard {
     let restMs = RENEW_EVERY_MS
     while (!signal.aborted && this.holds()) {
       await this.#clock.sleep(restMs, AbortSignal.any([signal, this.signal]))
-      // Paused meanwhile: what it knows is as old as its lease, and neither is worth keeping.
+      // The process was paused meanwhile: its state is as outdated as its lease.
       if (signal.aborted || !this.holds()) break
       const renewal = this.#renew().finally(() => underWay.delete(renewal))
       underWay.add(renewal)
@@ -106,7 +106,7 @@ export class LeaseKeeper implements LeaseGuard {
     })
   }
 
-  /** False: nothing is known of it. */
+  /** False: the outcome is unknown. */
   async #renew(): Promise<boolean> {
     const sentAtMs = this.#clock.monotonicMs()
     const request = { holder: this.#holder, fence: this.fence, now: this.#clock.now(), ttlMs: LEASE_TTL_MS }

@@ -20,11 +20,11 @@ import { repair } from '../planner/repair.ts'
 import { followFleet, followTemplates } from '../planner/follow-fleet.ts'
 import { drain, leaveInTime, type Leaving, type StayUntil } from './drain.ts'
 
-/** How often a waiting planner looks whether the lease has come free. */
-const LEASE_LOOK_MS = 1_000
+/** How often a waiting planner checks whether the lease is free. */
+const LEASE_CHECK_MS = 1_000
 
 export interface ControlLoopRun {
-  /** Who holds the lease: the same name takes its own lease over at once. */
+  /** Name of the lease holder: the same name takes over its own lease at once. */
   readonly holder: string
   readonly build: string
   /** Aborts: claim nothing new. What was granted is still launched. */
@@ -44,8 +44,8 @@ export interface TakenLease {
 }
 
 /**
- * Plans and launches for the whole fleet while it holds the fleet's lease. Throws what its store throws: every await
- * is a legal point to die at, and the next run mends what this one left.
+ * Plans and launches for the whole fleet while it holds the fleet's lease. Throws what its store throws: the
+ * process may die at every await, and the next run repairs what this one left.
  */
 export async function runControlLoop(hub: Hub, run: ControlLoopRun): Promise<ControlLoopEnd> {
   const taken = await waitForLease(hub, run)
@@ -77,7 +77,7 @@ async function waitForLease(ports: LeasePorts, run: ControlLoopRun): Promise<Tak
   while (!over.aborted) {
     const taken = await takeLease(ports, run, null)
     if (taken !== null) return taken
-    await ports.clock.sleep(LEASE_LOOK_MS, over)
+    await ports.clock.sleep(LEASE_CHECK_MS, over)
   }
   return null
 }

@@ -1,7 +1,7 @@
 import { type EpochMs, isOffered, type Lease } from '../../model/index.ts'
 import {
   decideOnLease,
-  mayLookOnly,
+  mayPollOnly,
   type RunModeRule,
   staysInQuiet,
   type LeaseFacts,
@@ -13,18 +13,18 @@ import type { Hub } from '../hub-ports.ts'
 import { failing, conditionAfter } from '../source/publish-status.ts'
 import { withinTime } from '../../concurrency/within-time.ts'
 
-/** How often a waiting tick looks at the lease. */
-const LEASE_LOOK_MS = 500
-/** No tick waits longer: the next one is there by then. */
+/** How often a waiting tick reads the lease. */
+const LEASE_CHECK_MS = 500
+/** No tick waits longer: the next one runs by then. */
 const WAIT_MAX_MS = 90_000
-/** A source that has not answered one look by then is looked at again by the next tick. */
-const LOOK_MAX_MS = 15_000
+/** A source that has not answered by then is polled again by the next tick. */
+const POLL_MAX_MS = 15_000
 
 export interface ScheduledRun {
-  /** Unlike that of any other invocation, repeats of this one included. */
+  /** Unique to this invocation, even among its own retries. */
   readonly holder: string
   readonly build: string
-  /** When the schedule meant it to run. */
+  /** When the schedule wanted it to run. */
   readonly dueAt: EpochMs
   readonly rule: RunModeRule
   /** How long it may work, from now on; the lease is handed over by then. */
@@ -33,11 +33,11 @@ export interface ScheduledRun {
   readonly stop: AbortSignal
 }
 
-/** `held`: somebody else cares. `idle`: nobody needs to. */
+/** `held`: another holder has the lease. `idle`: no work; no lease taken. */
 export type ScheduledRunEnd = ControlLoopEnd | 'held' | 'idle'
 
 /**
- * One tick of a schedule: sees to it that there is one planner, and is that planner if need be. Ticks may overlap, come
+ * One tick of a schedule: makes sure that there is one planner, and becomes it if necessary. Ticks may overlap, come
  * late, twice or not at all, and may be killed at any await.
  */
 export async function runScheduled(hub: Hub, scheduled: ScheduledRun): Promise<ScheduledRunEnd> {
@@ -57,11 +57,11 @@ export async function runScheduled(hub: Hub, scheduled: ScheduledRun): Promise<S
       await hub.store.requestYield({ holder: lease.holder, build: scheduled.build })
     }
     if (scheduled.stop.aborted || clock.monotonicMs() >= waitUntilMs) return 'held'
-    await clock.sleep(LEASE_LOOK_MS, scheduled.stop)
+    await clock.sleep(LEASE_CHECK_MS, scheduled.stop)
   }
 }
 
-/** `not-leader`: another one was faster. */
+/** `not-leader`: another invocation took the lease first. */
 async function serve(
   hub: Hub,
   scheduled: ScheduledRun,
@@ -71,7 +71,7 @@ async function serve(
 ): Promise<ScheduledRunEnd> {
   await hub.templatesInForce.refresh()
   const keepsWarm = hub.templates().some(({ targetConcurrency }) => targetConcurrency > 0)
-  if (!keepsWarm && mayLookOnly(lease, facts, scheduled.rule) && !(await isWorkWaiting(hub, scheduled.stop)))
+  if (!keepsWarm && mayPollOnly(lease, facts, scheduled.rule) && !(await isJobWaiting(hub, scheduled.stop)))
     return 'idle'
   const { clock } = hub
   const handOverAt = clock.now() + Math.floor(handOverAtMs - clock.monotonicMs())
@@ -82,40 +82,40 @@ async function serve(
     staysInQuiet: (lastWorkAt: EpochMs, now: EpochMs) => staysInQuiet(scheduled.rule, lastWorkAt, now),
   }
   const run = { ...scheduled, drain: NEVER, stayUntil: 'handed-over' } as const
-  // A hub that was never run before has just been set up.
+  // A hub that never ran before has just been set up.
   const { lastWorkAt } = taken.lease.notes
   return workUnderLease(hub, run, taken, turn, lastWorkAt === 0 ? clock.now() : lastWorkAt)
 }
 
 const NEVER = new AbortController().signal
 
-type LookParts = Pick<Hub, 'clock' | 'log' | 'sources' | 'templates' | 'templatesInForce'> & {
+type PollParts = Pick<Hub, 'clock' | 'log' | 'sources' | 'templates' | 'templatesInForce'> & {
   readonly store: Pick<SourceStatusStore, 'putSourceStatus'>
 }
 
 /**
- * Asks every source whether a job waits, and for none: such a poll has no effect, so it takes no lease. A source that
- * fails is told of, and looked at again by the next tick.
+ * Polls every source for waiting jobs and asks for no reservation: such a poll has no effect, so it needs no lease. A
+ * failing source is reported, and polled again by the next tick.
  */
-async function isWorkWaiting(parts: LookParts, stop: AbortSignal): Promise<boolean> {
+async function isJobWaiting(parts: PollParts, stop: AbortSignal): Promise<boolean> {
   const { clock, log } = parts
   // Waits for all before it reports a failure: nothing may run on after the function returned (L8).
-  const looked = await withinTime({ clock, ms: LOOK_MAX_MS, signal: stop }, (signal) =>
-    Promise.allSettled(parts.sources.map((source) => lookAt(parts, source, signal))),
+  const settled = await withinTime({ clock, ms: POLL_MAX_MS, signal: stop }, (signal) =>
+    Promise.allSettled(parts.sources.map((source) => pollOnly(parts, source, signal))),
   )
-  const looks = looked.map((look) => {
-    if (look.status === 'rejected') throw look.reason
-    return look.value
+  const polls = settled.map((poll) => {
+    if (poll.status === 'rejected') throw poll.reason
+    return poll.value
   })
-  const sourcesFailing = looks.filter(({ failed }) => failed).length
-  const waiting = looks.reduce((sum, look) => sum + look.waiting, 0)
+  const sourcesFailing = polls.filter(({ failed }) => failed).length
+  const waiting = polls.reduce((sum, poll) => sum + poll.waiting, 0)
   if (waiting === 0)
     log.emit({ name: 'loop.alive', working: false, waiting, running: 0, lagMs: 0, sourcesFailing })
   return waiting > 0
 }
 
-async function lookAt(
-  parts: Omit<LookParts, 'sources'>,
+async function pollOnly(
+  parts: Omit<PollParts, 'sources'>,
   source: DemandSource,
   signal: AbortSignal,
 ): Promise<{ waiting: number; failed: boolean }> {

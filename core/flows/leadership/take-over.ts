@@ -8,7 +8,7 @@ import type { LeaseNotesBook } from './lease-notes.ts'
 import { logUnreadable } from '../skip-unreadable.ts'
 import { forEachLimited, WRITES_AT_ONCE } from '../../concurrency/limit.ts'
 
-/** Ends a little older than what the last holder noted are told again: sources take repeats calmly. */
+/** Ends up to this much older than the last holder's notes are reported again: sources accept repeated reports. */
 export const REPORT_AGAIN_MS = 60_000
 
 /**
@@ -41,7 +41,7 @@ export async function takeUpWork(
   fleet.applyAll(everything)
   fleet.noteRead(clock.monotonicMs())
   for (const state of sources.all) state.mints.resumeWindow(notes.mintWindows[state.id])
-  // Before the first pause: from then on a renewal notes what this holder still owes.
+  // Before the first await: a renewal after it already stores this holder's own notes.
   reportRecentEnds(parts, notes)
   book.beginOwn()
   for (const host of everything.hosts) {
@@ -52,7 +52,7 @@ export async function takeUpWork(
   await resumeReserved(parts)
 }
 
-/** Their tokens, if any were minted, died with the last holder; the source says which may be minted again. */
+/** Their tokens, if any were minted, are lost with the last holder; the source decides which may be minted again. */
 async function resumeReserved(parts: ResumeParts): Promise<void> {
   const { clock, fleet, sources } = parts
   const reserved = [...fleet.liveRunners()].filter((runner) => runner.state === 'reserved')

@@ -7,7 +7,7 @@ export type ConnectionGoneParts = Pick<Planner, 'clock' | 'log' | 'lease' | 'fle
   readonly store: Pick<HostStore, 'endSession' | 'getHost'>
 }
 
-/** W4: ends the session, which nobody else may have noticed: the host takes no runners until it connects again. */
+/** W4, a connection that is gone: ends its session, so that the host gets no runners until it connects again. */
 export async function connectionGone(parts: ConnectionGoneParts, connection: AgentConnection): Promise<void> {
   if (!parts.lease.holds()) return
   await endAgentSession(parts, connection)

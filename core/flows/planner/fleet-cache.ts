@@ -16,18 +16,18 @@ import {
 } from '../../model/index.ts'
 import type { CapacityPromise, HostView, World } from '../../plan/index.ts'
 
-/** What one runner went through between two looks at it; `before` null = it is new to the view. */
+/** A transition of one runner between two readings; `before` null = the runner is new to the cache. */
 export interface Advance {
   readonly before: Runner | null
   readonly after: Runner
 }
 
-/** A sign of life that came in time is known by the next full reading. Who really is silent, the sweep finds first. */
+/** A heartbeat that came in time is known by the next full reading. A silent host is found by the sweep first. */
 const SIGN_KNOWN_WITHIN_MS = 75_000
 
 /**
  * The fleet as the control loop knows it: a cache that only moves forward (host revisions and runner states never go
- * back), with the counts that planning needs kept up to date, so that a plan doesn't recount the fleet.
+ * back). Keeps the counts that planning needs up to date, so that a plan doesn't recount the fleet.
  */
 export class FleetCache {
   readonly #hosts = new Map<HostId, Host>()
@@ -41,7 +41,7 @@ export class FleetCache {
   #order: readonly HostId[] = []
   #readAtMs = -Infinity
   lastHost: ReadonlyMap<TemplateKey, HostId> = new Map()
-  /** False while runners are stored that can't be read: then no set of runners is the full one. */
+  /** False while some stored runners can't be read: then no set of runners is complete. */
   isComplete = true
 
   /** When the fleet was last read, by the monotonic clock. */
@@ -80,7 +80,7 @@ export class FleetCache {
     return this.#runners.get(id)
   }
 
-  /** What a host has told of its images. */
+  /** The image states that a host has reported. */
   imagesOf(id: HostId): ReadonlyMap<string, ImageState> {
     return this.#images.get(id)?.images ?? NO_IMAGES
   }
@@ -89,7 +89,7 @@ export class FleetCache {
     for (const runner of this.#runners.values()) if (runner.state !== 'gone') yield runner
   }
 
-  /** Takes in a complete reading; tells which runners moved on. */
+  /** Takes in a complete reading; returns the runners that changed state. */
   applyAll(fleet: Fleet): readonly Advance[] {
     this.isComplete = fleet.unreadable.every((item) => item.runner === null && item.host !== null)
     this.#unreadable.clear()
@@ -97,7 +97,7 @@ export class FleetCache {
     return this.apply(fleet)
   }
 
-  /** Whether a batch of changes, which may repeat older ones, tells of a host or of images what is not known yet. */
+  /** Whether a batch of changes, which may repeat older ones, contains a newer host or newer images. */
   isNews({ hosts, images }: Fleet): boolean {
     return (
       hosts.some(({ id, revision }) => revision > (this.#hosts.get(id)?.revision ?? -1)) ||
@@ -105,7 +105,7 @@ export class FleetCache {
     )
   }
 
-  /** Takes in a batch of changes; tells which runners moved on. */
+  /** Takes in a batch of changes; returns the runners that changed state. */
   apply(fleet: Fleet): readonly Advance[] {
     for (const { runner } of fleet.unreadable) if (runner !== null) this.#unreadable.add(runner)
     for (const host of fleet.hosts) this.applyHost(host)
@@ -116,7 +116,7 @@ export class FleetCache {
     return fleet.runners.flatMap((runner) => this.applyRunner(runner) ?? [])
   }
 
-  /** Changes may tell an older sign than the last full reading. */
+  /** A batch of changes may contain an older heartbeat than the last full reading. */
   #applySign(sign: HostLiveness): void {
     const known = this.#liveness.get(sign.host)
     if (known !== undefined && isLaterSign(known, sign)) return
@@ -128,7 +128,7 @@ export class FleetCache {
     return this.#unreadable.has(id)
   }
 
-  /** False for a reading older than what is known. */
+  /** False: the reading is older than the cached one. */
   applyHost(host: Host): boolean {
     const known = this.#hosts.get(host.id)
     if (known !== undefined && known.revision > host.revision) return false
@@ -137,7 +137,7 @@ export class FleetCache {
     return true
   }
 
-  /** It was removed. One of its name that is added later starts anew. */
+  /** The host was removed. A host of the same name that is added later starts anew. */
   dropHost(id: HostId): void {
     for (const known of [this.#hosts, this.#liveness, this.#images]) known.delete(id)
     this.#order = this.#order.filter((other) => other !== id)
@@ -153,7 +153,7 @@ export class FleetCache {
     return { before: known ?? null, after }
   }
 
-  /** Forgets ended runners that nobody asks about any more. */
+  /** Forgets runners that ended before this time. */
   forgetGone(before: EpochMs): void {
     for (const runner of this.#runners.values()) {
       if (runner.state === 'gone' && runner.goneAt < before) this.#runners.delete(runner.id)
@@ -175,7 +175,7 @@ export class FleetCache {
     return { now, templates, hosts, live: this.#live, claiming, lastHost: this.lastHost }
   }
 
-  /** Hosts that a complete reading no longer holds were removed; one that can't be read is still there. */
+  /** Drops hosts that are missing from a complete reading. A host that can't be read still exists. */
   #retainHosts({ hosts, unreadable }: Fleet): void {
     const present = new Set([...hosts.map((host) => host.id), ...unreadable.map((item) => item.host)])
     for (const id of this.#hosts.keys()) if (!present.has(id)) this.dropHost(id)

@@ -5,16 +5,16 @@ import type { Planner } from './planner.ts'
 import { logUnreadable } from '../skip-unreadable.ts'
 import { forEachLimited, WRITES_AT_ONCE } from '../../concurrency/limit.ts'
 
-/** About twice a second while work lives. */
+/** While there is work, the fleet is read about twice a second. */
 const BUSY_INTERVAL_MS = 400
 const IDLE_INTERVAL_MS = 5_000
-/** The slow repair: whatever a hint missed is found here. */
+/** A full reading finds what the change feed missed. */
 const FULL_READ_EVERY_MS = 60_000
-/** Whoever stores new templates sees them in force soon after. */
+/** New templates are in force this soon after they are stored. */
 const TEMPLATES_EVERY_MS = 10_000
-/** A host that has just come online was told by its session. */
+/** A host that has just come online got its images from its session. */
 const SETTLED_MS = 10_000
-const TELL_IMAGES_AGAIN_MS = 60_000
+const REQUEST_IMAGES_AGAIN_MS = 60_000
 /** The change feed repeats itself for some seconds; an end must be remembered for longer than that. */
 const GONE_MEMORY_MS = 5 * 60_000
 
@@ -48,28 +48,28 @@ export async function followFleet(parts: FleetParts, since: number, signal: Abor
 type ImageParts = Pick<Planner, 'clock' | 'log' | 'gateway' | 'fleet' | 'templates'>
 type TemplateParts = ImageParts & Pick<Planner, 'lease' | 'templatesInForce' | 'work' | 'sources'>
 
-/** Takes up new templates, and has the hosts fetch their images. */
+/** Reads new templates, and asks the hosts to pull their images. */
 export async function followTemplates(parts: TemplateParts, signal: AbortSignal): Promise<void> {
   const { clock, lease, templatesInForce } = parts
-  const toldAtMs = new Map<HostId, number>()
+  const requestedAtMs = new Map<HostId, number>()
   while (!signal.aborted && lease.holds()) {
-    await requestImages(parts, toldAtMs, (host) => isOverdue(parts, toldAtMs, host))
+    await requestImages(parts, requestedAtMs, (host) => isOverdue(parts, requestedAtMs, host))
     await clock.sleep(TEMPLATES_EVERY_MS, signal)
     if (signal.aborted || !(await templatesInForce.refresh())) continue
     parts.work.sawWork()
-    await requestImages(parts, toldAtMs, () => true)
+    await requestImages(parts, requestedAtMs, () => true)
     parts.sources.pollAll()
   }
 }
 
 async function requestImages(
   parts: ImageParts,
-  toldAtMs: Map<HostId, number>,
+  requestedAtMs: Map<HostId, number>,
   isMeant: (host: Host) => boolean,
 ): Promise<void> {
   const hosts = [...parts.fleet.hosts].filter((host) => host.state === 'online' && isMeant(host))
   await forEachLimited(hosts, WRITES_AT_ONCE, async (host) => {
-    toldAtMs.set(host.id, parts.clock.monotonicMs())
+    requestedAtMs.set(host.id, parts.clock.monotonicMs())
     if (host.connection !== null)
       await sendPrefetch(parts, { host: host.id, connection: host.connection }, host)
   })
@@ -79,16 +79,16 @@ async function requestImages(
  * Whether a host has reported nothing yet of an image that it should have: the templates were stored while no planner
  * ran, or the message was lost.
  */
-function isOverdue(parts: ImageParts, toldAtMs: ReadonlyMap<HostId, number>, host: Host): boolean {
+function isOverdue(parts: ImageParts, requestedAtMs: ReadonlyMap<HostId, number>, host: Host): boolean {
   const { clock } = parts
-  const sinceToldMs = clock.monotonicMs() - (toldAtMs.get(host.id) ?? -Infinity)
+  const sinceRequestMs = clock.monotonicMs() - (requestedAtMs.get(host.id) ?? -Infinity)
   const isSettled = clock.now() - host.stateSince >= SETTLED_MS
-  return isSettled && sinceToldMs >= TELL_IMAGES_AGAIN_MS && lacksImage(parts, host)
+  return isSettled && sinceRequestMs >= REQUEST_IMAGES_AGAIN_MS && lacksImage(parts, host)
 }
 
 function lacksImage({ fleet, templates }: Pick<ImageParts, 'fleet' | 'templates'>, host: Host): boolean {
-  const told = fleet.imagesOf(host.id)
-  return templates().some((template) => isAssigned(template, host) && !told.has(template.image))
+  const reported = fleet.imagesOf(host.id)
+  return templates().some((template) => isAssigned(template, host) && !reported.has(template.image))
 }
 
 async function readEverything({ store, clock, log, fleet, runners, sources }: FleetParts): Promise<void> {
@@ -99,7 +99,7 @@ async function readEverything({ store, clock, log, fleet, runners, sources }: Fl
   sources.capacityFreed()
 }
 
-/** A runner lives, or a job waits for hosts or images that may be there any moment. */
+/** A runner lives, or a job waits for hosts or images that may appear at any moment. */
 function isBusy({ fleet, sources, work }: Pick<Planner, 'fleet' | 'sources' | 'work'>): boolean {
   if (fleet.liveRunnerCount > 0) return true
   if (sources.all.some((state) => state.isStarved || state.waiting.length > 0)) return true

@@ -4,15 +4,15 @@ import { countHosts } from './count-hosts.ts'
 import type { Planner } from './planner.ts'
 import type { SourceStates } from './source-states.ts'
 
-/** Who watches over the loop counts minutes. */
+/** Alarm `loop-silent` evaluates one-minute periods. */
 const EVERY_MS = 60_000
-/** Passes take seconds; a loop whose last one is older than this is not alive, whatever else still runs. */
+/** The fleet is read every few seconds; a control loop whose last reading is older than this is stuck. */
 const STUCK_AFTER_MS = 45_000
 
 type FactsParts = Pick<Planner, 'clock' | 'fleet' | 'sources' | 'work'>
 type HeartbeatParts = FactsParts & Pick<Planner, 'log' | 'lease'>
 
-/** Says once a minute that the loop works, and what it sees: for metrics, and for whoever reads the log. */
+/** Logs once a minute that the control loop works, and its counts: for metrics and for readers of the log. */
 export async function emitHeartbeat(parts: HeartbeatParts, signal: AbortSignal): Promise<void> {
   const { clock, log, lease } = parts
   while (!signal.aborted && lease.holds()) {

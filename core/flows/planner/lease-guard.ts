@@ -1,13 +1,13 @@
 import type { Fence } from '../../model/index.ts'
 
-/** What the planner needs to know of the fleet's lease. By the monotonic clock, so that a pause shows. */
+/** What the planner needs to know of the fleet's lease. By the monotonic clock, so that a paused process notices. */
 export interface LeaseGuard {
   readonly fence: Fence
   /** Aborts when the lease is no longer held. */
   readonly signal: AbortSignal
   /** Aborts when a successor asks for the lease; it is still held, and renewed until it is released. */
   readonly yielding: AbortSignal
-  /** True while writes and effects are still ours to make. */
+  /** True while this holder may still write and send commands. */
   holds(): boolean
   /** Time that a call to the outside may still take. */
   msForCalls(): number

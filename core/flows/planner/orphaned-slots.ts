@@ -9,7 +9,7 @@ import {
 import type { Clock, HostStore, Log, RunnerStore } from '../../ports/index.ts'
 import type { FleetCache } from './fleet-cache.ts'
 
-/** Ends of runners that no agent ever had: nobody else will free their slots. */
+/** Ends of runners that no agent ever received: no agent will free their slots. */
 const UNLAUNCHED_CODES: ReadonlySet<GoneRunner['code']> = new Set([
   'reservation-expired',
   'mint-refused',
@@ -20,10 +20,10 @@ const UNLAUNCHED_CODES: ReadonlySet<GoneRunner['code']> = new Set([
   'orphaned-slot',
 ])
 
-/** Which source a slot was for is not in the slot. */
+/** A slot does not name its source. */
 const UNKNOWN_SOURCE = sourceId('unknown')
 
-/** The slots of a host that nobody will free. A runner that can't be read may well live: unknown is not absent. */
+/** The slots of a host that no agent will free. A runner that can't be read may be live: unknown is not absent. */
 export function orphansOf(
   fleet: Pick<FleetCache, 'runner' | 'isUnreadable'>,
   host: Host,
@@ -43,8 +43,8 @@ export interface FreeOrphanParts {
 }
 
 /**
- * Frees a slot that nobody else will. A tombstone is written first, so that a writer that was paused since its claim
- * can't bring the runner to life. Resolves with the runner when it turns out to be there after all.
+ * Frees a slot that no agent will free. A tombstone is written first, so that a writer that was paused since its claim
+ * can't create the runner. Resolves with the runner if it exists after all.
  */
 export async function freeOrphan(
   { store, clock, log }: FreeOrphanParts,
@@ -75,7 +75,7 @@ function tombstoneOf(host: Host, id: RunnerId, slot: Slot, now: number): GoneRun
     stop: null,
     outcome: 'failed',
     code: 'orphaned-slot',
-    reason: 'Its slot was claimed, but the hub stopped before it wrote the runner down.',
+    reason: 'Its slot was claimed, but the hub stopped before it stored the runner.',
     exitCode: null,
     startedAt: null,
     goneAt: now,

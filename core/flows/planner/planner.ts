@@ -11,7 +11,7 @@ import { RunnerUpdates } from './runner-updates.ts'
 /** What the tasks of one run of the control loop share. Each function takes the parts that it uses. */
 export interface Planner extends Omit<Hub, 'sources'>, PlannerState {
   readonly lease: LeaseGuard
-  /** Effects that nobody waits for, but whose failure must end the run. */
+  /** Background tasks: a failure of one of them ends the run. */
   readonly tasks: TaskGroup
   /** Notified when the fleet should be read at once. */
   readonly fleetChanged: Notify

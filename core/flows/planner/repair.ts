@@ -15,16 +15,16 @@ import type { Planner } from './planner.ts'
 import { forEachLimited, WRITES_AT_ONCE } from '../../concurrency/limit.ts'
 
 const REPAIR_EVERY_MS = 2_000
-/** A launch should be seen running by then on a quick host; after it, the agent is asked. */
+/** On a fast host a launched runner runs by then; after that, the agent is asked about it. */
 const SILENT_AFTER_MS = 15_000
-/** Orders are repeated until they show: commands may get lost. */
+/** Orders are repeated until they take effect: messages may get lost. */
 const REPEAT_EVERY_MS = 10_000
-/** A warm runner has no reservation to run out: its mint should have come by then. */
+/** A warm runner has no reservation that could expire: it should have its token by then. */
 const WARM_RESERVED_MAX_MS = 5 * 60_000
-/** A claim writes its runners at once after it; a slot without a runner for this long is an orphan. */
+/** The runners of a claim are stored right after it; a slot without a runner for this long is orphaned. */
 const ORPHAN_AFTER_MS = 30_000
 
-/** When what was last asked of a host's agent, and since when a slot has looked like an orphan. */
+/** For each runner: when its agent was last asked, and since when its slot has looked orphaned. */
 interface Memory {
   readonly askedAtMs: Map<RunnerId, number>
   readonly orphanSinceMs: Map<RunnerId, number>
@@ -35,7 +35,7 @@ type Parts = EndUnlaunchedParts &
   FreeOrphanParts &
   Pick<Planner, 'gateway' | 'fleet' | 'runners'> & { readonly store: Pick<HostStore, 'getHost'> }
 
-/** Repeats orders that were not heard and repairs what a crash left, until the signal aborts. */
+/** Repeats lost orders and repairs what a crash left, until the signal aborts. */
 export async function repair(parts: Parts, signal: AbortSignal): Promise<void> {
   const { clock, lease } = parts
   const memory: Memory = { askedAtMs: new Map(), orphanSinceMs: new Map() }
@@ -47,7 +47,7 @@ export async function repair(parts: Parts, signal: AbortSignal): Promise<void> {
   }
 }
 
-/** Their mint has not come, because their source is not available: they must not keep capacity from the others. */
+/** Ends runners that got no token in time, because their source is unavailable: they must not block capacity. */
 async function endOverdue(parts: Parts): Promise<void> {
   const now = parts.clock.now()
   const overdue = [...parts.fleet.liveRunners()].filter(
@@ -141,7 +141,7 @@ async function order(parts: Parts, id: HostId, what: Order): Promise<void> {
 
 /**
  * The host's newer session listed all that it has, and this runner was not confirmed by it: it was dispatched under
- * an epoch that the agent refuses by now. Both facts are read afresh before it is ended.
+ * an epoch that the agent refuses by now. Both are read again before the runner is ended.
  */
 async function endIfMissed(parts: Parts, seen: LiveRunner): Promise<void> {
   const { store, runners } = parts
@@ -149,7 +149,7 @@ async function endIfMissed(parts: Parts, seen: LiveRunner): Promise<void> {
   const runner = await store.getRunner(seen.host, seen.id)
   runners.advance(runner)
   if (host?.state !== 'online' || runner?.state !== 'dispatched' || runner.epoch >= host.epoch) return
-  const reason = `Host ${seen.host} reconnected without having got this launch.`
+  const reason = `Host ${seen.host} reconnected and had not received the launch.`
   await endUnlaunched(parts, runner, 'never-arrived', reason)
 }
 

@@ -26,7 +26,10 @@ const TROUBLE_AFTER_MS = 120_000
 /** The calls that send runner states to the source. */
 type RunnerCall = 'report' | 'reconcile'
 
-/** What the planner knows of one source, and what it still owes to it. Kept in memory only: a take-over starts anew. */
+/**
+ * What the planner knows of one source, and what it has yet to send to it. In memory only: a new lease holder starts
+ * anew.
+ */
 export class SourceState {
   readonly source: DemandSource
   readonly mints = new MintQueue()
@@ -182,8 +185,8 @@ export class SourceState {
   }
 
   /**
-   * How the source stands; null = not known yet. Inv. 20: a source that grants jobs but takes no reports counts as
-   * failing.
+   * How the source stands; null = not known yet. A source that grants jobs but accepts no reports
+   * counts as failing (inv. 20: no storm of retries).
    */
   conditionAt(nowMs: number): SourceCondition | null {
     if (this.#pollCondition?.kind !== 'ok') return this.#pollCondition

@@ -23,11 +23,11 @@ import { cancelRunner, type OrderStopParts } from './order-stop.ts'
 import { refusalFields } from '../source-events.ts'
 import { conditionAfter, failing } from './publish-status.ts'
 
-/** Polls woken by freed room keep this distance, so that a hundred exits don't make a hundred polls. */
+/** Polls caused by freed capacity keep this distance, so that a hundred exits don't cause a hundred polls. */
 const WOKEN_SPACING_MS = 100
-/** Below this there is no use in starting a poll: the lease has to be renewed first. */
+/** With less time left for calls, no poll is started: the lease has to be renewed first. */
 const CALL_MIN_MS = 3_000
-/** A poll that is under way at the hand-over would hold it up. */
+/** An open poll would delay the hand-over. */
 const POLL_MIN_MS = 1_000
 
 /** Paces the first call, while the source's own limits are not known yet. */
@@ -71,7 +71,7 @@ export async function pollSource(parts: PollParts, state: SourceState, signal: A
   }
 }
 
-/** Without templates nothing is asked for: what was granted could not be launched. */
+/** Without templates the source is not polled: granted units could not be launched. */
 function hasTemplates(
   { templatesInForce }: Pick<PollParts, 'templatesInForce'>,
   state: SourceState,
@@ -103,7 +103,7 @@ async function pollOnce(parts: PollParts, state: SourceState, signal: AbortSigna
   }
 }
 
-/** How long the source may keep the poll open: no longer than the lease and this planner's turn last. */
+/** How long the source may keep the poll open: no longer than the lease and this planner's time last. */
 function waitSecondsOf(
   { lease, work, handOver }: Pick<PollParts, 'lease' | 'work' | 'handOver'>,
   { limits }: SourceState,
@@ -115,7 +115,7 @@ function waitSecondsOf(
   )
 }
 
-/** What is granted goes where `ask` promised capacity for it. */
+/** Granted units are placed first on the capacity that the poll's plan promised. */
 function takeAnswer(
   parts: AnswerParts,
   state: SourceState,
@@ -186,7 +186,7 @@ function noteUnauthorized(
   const isNew = state.lastPoll.kind !== 'unauthorized'
   state.tokenRefused(condition)
   if (!isNew) return
-  const message = `${reason} No new job is claimed until then.`
+  const message = `${reason} No new jobs are claimed until this is fixed.`
   parts.log.emit({ name: 'source.unauthorized', source: state.id, reason: message })
   const refused = state.waiting.map((jobs) => ({ labels: jobs.labels, count: ungranted(jobs) }))
   const waiting = refused.filter(({ count }) => count > 0)

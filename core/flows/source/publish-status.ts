@@ -4,35 +4,36 @@ import { type Clock, SecretMissing, SourceError, type SourceStatusStore } from '
 import type { Planner } from '../planner/planner.ts'
 import type { SourceState } from '../planner/source-state.ts'
 
-/** A status that changed is written this soon. */
-const TELL_EVERY_MS = 10_000
-/** And one that stays the same this often, so that its age tells whether anybody still looks. */
-const TELL_AGAIN_MS = 60_000
-/** A message or refusal is a sentence or two. */
+/** A changed status is stored within this time. */
+const PUBLISH_EVERY_MS = 10_000
+/** Rewrite an unchanged status this often, so that readers can judge its freshness. */
+const REWRITE_AFTER_MS = 60_000
+/** One or two sentences: the status item stays small. */
 const TEXT_MAX_CHARACTERS = 1_000
 
 type Parts = Pick<Planner, 'clock' | 'lease'> & { readonly store: Pick<SourceStatusStore, 'putSourceStatus'> }
 
-/** Stores how a source stands, for whoever asks. */
+/** Stores the status of a source, for the API. */
 export async function publishStatus(parts: Parts, state: SourceState, signal: AbortSignal): Promise<void> {
   const { store, clock, lease } = parts
-  let told = ''
-  let toldAtMs = -Infinity
+  let published = ''
+  let publishedAtMs = -Infinity
   while (!signal.aborted && lease.holds()) {
     const status = statusOf(clock, state)
     const text = JSON.stringify({ ...status, checkedAt: 0 })
-    const isNews = status !== null && (text !== told || clock.monotonicMs() - toldAtMs >= TELL_AGAIN_MS)
+    const isNews =
+      status !== null && (text !== published || clock.monotonicMs() - publishedAtMs >= REWRITE_AFTER_MS)
     if (status !== null && isNews) {
       await store.putSourceStatus(status)
-      told = text
-      toldAtMs = clock.monotonicMs()
+      published = text
+      publishedAtMs = clock.monotonicMs()
     }
-    // The first answer is told as soon as it is there: a short visit has no more than that.
-    await clock.sleep(status === null ? FIRST_LOOK_MS : TELL_EVERY_MS, signal)
+    // The first answer is stored at once: a short run may have no other.
+    await clock.sleep(status === null ? FIRST_CHECK_MS : PUBLISH_EVERY_MS, signal)
   }
 }
 
-const FIRST_LOOK_MS = 250
+const FIRST_CHECK_MS = 250
 
 function statusOf(clock: Clock, state: SourceState): SourceStatus | null {
   const condition = state.conditionAt(clock.monotonicMs())
@@ -50,7 +51,7 @@ function statusOf(clock: Clock, state: SourceState): SourceStatus | null {
   }
 }
 
-/** How a source stands whose call failed. Throws what is no failure of a source. */
+/** The condition of a source after a failed call. Rethrows what is not a `SourceError`. */
 export function conditionAfter(thrown: unknown): SourceCondition {
   if (thrown instanceof SecretMissing) return { kind: 'secret-missing', parameter: thrown.parameter }
   if (thrown instanceof SourceError) return failing(thrown.kind, thrown.message)

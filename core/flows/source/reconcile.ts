@@ -36,7 +36,7 @@ async function reconcileOnce(
   signal: AbortSignal,
 ): Promise<void> {
   const { clock, log, lease, fleet } = parts
-  // The source writes off a runner that is left out of the set: better no comparison than one with an incomplete set.
+  // The source writes off a runner that is left out of the set: an incomplete set must not be sent.
   if (!fleet.isComplete) return
   const observed = [...fleet.liveRunners()].filter(({ source }) => source === state.id).map(({ id }) => id)
   try {
@@ -63,7 +63,9 @@ async function check(
   if (reason !== null) await orderStop(parts, row.id, reason)
 }
 
-/** Ends a runner only on a cancellation, on two readings without a registration, or when no job could be bound to it. */
+/**
+ * Ends a runner only on a cancellation, on two readings without a registration, or when no job could be bound to it.
+ */
 function stopReason(
   { clock, fleet }: Pick<Parts, 'clock' | 'fleet'>,
   { limits }: SourceState,

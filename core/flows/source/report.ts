@@ -4,13 +4,16 @@ import type { Planner } from '../planner/planner.ts'
 import type { SourceState } from '../planner/source-state.ts'
 import { failing } from './publish-status.ts'
 
-/** A source writes off runners that it has not heard of for 120 s: four chances before that. */
+/** A source writes off runners that were not reported for 120 s: four reports fit into that time. */
 const REPEAT_EVERY_MS = 30_000
 
 export type FlushParts = Pick<Planner, 'clock' | 'log' | 'lease'>
 type ReportParts = FlushParts & Pick<Planner, 'random' | 'fleet' | 'runners'>
 
-/** Tells one source what happens to its runners: changes at once, all live ones again well inside its patience. */
+/**
+ * Reports runner states to one source: changes at once, and all live runners again well before the source writes them
+ * off.
+ */
 export async function reportToSource(
   parts: ReportParts,
   state: SourceState,
@@ -25,7 +28,7 @@ export async function reportToSource(
       repeatAtMs = clock.monotonicMs() + REPEAT_EVERY_MS
     }
     const flushed = await flushReports(parts, state, signal)
-    failures = flushed.kind === 'told' ? 0 : failures + 1
+    failures = flushed.kind === 'reported' ? 0 : failures + 1
     const pauseMs =
       failures === 0 ? state.limits.reportIntervalMs : backoffMs(BACKOFF.report, failures, random.unit())
     await clock.sleep(Math.max(pauseMs, flushed.retryAfterMs), signal)
@@ -33,8 +36,8 @@ export async function reportToSource(
 }
 
 export interface Flushed {
-  /** `told`: the source has received everything that was queued. `refused`: it doesn't accept our token. */
-  readonly kind: 'told' | 'later' | 'refused'
+  /** `reported`: the source has received everything that was queued. `refused`: it doesn't accept our token. */
+  readonly kind: 'reported' | 'later' | 'refused'
   /** As long as the source asks to be left alone. */
   readonly retryAfterMs: number
 }
@@ -45,7 +48,7 @@ export async function flushReports(
   signal: AbortSignal,
 ): Promise<Flushed> {
   const batch = state.reports.batch()
-  if (batch.length === 0) return { kind: 'told', retryAfterMs: 0 }
+  if (batch.length === 0) return { kind: 'reported', retryAfterMs: 0 }
   try {
     await lease.call(signal, (guarded) => state.source.report(batch, guarded))
   } catch (thrown) {
@@ -59,7 +62,7 @@ export async function flushReports(
   }
   state.runnerCallSucceeded('report')
   state.reports.settle(batch)
-  return { kind: 'told', retryAfterMs: 0 }
+  return { kind: 'reported', retryAfterMs: 0 }
 }
 
 function repeatLive({ fleet, runners }: Pick<ReportParts, 'fleet' | 'runners'>, { id }: SourceState): void {

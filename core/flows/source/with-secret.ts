@@ -8,10 +8,13 @@ import {
 } from '../../ports/index.ts'
 import { messageOf } from '../../model/index.ts'
 
-/** A token that was replaced is taken up within this time, also while the old one still works. */
+/** A replaced token is used within this time, even while the old one still works. */
 export const SECRET_CACHE_MS = 5 * 60_000
 
-/** Secrets by name, each kept for a short time. What is kept is never authority: `forget` makes the next read real. */
+/**
+ * Secrets by name, each kept for a short time. A cached secret may be outdated: `forget` makes the next `read` ask the
+ * store.
+ */
 export class SecretCache {
   readonly #reader: SecretReader
   readonly #clock: Clock
@@ -48,8 +51,8 @@ interface Opened {
 }
 
 /**
- * A source whose token stands in a secret store. A new token is taken up by itself, an `unauthorized` makes the next
- * call read it again. Throws `SecretMissing` while there is none, and `unavailable` while nobody can tell.
+ * A source whose token is in a secret store. A new token is picked up automatically; after `unauthorized`, the next
+ * call reads it again. Throws `SecretMissing` while there is no token, and `unavailable` while the store can't be read.
  */
 export function sourceWithSecret(parts: {
   readonly id: SourceId
@@ -68,14 +71,14 @@ export function sourceWithSecret(parts: {
     } catch (cause) {
       throw new SourceError(
         'unavailable',
-        `The token of source ${id} can't be read from ${parameter} now: ${messageOf(cause)}`,
+        `The token of source ${id} cannot be read from ${parameter} now: ${messageOf(cause)}`,
         { cause },
       )
     }
     throw new SecretMissing(id, parameter)
   }
 
-  /** The source under the token of now; a new one is presented to it before anything else. */
+  /** The source with the current token; a new token is authenticated before any other call. */
   async function current(signal: AbortSignal): Promise<DemandSource> {
     const token = await readToken()
     if (opened?.token === token.reveal()) return opened.source

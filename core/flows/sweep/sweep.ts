@@ -24,9 +24,9 @@ import { REPORT_AGAIN_MS } from '../leadership/take-over.ts'
 import { forEachLimited, WRITES_AT_ONCE } from '../../concurrency/limit.ts'
 import { logUnreadable, unlessUnreadable } from '../skip-unreadable.ts'
 
-/** A host offline for longer than most outages is gone for good; its runners are written off. */
+/** Longer than most outages: a host that is offline for so long is declared dead, and its runners are ended as lost. */
 export const HOST_DEAD_AFTER_MS = 30 * 60_000
-/** A session notes its first sign of life right after its beginning. */
+/** A session stores its first heartbeat right after it begins. */
 const FIRST_SIGN_MAX_MS = 30_000
 /** Enough to keep up with any rate at which runners end, small enough for one short invocation. */
 const REMOVALS_PER_SWEEP = 500
@@ -41,7 +41,7 @@ export interface SweepPorts {
   readonly log: Log
 }
 
-/** Finds what nobody reports: hosts that fell silent, hosts that are gone, records past their time. */
+/** Handles what no agent reports: silent hosts, dead and removed hosts, expired records. */
 export async function sweep(ports: SweepPorts): Promise<void> {
   const { store, clock, log } = ports
   const fleet = await store.readFleet()
@@ -51,7 +51,7 @@ export async function sweep(ports: SweepPorts): Promise<void> {
   const attempt = async (work: Promise<void>): Promise<void> => {
     await work.catch((thrown: unknown) => failures.push(thrown))
   }
-  // Whose sign of life can't be read has not fallen silent for that.
+  // A host whose liveness can't be read is not silent for that reason.
   const unknown = new Set(fleet.unreadable.filter(({ runner }) => runner === null).map(({ host }) => host))
   for (const host of fleet.hosts)
     if (!unknown.has(host.id)) await attempt(sweepHost(ports, host, liveness.get(host.id), now))
@@ -79,7 +79,7 @@ async function sweepHost(
   liveness: HostLiveness | undefined,
   now: number,
 ): Promise<void> {
-  // What an older session was expected by says nothing of one that has just begun.
+  // The deadline of an older session does not apply to one that has just begun.
   const expectedBy =
     liveness?.epoch === host.epoch ? liveness.expectedBy : host.stateSince + FIRST_SIGN_MAX_MS
   if (host.connection !== null && expectedBy < now) {
@@ -98,7 +98,7 @@ async function declareDead(ports: SweepPorts, host: Host): Promise<void> {
   await writeOff(ports, host, now)
 }
 
-/** Runners first, slots after: a slot is never free while its runner may still be thought alive. */
+/** Runners first, slots after: a slot is never free while its runner may still count as live. */
 async function writeOff(ports: SweepPorts, host: Host, now: number): Promise<void> {
   const { store } = ports
   // E3, a host that was cut off returns: that may happen between any two of these writes.
@@ -126,7 +126,7 @@ async function writeOffRemovedHosts(
   const known = new Set([...used.map(({ id }) => id), ...fleet.unreadable.map(({ host }) => host)])
   const ofRemovedHosts = fleet.runners.filter((runner) => runner.state !== 'gone' && !known.has(runner.host))
   await forEachLimited(ofRemovedHosts, WRITES_AT_ONCE, async ({ host, id }) => {
-    // It may have been added, or have connected, since.
+    // The host may have been added again, or have connected, since.
     if (((await store.getHost(host))?.state ?? 'new') !== 'new') return
     const reason = `Host ${host} was removed.`
     log.emit({ name: 'runner.homeless', runner: id, host })
@@ -135,14 +135,14 @@ async function writeOffRemovedHosts(
   })
 }
 
-/** Removes what the ends of most jobs leave, so that a reading of the fleet doesn't grow with a day of them. */
+/** Removes tombstones of finished runners early, so that a full reading doesn't grow with a day of jobs. */
 async function forgetFinished(
   { store }: Pick<SweepPorts, 'store'>,
   fleet: Fleet,
   now: number,
 ): Promise<number> {
   const upTo = (await store.readLease())?.notes.reportedUpTo ?? {}
-  // Without its record, a slot that is still held would look like one that nobody will free.
+  // Without its record, a slot that is still held would look orphaned.
   const held = new Set(fleet.hosts.flatMap(({ slots }) => [...slots.keys()]))
   const isOld = ({ source, goneAt }: GoneRunner): boolean =>
     goneAt < Math.min(now - FINISHED_TOMBSTONE_MS, (upTo[source] ?? 0) - REPORT_AGAIN_MS)

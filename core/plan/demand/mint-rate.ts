@@ -2,7 +2,9 @@ import type { EpochMs, SourceLimits } from '../../model/index.ts'
 
 /** Small, so that a crash between mints and their dispatch burns few tokens: ten, with two batches on their way. */
 const BATCH_USUAL = 5
-/** Calls of a window that are left to whoever else uses the token; while twice as many are left, batches grow. */
+/**
+ * Calls of a window that are left for other users of the token. Batches grow once fewer than twice as many are left.
+ */
 const CALLS_IN_RESERVE = 20
 /** Of a small window no more than this share is kept in reserve. */
 const RESERVE_SHARE_MAX = 1 / 4
@@ -36,7 +38,7 @@ export function countMint(limits: SourceLimits, window: MintWindow | undefined, 
   return { startedAt: window.startedAt, calls: window.calls + 1 }
 }
 
-/** A window that starts in the future was noted by a clock that went wrong: waiting for its end could take for ever. */
+/** A window that starts in the future was noted by a wrong clock: its end might never come. */
 function isOpen({ mintCalls }: SourceLimits, { startedAt }: MintWindow, now: EpochMs): boolean {
   return now >= startedAt && now < startedAt + (mintCalls?.windowMs ?? 0)
 }

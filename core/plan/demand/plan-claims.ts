@@ -23,15 +23,15 @@ export interface PlannedRunner {
 
 export interface ClaimPlan {
   readonly runners: readonly PlannedRunner[]
-  /** Granted units that nothing can hold now; they fall back to the source when their reservation ends. */
+  /** Granted units that no host can hold now; they return to the source when their reservation ends. */
   readonly refusals: readonly Refusal[]
   readonly lastHost: ReadonlyMap<TemplateKey, HostId>
 }
 
 /**
- * Pairs granted units with hosts. `holds` is room promised to open polls of other sources; `promised` is what the ask
- * of the poll that granted these units held: there they go first, for placed anew, in the order of the grants, they
- * might not fit as they did when they were asked for.
+ * Pairs granted units with hosts. `promises`: capacity promised to open polls of other sources. `promised`: capacity
+ * promised to the poll that granted these units; they are placed there first, because placed anew, in the order of the
+ * grants, they might not all fit.
  */
 export function planClaims(
   world: World,
@@ -55,7 +55,7 @@ export function planClaims(
   return { runners, refusals, lastHost: free.lastHost }
 }
 
-/** Units on the slots that were promised for them and are still to be had; the rest is to be placed anew. */
+/** Places units on the slots that were promised for them and are still free; the rest is placed anew. */
 function keepPromises(
   world: World,
   source: SourceId,
@@ -87,7 +87,7 @@ function keepPromises(
   return { runners, rest: rest.filter(({ count }) => count > 0) }
 }
 
-/** Runners to start with nobody waiting, so that each template keeps its target of live ones. */
+/** Runners to start although no job waits, so that each template keeps its target of live runners. */
 export function planWarm(world: World, source: SourceId, promises: readonly CapacityPromise[]): ClaimPlan {
   const free = new FreeCapacity(world, promises)
   const claiming = Map.groupBy(world.claiming ?? [], ({ slot }) => slot.template)

@@ -12,16 +12,16 @@ import { type CapacityPromise, oldestFirst, type SourceDemand, ungranted, type W
 
 export interface DemandPlan {
   readonly capacity: readonly TemplateCapacity[]
-  /** The sum of what is asked for: more could not be placed. */
+  /** The sum of the capacity asked for: more could not be placed. */
   readonly total: number
-  /** The room that stays promised to this source while its poll is open, and to what the poll grants. */
+  /** Capacity that stays promised to this source while its poll is open, and to the units that the poll grants. */
   readonly promises: readonly CapacityPromise[]
 }
 
 /**
- * What to ask one source for: first the jobs that it is known to hold, then whatever mix still fits. Everything
- * asked for fits at once, so no reservation is drawn that nothing can hold. Room promised to open polls of other
- * sources is not offered twice; known jobs of the others that no poll is open for get their share, unit by unit.
+ * What to ask one source for: first its known jobs, then any mix of templates that still fits. Everything that is asked
+ * for fits at once, so no reservation is drawn that no host can hold. Capacity promised to open polls of other sources
+ * is not offered twice. Known jobs of sources without an open poll get their share, unit by unit.
  */
 export function planDemand(
   world: World,
@@ -92,7 +92,7 @@ function placeKnownJobs(placer: JobPlacer, sources: readonly SourceDemand[], wan
   }
 }
 
-/** Places a source's known jobs, one per step, oldest label set first; those that have no room are passed over. */
+/** Places a source's known jobs, one per step, oldest label set first; those that do not fit are skipped. */
 function* placementsOf(placer: JobPlacer, demand: SourceDemand): Generator<Placement> {
   for (const jobs of oldestFirst(demand.waiting)) {
     for (let unit = ungranted(jobs); unit > 0; unit -= 1) {
@@ -103,7 +103,10 @@ function* placementsOf(placer: JobPlacer, demand: SourceDemand): Generator<Place
   }
 }
 
-/** For jobs not seen yet: one more of each template in turn while it fits, and as much for each rival that has it. */
+/**
+ * For jobs not seen yet: one more of each template in turn while it fits, and as many for each rival source that is
+ * offered the template.
+ */
 function fillWithAnyMix(
   world: World,
   free: FreeCapacity,

@@ -2,9 +2,11 @@ import { type BackoffPolicy, backoffMs } from '../../concurrency/backoff.ts'
 
 /** Work seen within this time means that the next job is likely soon: latency matters. */
 export const WORK_MEMORY_MS = 15 * 60_000
-/** A source re-checks an open poll ever more rarely, while a fresh poll checks at once: polls of about a second win. */
+/**
+ * A source checks an open poll less and less often, but a new poll at once: polls of about a second find jobs soonest.
+ */
 const SHORT_HOLD_SECONDS = 1
-/** An unauthorized token may be mended at the source (or replaced): look again, but rarely. */
+/** A refused token may be fixed at the source or replaced: try again, but rarely. */
 export const UNAUTHORIZED_RETRY_MS = 60_000
 
 export interface PaceLimits {

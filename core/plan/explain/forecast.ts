@@ -14,8 +14,8 @@ export type Forecast =
   | { readonly kind: 'waits'; readonly reason: RefusalReason }
 
 /**
- * What would become of one job of these labels, were it granted now, after every known job that has waited longer.
- * Labels that nobody waits for yet stand last.
+ * What would happen to one job of these labels if it were granted now, after every known job that has waited longer.
+ * Labels without a waiting job come last.
  */
 export function forecastJob(
   world: World,
@@ -39,7 +39,7 @@ export function forecastJob(
     : { kind: 'starts', template: placed.template.key, host: placed.host }
 }
 
-/** `Infinity - Infinity` is no order. */
+/** Not `Infinity`: `Infinity - Infinity` is `NaN`, which does not sort. */
 function age({ oldestQueuedAt }: WaitingJobs): number {
   return oldestQueuedAt ?? Number.MAX_SAFE_INTEGER
 }

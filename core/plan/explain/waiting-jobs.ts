@@ -4,8 +4,8 @@ import { FreeCapacity } from '../placement/free-capacity.ts'
 import { type CapacityPromise, oldestFirst, ungranted, type World } from '../world.ts'
 
 /**
- * Why jobs still wait: each label set that could not be placed, were all of them granted now, oldest first as they
- * are asked for. A job that would fit if other sources' open polls (`holds`) held no room waits for its share.
+ * Why jobs still wait: each label set that could not be placed if all jobs were granted now, oldest first. A job that
+ * would fit without the capacity promised to open polls of other sources (`promises`) waits for its share.
  */
 export function explainWaiting(
   world: World,

@@ -1,15 +1,15 @@
 import type { EpochMs, Host, HostId, RefusalReason, Template } from '../../model/index.ts'
 import type { HostView } from '../world.ts'
 
-/** What a usable host has too little of for one more runner. */
+/** Which resource of a usable host is insufficient for one more runner. */
 export type Lacking = 'cpu' | 'memory' | 'slots' | 'starts'
 
 /** Enough names to know which hosts are meant. */
 const HOSTS_NAMED_MAX = 5
 
 /**
- * What keeps an assigned host from holding even one more runner of a template, before its room is looked at; null =
- * nothing does. Ordered from hopeless to hopeful, so that the best of many hosts can be told.
+ * Why an assigned host can't hold one more runner of a template, whatever its free capacity; null = it can. Sorted by
+ * rank, from hardest to easiest to fix, so that the host nearest to being usable can be reported.
  */
 export type Infeasibility =
   | { readonly kind: 'too-large'; readonly lacking: 'cpu' | 'memory' }
@@ -52,14 +52,16 @@ function isOnline({ host, liveness }: HostView, now: EpochMs): boolean {
   return liveness === null || liveness.expectedBy >= now
 }
 
-/** What a host of this size can never have enough of. One that never connected has not told its size. */
+/**
+ * Which resource a host of this size can never have enough of. A host that never connected has not reported its size.
+ */
 function sizeLacking({ size }: Template, { state, capacity }: Host): 'cpu' | 'memory' | null {
   if (state === 'new') return null
   if (size.cpuMillis > capacity.cpuMillis) return 'cpu'
   return size.memoryMib > capacity.memoryMib ? 'memory' : null
 }
 
-/** The one reason that a person should hear: that of the host nearest to being usable. */
+/** The one reason to report: that of the host nearest to being usable. */
 export function explainInfeasibility<Candidate extends { readonly view: HostView }>(
   template: Template,
   assigned: readonly Candidate[],

@@ -11,12 +11,12 @@ import { explainInfeasibility, isUsable, type Lacking, infeasibilityOf } from '.
 import { RoundRobinCursor } from './round-robin.ts'
 import type { CapacityPromise, HostView, World } from '../world.ts'
 
-/** How far ahead work may pile up on a host: half of the 60 s that a reservation lives. */
+/** How much start work may be queued on a host: half of the 60 s that a reservation lives. */
 const START_BACKLOG_MS = 30_000
 /** Assumed until a host has been measured: what four overlapping starts of a second each give. */
 const STARTS_PER_MINUTE_UNMEASURED = 240
 
-/** What is left of one host while a plan is being made. */
+/** What is still free on one host while a plan is made. */
 interface RemainingCapacity {
   readonly view: HostView
   cpuMillis: number
@@ -26,21 +26,21 @@ interface RemainingCapacity {
   readonly perTemplate: Map<TemplateKey, number>
 }
 
-/** The rooms that one template may use, and how far round-robin has come. */
+/** The hosts that one template may use, and its round-robin cursor. */
 interface Rotation {
   readonly candidates: readonly RemainingCapacity[]
   readonly cursor: RoundRobinCursor
 }
 
 /**
- * The free room of a fleet, used up unit by unit within one plan. Room only ever shrinks here, so a host that could
- * not hold a template once is never looked at again for it: a plan is linear in hosts plus units.
+ * The free capacity of a fleet, used up unit by unit within one plan. It never grows within a plan, so a host that
+ * could not hold a template once is not checked again for it: the cost of a plan is linear in hosts plus units.
  */
 export class FreeCapacity {
   readonly #world: World
-  /** Made when first looked at: most plans touch few hosts. */
+  /** Computed on first use: most plans touch few hosts. */
   readonly #remaining = new Map<HostView, RemainingCapacity>()
-  /** By assignment, of which there are few; and of those the rooms that took anything when first looked at. */
+  /** By assignment, of which there are few: all assigned hosts, and those that could take a runner on first use. */
   readonly #assigned = new Map<string, readonly RemainingCapacity[]>()
   readonly #open = new Map<string, readonly RemainingCapacity[]>()
   readonly #rounds = new Map<TemplateKey, Rotation>()
@@ -55,12 +55,12 @@ export class FreeCapacity {
     for (const { host, slot } of [...(world.claiming ?? []), ...promises]) this.#take(this.#find(host), slot)
   }
 
-  /** Where the next round-robin of each template goes on. */
+  /** The host that each template was last placed on: the next round starts after it. */
   get lastHost(): ReadonlyMap<TemplateKey, HostId> {
     return this.#lastHost
   }
 
-  /** Takes room for one runner on the next host that can hold it; null = none can, and none will in this plan. */
+  /** Takes capacity for one runner on the next host that can hold it; null = none can, and none will in this plan. */
   place(template: Template): HostId | null {
     if (this.#isFull(template)) return null
     const { candidates, cursor } = this.#round(template)
@@ -72,7 +72,7 @@ export class FreeCapacity {
     return null
   }
 
-  /** Takes room for one runner on this very host; false = it can't hold it. */
+  /** Takes capacity for one runner on exactly this host; false = the host can't hold it. */
   placeOn(template: Template, host: HostId): boolean {
     const remaining = this.#find(host)
     if (remaining === null || this.#isFull(template)) return false
@@ -111,7 +111,7 @@ export class FreeCapacity {
     return remaining.view.host.id
   }
 
-  /** A host that is not there any more has no room, but its runners count for their template. */
+  /** A removed host has no capacity, but its runners still count for their template. */
   #take(remaining: RemainingCapacity | null, slot: Slot): void {
     this.#live.set(slot.template, (this.#live.get(slot.template) ?? 0) + 1)
     if (remaining === null) return
@@ -178,7 +178,7 @@ function remainingOf(view: HostView): RemainingCapacity {
   return { view, cpuMillis, memoryMib, runners, starts, perTemplate }
 }
 
-/** What a room lacks for one more runner of the template; null = it fits. */
+/** What a host lacks for one more runner of the template; null = the runner fits. */
 function lacking(remaining: RemainingCapacity, template: Template): Lacking | null {
   const onHost = remaining.perTemplate.get(template.key) ?? 0
   if (remaining.runners < 1 || (template.perHost !== null && onHost >= template.perHost)) return 'slots'
@@ -187,7 +187,7 @@ function lacking(remaining: RemainingCapacity, template: Template): Lacking | nu
   return remaining.starts < 1 ? 'starts' : null
 }
 
-/** Where the items begin that `is` holds for, in a list sorted by it. */
+/** The index of the first item for which `is` is true, in a list that is sorted by `is`. */
 function firstWhere<T>(items: readonly T[], is: (item: T) => boolean): number {
   let low = 0
   let high = items.length
@@ -204,7 +204,7 @@ function textOf(assignment: Assignment): string {
   return assignment.kind === 'named' ? assignment.namesOrTags.join('\n') : `${assignment.kind}\n`
 }
 
-/** What the map holds for the key; made and kept at the first look. */
+/** The map's value for the key; computed and stored on first use. */
 function remember<K, V>(map: Map<K, V>, key: K, make: () => V): V {
   const known = map.get(key)
   if (known !== undefined) return known

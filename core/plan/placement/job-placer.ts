@@ -13,17 +13,17 @@ export interface Placement {
   readonly host: HostId
 }
 
-/** Enough label sets to see how they are written here. */
-const OFFERED_SAID_MAX = 8
+/** Enough label sets to show how labels are written in this fleet. */
+const OFFERED_NAMED_MAX = 8
 
 /** The templates of one label set, best first. */
 interface Choice {
   readonly templates: readonly Template[]
-  /** How many of them turned out to have no room: they have none for the rest of the plan. */
+  /** How many of them have no free capacity, for the rest of the plan. */
   passed: number
 }
 
-/** Places jobs one by one into shared rooms; remembers the templates of each label set that it meets. */
+/** Places jobs one by one into shared free capacity; caches the templates of each label set. */
 export class JobPlacer {
   readonly #free: FreeCapacity
   readonly #templates: readonly Template[]
@@ -34,7 +34,9 @@ export class JobPlacer {
     this.#templates = templates
   }
 
-  /** The cheapest template that provides the labels and has room; null = none has, for the rest of the plan. */
+  /**
+   * The cheapest template that provides the labels and has free capacity; null = none has, for the rest of the plan.
+   */
   place(source: SourceId, labels: readonly string[]): Placement | null {
     const choice = this.#choice(source, labels)
     for (; choice.passed < choice.templates.length; choice.passed += 1) {
@@ -45,7 +47,7 @@ export class JobPlacer {
     return null
   }
 
-  /** Up to `count` jobs of one label set; fewer = the rest has no room. */
+  /** Up to `count` jobs of one label set; fewer = no capacity is left for the others. */
   placeUpTo(count: number, source: SourceId, labels: readonly string[]): readonly Placement[] {
     const placements: Placement[] = []
     while (placements.length < count) {
@@ -56,7 +58,7 @@ export class JobPlacer {
     return placements
   }
 
-  /** Why the preferred template has no room for a job that was not placed. */
+  /** Why the preferred template has no capacity for a job that was not placed. */
   explain(source: SourceId, labels: readonly string[]): RefusalReason {
     const [preferred] = this.#choice(source, labels).templates
     return preferred === undefined
@@ -73,11 +75,11 @@ export class JobPlacer {
     return choice
   }
 
-  /** A few label sets that are offered, for the sentence that a person reads. */
+  /** A few label sets that are offered, for the message. */
   #offered(source: SourceId): readonly string[] {
     const offered = this.#templates.filter((template) => isOffered(template, source))
-    const more = offered.length - OFFERED_SAID_MAX
-    const said = offered.slice(0, OFFERED_SAID_MAX).map(({ labels }) => labels.join(','))
-    return more > 0 ? [...said, `and ${more} more`] : said
+    const more = offered.length - OFFERED_NAMED_MAX
+    const named = offered.slice(0, OFFERED_NAMED_MAX).map(({ labels }) => labels.join(','))
+    return more > 0 ? [...named, `and ${more} more`] : named
   }
 }

@@ -2,9 +2,9 @@ import type { HostId, Reservation, Template, TemplateKey } from '../../model/ind
 import type { CapacityPromise } from '../world.ts'
 
 /**
- * The slots that were promised to a poll, given to the units that it granted. A source counts slots per template and
- * picks templates for its label sets by rules of its own, so units given before move to other templates where that
- * lets one more have a slot: whatever was granted within the ask finds its slot.
+ * Assigns the slots that were promised to a poll to the units that the poll granted. A source counts slots per template
+ * and picks templates for its label sets by rules of its own, so units move to other templates where that frees a slot
+ * for one more: every unit that was granted within the asked capacity gets a slot.
  */
 export class PromisedSlots {
   readonly #hosts: ReadonlyMap<TemplateKey, readonly HostId[]>
@@ -28,7 +28,7 @@ export class PromisedSlots {
     return reservation.count
   }
 
-  /** Who got which slot, template by template, each in the order of the promise. */
+  /** Which reservation got which slot, template by template, each in the order of the promises. */
   *given(): Generator<{ reservation: Reservation; template: TemplateKey; host: HostId }> {
     for (const [template, hosts] of this.#hosts) {
       for (const [index, reservation] of (this.#given.get(template) ?? []).entries()) {

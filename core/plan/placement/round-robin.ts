@@ -1,7 +1,7 @@
-/** Walks `0 … size - 1` in a circle, past those that were dropped: all steps together are about linear in `size`. */
+/** Cycles through `0 … size - 1` and skips dropped indexes: all steps together take about linear time in `size`. */
 export class RoundRobinCursor {
   readonly #size: number
-  /** How far on from each index to look next; 0 = it is not dropped. */
+  /** The distance from each index to the next candidate; 0 = the index is not dropped. */
   readonly #steps: Int32Array
   #at: number
   #left: number
@@ -27,7 +27,7 @@ export class RoundRobinCursor {
     this.#left -= 1
   }
 
-  /** Shortens the way that it walks, so that nobody walks it again. */
+  /** Compresses the path that it follows, so that later calls skip it in one step. */
   #follow(start: number): number {
     let way = 0
     for (let step = this.#step(start); step > 0; step = this.#step(start + way)) way += step

@@ -66,7 +66,7 @@ describe('a job that waits has its reason', () => {
   it('H4: no-host-assigned: a host that was added gets nothing until a template names it', () => {
     const reason = reasonIn(world([{ ...linux, hosts: { kind: 'local' } }], [hostView('a')]))
     expect(reason).toEqual({ code: 'no-host-assigned', template: 'linux' })
-    expect(formatReason(reason)).toMatch(/no host is assigned .*; set its hosts/)
+    expect(formatReason(reason)).toMatch(/no host is assigned .*; change its hosts/)
   })
 
   it.each<HostParts['state'] & string>(['offline', 'syncing', 'new', 'dead'])(
@@ -74,7 +74,7 @@ describe('a job that waits has its reason', () => {
     (state) => {
       const reason = reasonIn(fleet(hostView('a', { state })))
       expect(reason).toEqual({ code: 'hosts-offline', template: 'linux', hosts: ['a'] })
-      expect(formatReason(reason)).toMatch(/offline \(a\); start its agent/)
+      expect(formatReason(reason)).toMatch(/offline \(a\); start the agent of one of them/)
     },
   )
 

@@ -10,7 +10,7 @@ import {
 import {
   isWithin,
   decideOnLease,
-  mayLookOnly,
+  mayPollOnly,
   staysInQuiet,
   type LeaseFacts,
 } from '../../../core/plan/index.ts'
@@ -114,6 +114,6 @@ describe('one look is enough', () => {
     ['while work was seen lately', { ...left, notes: { ...left.notes, lastWorkAt: NOW - 1_000 } }, false],
     ['a quarter of an hour after the last full look', { ...left, takenAt: NOW - 15 * MINUTE }, false],
   ])('%s: %#', (_, lease, enough) => {
-    expect(mayLookOnly(lease, FACTS, rule)).toBe(enough)
+    expect(mayPollOnly(lease, FACTS, rule)).toBe(enough)
   })
 })

@@ -10,7 +10,7 @@ export interface Scene {
   readonly clock: { monotonicMs(): number }
 }
 
-/** What a witness has seen so far, and what was wrong with it. */
+/** What an invariant checker has seen so far, and the violations that it found. */
 export class CheckerBook {
   readonly scene: Scene
   /** One sentence per breach, with the number of the invariant. */

@@ -186,7 +186,7 @@ const BREACHES: readonly Breach[] = [
   ],
 ]
 
-/** The barrier of a take-over is left out for one host. */
+/** The fence of a take-over is not raised on one host. */
 async function claimUnderOlderFence(stage: Busy): Promise<void> {
   const { world, one, two } = stage
   const { store, clock } = world
@@ -209,7 +209,7 @@ async function claimUnderOlderFence(stage: Busy): Promise<void> {
   }
 }
 
-describe('the witness of a simulated fleet', () => {
+describe('the invariant checker of a simulated fleet', () => {
   for (const [invariant, what, how] of BREACHES) {
     it(`inv. ${invariant}: notices that ${what}`, async () => {
       const stage = await busy()

@@ -3,28 +3,28 @@ import type { SimWorld } from '../world/sim-world.ts'
 import { endToTell } from './effects.ts'
 
 /*
- * Who asserts what. The witness of a world (witness.ts) sees every write and every effect as it happens, whoever made it.
+ * Who asserts what. The checker of a world (checker.ts) sees every write and every effect as it happens, whoever made it.
  *
  *  1, 2   here: every container ever started, by its token and by its runner.
- *  3      witness-hosts (claims, slots freed or lacking), witness-effects (containers at each start), witness-runners (the
+ *  3      hosts.ts (claims, slots freed or lacking), effects.ts (containers at each start), runners.ts (the
  *         cap per host).
- *  4      witness-runners (who may order a stop), witness-effects (nothing that runs is stopped without an order).
- *  5      witness: leases and obeyed commands; witness-hosts: fences, epochs, claims; witness-runners: sessions.
- *  6      witness-runners, against the edges that docs/protocol.md publishes.
- *  7      witness: item before mint; witness-runners: slot before item; witness-effects: record before command. A poll has
+ *  4      runners.ts (who may order a stop), effects.ts (nothing that runs is stopped without an order).
+ *  5      checker.ts: leases and obeyed commands; hosts.ts: fences, epochs, claims; runners.ts: sessions.
+ *  6      runners.ts, against the edges that docs/protocol.md publishes.
+ *  7      checker.ts: item before mint; runners.ts: slot before item; effects.ts: record before command. A poll has
  *         no intent of its own: a grant whose answer is lost ends by itself at the source.
- *  8      witness-hosts, witness-runners, witness-effects: nothing is given up that is there, or that starts after it.
+ *  8      hosts.ts, runners.ts, effects.ts: nothing is given up that is there, or that starts after it.
  *         Listings that are damaged or partial: test/sim/races.test.ts and test/core/flows/agent/late-snapshots.test.ts.
- *  9      witness, witness-effects: sources and hosts hear of their own runners alone. Containers, networks and volumes of
+ *  9      checker.ts, effects.ts: sources and hosts hear of their own runners alone. Containers, networks and volumes of
  *         strangers are not simulated: test/docker has them on a real engine.
- *  10     witness-hosts: claims; lambda-world.ts: what is asked of sources, minted, dispatched and posted.
+ *  10     hosts.ts: claims; lambda-world.ts: what is asked of sources, minted, dispatched and posted.
  *  11     levels.test.ts; and no runner without a job at the end of each crash point.
- *  12     witness-runners: begun runners against granted units and against the template's cap.
+ *  12     runners.ts: begun runners against granted units and against the template's cap.
  *  13     clocks.test.ts. Agents have no clock that a message could carry: durations only (core/model/messages.ts).
- *  14     witness-runners and witness-effects at each write and report; checkHonestEnds at the end. Reboots are not
+ *  14     runners.ts and effects.ts at each write and report; checkHonestEnds at the end. Reboots are not
  *         simulated: test/agent and test/docker have them.
- *  15     witness: records and log events. Everything else that could hold a secret: test/assembly and test/e2e.
- *  16     witness: what a handler does for one host's message.
+ *  15     checker.ts: records and log events. Everything else that could hold a secret: test/assembly and test/e2e.
+ *  16     checker.ts: what a handler does for one host's message.
  *  17     checkNothingLeft.
  */
 
