@@ -175,7 +175,7 @@ describe('slipway start, pointed at a server of either generation', { timeout: 1
       world.sandbox.revokeToken()
       const [waiting] = world.queue(['never'], 'true')
       const said = await run.until('it says so', () => run.events('source.unauthorized')[0])
-      expect(said.reason).toMatch(/revoked.*No new job is claimed/s)
+      expect(said.reason).toMatch(/revoked.*No new jobs are claimed/s)
       expect(statesOf(await world.ended([running!]))).toEqual(['finished'])
       await until('its container is gone', async () => (await world.place.containers()).length === 0)
       const before = world.front.exchanges.length

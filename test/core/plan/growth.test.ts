@@ -65,10 +65,10 @@ type Plan = (one: Case) => unknown
 
 const PLANS: readonly (readonly [string, Plan])[] = [
   [
-    'planAsk, all that fits',
+    'planDemand, all that fits',
     ({ made, jobs }) => planDemand(made, demand(SHIPFOX, jobs), [demand(GITHUB, jobs)], LARGE),
   ],
-  ['planAsk, 250 at most', ({ made, jobs }) => planDemand(made, demand(SHIPFOX, jobs), [], 250)],
+  ['planDemand, 250 at most', ({ made, jobs }) => planDemand(made, demand(SHIPFOX, jobs), [], 250)],
   ['planClaims', ({ made, grants }) => planClaims(made, SHIPFOX, grants, [])],
   [
     'planClaims, as promised',
