@@ -16,7 +16,7 @@ export interface AdminPorts {
   readonly store: Pick<FleetReader, 'readFleet'> &
     Pick<HostStore, 'addHost' | 'getHost' | 'removeHost'> &
     Pick<LeaseStore, 'readLease'> &
-    Pick<RecordStore, 'getBlackBox'> &
+    Pick<RecordStore, 'getCrashReport'> &
     Pick<SourceStatusStore, 'readSourceStatuses'> &
     TemplateStore
   readonly gateway: Pick<AgentGateway, 'close'>

@@ -60,7 +60,7 @@ export interface RunnerReport {
 
 /** Everything that the hub knows about one runner. Throws `runner-unknown`. */
 export async function showRunner(
-  { store }: ReadFleet & { readonly store: Pick<RecordStore, 'getBlackBox'> },
+  { store }: ReadFleet & { readonly store: Pick<RecordStore, 'getCrashReport'> },
   id: RunnerId,
 ): Promise<RunnerReport> {
   const runner = (await store.readFleet()).runners.find((one) => one.id === id)
