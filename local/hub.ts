@@ -23,6 +23,7 @@ import { Closers } from './closers.ts'
 import { startHttpApiGateway } from './gateway/http-api.ts'
 import { restartOnFailure } from './restart-on-failure.ts'
 import { startGateway } from './gateway/index.ts'
+import { type LocalManagement, startManagement } from './gateway/management.ts'
 
 /** One name for every run in a state folder: a restarted hub takes its own lease over at once. */
 const HOLDER = 'local'
@@ -88,25 +89,17 @@ async function openParts(options: LocalHubOptions, closers: Closers): Promise<{ 
   await inForce.refresh()
   await endOldConnections(store)
   for (const host of options.hosts) await enrol(store, host)
-  let agents: AgentGateway | null = null
-  const lateGateway: AgentGateway = {
-    post: async (connection, message) => (agents === null ? 'gone' : agents.post(connection, message)),
-    close: async (connection) => agents?.close(connection),
-  }
+  const agents = await openAgents(options, closers)
   const templates = () => inForce.templates
-  const ports = { store, gateway: lateGateway, templates, clock: systemClock, log }
+  const ports = { store, gateway: agents.gateway, templates, clock: systemClock, log }
   const gateway = await startGateway({
     ...options.listenOn,
     authorize: agentAuthorizer({ store, log }),
     handle: agentSocketHandler(ports),
+    management: agents.management,
     log,
   })
-  const management = managementClient(gateway.management)
-  closers.add(async () => {
-    await gateway.close()
-    management.destroy()
-  })
-  agents = options.adapters.openAgentGateway(management)
+  closers.add(() => gateway.close())
   const api = await startHttpApiGateway({
     folder: stateDir,
     handle: httpApiHandler({ ...ports, ...adminParts(options), agentUrl: gateway.url }),
@@ -168,6 +161,18 @@ async function enrol(
   if (known?.tokenHash === tokenHash) return
   if (known !== null) await store.replaceToken({ host: id, tokenHash, now: systemClock.now() })
   else await store.addHost({ id, tags, tokenHash, now: systemClock.now() })
+}
+
+/** The way to connected agents. It is there before the gateway is, whose handlers use it. */
+async function openAgents(
+  { adapters }: LocalHubOptions,
+  closers: Closers,
+): Promise<{ management: LocalManagement; gateway: AgentGateway }> {
+  const management = await startManagement()
+  closers.add(() => management.close())
+  const client = managementClient(management)
+  closers.add(async () => client.destroy())
+  return { management, gateway: adapters.openAgentGateway(client) }
 }
 
 function managementClient({ endpoint, accessKeyId }: { endpoint: string; accessKeyId: string }) {

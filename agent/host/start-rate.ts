@@ -33,3 +33,8 @@ export function createStartRate(): StartRate {
     perMinute: () => (starts < STARTS_MIN || busyMs <= 0 ? null : Math.round((starts * 60_000) / busyMs)),
   }
 }
+
+/** Whether the start rate changed by more than half: the hub limits its requests by it and should know soon. */
+export function isRateChange(reported: number | null, rate: number | null): boolean {
+  return rate !== null && (reported === null || Math.abs(rate - reported) > reported / 2)
+}

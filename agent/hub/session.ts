@@ -16,7 +16,7 @@ import { isLive } from '../state/ledger.ts'
 import type { Payload, Outbox } from './outbox.ts'
 import { pendingMessages, type Numbers } from './pending.ts'
 import type { EngineWatcher } from '../host/engine-watcher.ts'
-import type { StartRate } from '../host/start-rate.ts'
+import { isRateChange, type StartRate } from '../host/start-rate.ts'
 import type { Readiness } from '../host/readiness.ts'
 import { snapshotOf } from './sightings.ts'
 import type { Tasks } from '../background-tasks.ts'
@@ -294,9 +294,4 @@ export class Session {
   #isBusy(): boolean {
     return [...this.#deps.journal.ledger.entries.values()].some(isLive)
   }
-}
-
-/** Whether the start rate changed by more than half: the hub limits its requests by it and should know soon. */
-function isRateChange(reported: number | null, rate: number | null): boolean {
-  return rate !== null && (reported === null || Math.abs(rate - reported) > reported / 2)
 }

@@ -1,14 +1,15 @@
-import { randomBytes, randomUUID } from 'node:crypto'
-import { createServer, type IncomingMessage, type Server } from 'node:http'
+import { randomUUID } from 'node:crypto'
+import { createServer, type IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { APIGatewayAuthorizerResult } from 'aws-lambda'
 import { type WebSocket, WebSocketServer } from 'ws'
-import { messageOf, SlipwayError } from '../../core/model/index.ts'
+import { messageOf } from '../../core/model/index.ts'
 import type { Log } from '../../core/ports/index.ts'
 import type { AgentAuthorizerEvent } from '../../lambdas/agent-authorizer/handler.ts'
 import type { AgentSocketEvent } from '../../lambdas/agent-socket/handler.ts'
 import { authorizerEvent, socketEvent } from './events.ts'
-import { createManagementServer } from './management.ts'
+import { closed, listen } from './listen.ts'
+import type { LocalManagement } from './management.ts'
 
 /** Larger frames close the connection, as with API Gateway. */
 const FRAME_MAX_BYTES = 32 * 1024
@@ -19,22 +20,20 @@ export interface GatewayOptions {
   readonly port: number
   readonly authorize: (event: AgentAuthorizerEvent) => Promise<APIGatewayAuthorizerResult>
   readonly handle: (event: AgentSocketEvent) => Promise<{ statusCode: number }>
+  /** Reaches the connections of this gateway. */
+  readonly management: LocalManagement
   readonly log: Log
 }
 
 export interface LocalGateway {
   /** The URL that agents connect to. */
   readonly url: string
-  /** For the SDK's management client: the endpoint, and the access key, which only this process knows. */
-  readonly management: { readonly endpoint: string; readonly accessKeyId: string }
   close(): Promise<void>
 }
 
-/** An API Gateway WebSocket API on one machine, with the same events for the same handlers and the management API. */
+/** An API Gateway WebSocket API on one machine, with the same events for the same handlers. */
 export async function startGateway(options: GatewayOptions): Promise<LocalGateway> {
-  const sockets = new Map<string, WebSocket>()
-  const accessKeyId = randomBytes(16).toString('hex')
-  const management = createManagementServer(sockets, accessKeyId)
+  const { sockets } = options.management
   const front = createServer((_request, response) =>
     response.writeHead(426).end('Agents connect here by WebSocket.\n'),
   )
@@ -51,14 +50,12 @@ export async function startGateway(options: GatewayOptions): Promise<LocalGatewa
     track(upgrade(options, request, socket, accept))
   })
   const port = await listen(front, options.port, options.host)
-  const managementPort = await listen(management, 0, '127.0.0.1')
   return {
     url: `ws://${options.host === '0.0.0.0' ? '127.0.0.1' : options.host}:${port}`,
-    management: { endpoint: `http://127.0.0.1:${managementPort}`, accessKeyId },
     async close() {
       for (const socket of sockets.values()) socket.terminate()
       front.closeAllConnections()
-      await Promise.all([closed(front), closed(management)])
+      await closed(front)
       await Promise.allSettled(pending)
     },
   }
@@ -124,24 +121,5 @@ function serve(
   ws.on('close', () => {
     sockets.delete(connectionId)
     invoke('$disconnect')
-  })
-}
-
-function listen(server: Server, port: number, host: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (cause) => {
-      const what = `The hub can't listen on ${host}:${port}: ${cause.message}. Set SLIPWAY_HUB_PORT to a free port.`
-      reject(new SlipwayError('hub-listen', what, { cause }))
-    })
-    server.listen(port, host, () => {
-      const address = server.address()
-      resolve(typeof address === 'object' && address !== null ? address.port : port)
-    })
-  })
-}
-
-function closed(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve())
   })
 }

@@ -1,10 +1,38 @@
+import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { WebSocket } from 'ws'
+import { closed, listen } from './listen.ts'
 
 const ROUTE = /^\/(?:[^/]+\/)?@connections\/(?<id>[^/?]+)$/
 
-/** The connection management API (`POST` and `DELETE /@connections/{id}`) for one access key. */
-export function createManagementServer(sockets: ReadonlyMap<string, WebSocket>, accessKeyId: string): Server {
+/** The connection management API of a gateway: `POST` and `DELETE /@connections/{id}`. */
+export interface LocalManagement {
+  readonly endpoint: string
+  /** For the SDK's management client; only this process knows it. */
+  readonly accessKeyId: string
+  /** Open connections by their id; the gateway adds and removes them. */
+  readonly sockets: Map<string, WebSocket>
+  close(): Promise<void>
+}
+
+/** Starts before its gateway, so that the gateway's handlers can be given a client of it. */
+export async function startManagement(): Promise<LocalManagement> {
+  const sockets = new Map<string, WebSocket>()
+  const accessKeyId = randomBytes(16).toString('hex')
+  const server = createManagementServer(sockets, accessKeyId)
+  const port = await listen(server, 0, '127.0.0.1')
+  return {
+    endpoint: `http://127.0.0.1:${port}`,
+    accessKeyId,
+    sockets,
+    async close() {
+      server.closeAllConnections()
+      await closed(server)
+    },
+  }
+}
+
+function createManagementServer(sockets: ReadonlyMap<string, WebSocket>, accessKeyId: string): Server {
   return createServer((request, response) => {
     const id = ROUTE.exec(request.url ?? '')?.groups?.['id']
     if (request.headers.authorization?.includes(`Credential=${accessKeyId}/`) !== true)

@@ -6,6 +6,7 @@ import * as z from 'zod'
 import { sortableTime, timeOf } from '../../adapters/dynamodb/change-index.ts'
 import { createLog, type LogEntry } from '../../adapters/log/index.ts'
 import { type LocalGateway, startGateway } from '../../local/gateway/index.ts'
+import { type LocalManagement, startManagement } from '../../local/gateway/management.ts'
 import { type DynamoEmulator, startDynamoEmulator } from '../support/dynamodb-emulator/index.ts'
 import { type SsmStandIn, startSsmStandIn } from '../support/ssm-stand-in.ts'
 import type { StartEnvironment } from './environment.ts'
@@ -53,6 +54,7 @@ export class PretendedAws {
   readonly #endpoints: { dynamodb: string; ssm: string }
   readonly #addresses: Map<string, string>
   #gateway: LocalGateway | null = null
+  #management: LocalManagement | null = null
   #front: HttpFront | null = null
   readonly #timers: NodeJS.Timeout[] = []
   readonly #ticking = new Set<Promise<unknown>>()
@@ -193,6 +195,7 @@ export class PretendedAws {
   async close(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer)
     await this.#gateway?.close()
+    await this.#management?.close()
     await this.#front?.close()
     await this.lambda.close()
     await Promise.all(this.#ticking)
@@ -214,8 +217,9 @@ export class PretendedAws {
         })
         this.#addresses.set(`https://${host}`, this.#front.url)
       } else {
-        this.#gateway = await this.#openSocketApi(api)
-        const { management } = this.#gateway
+        const management = await startManagement()
+        this.#management = management
+        this.#gateway = await this.#openSocketApi(api, management)
         const recorded = await this.recorder.open(
           management.endpoint,
           readManagementRequest(api.id),
@@ -227,7 +231,7 @@ export class PretendedAws {
     }
   }
 
-  async #openSocketApi(api: DeclaredApi): Promise<LocalGateway> {
+  async #openSocketApi(api: DeclaredApi, management: LocalManagement): Promise<LocalGateway> {
     const routeOf = (key: string) => {
       const route = api.routes.find((one) => one.key === key)
       if (route === undefined) throw new Error(`The WebSocket API has no route ${key}.`)
@@ -240,6 +244,7 @@ export class PretendedAws {
       host: '127.0.0.1',
       port: 0,
       log: createLog((entry) => this.gatewayEvents.push(entry)),
+      management,
       authorize: async (event) => {
         const methodArn = executeArn(api, `${api.stage}/$connect`)
         const source = executeArn(api, `authorizers/${authorizer.id}`)

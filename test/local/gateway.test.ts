@@ -13,12 +13,14 @@ import { hashAgentToken, newAgentToken } from '../../platform/agent-token.ts'
 import { agentAuthorizer } from '../../lambdas/agent-authorizer/handler.ts'
 import type { AgentSocketEvent } from '../../lambdas/agent-socket/handler.ts'
 import { type LocalGateway, startGateway } from '../../local/gateway/index.ts'
+import { type LocalManagement, startManagement } from '../../local/gateway/management.ts'
 import { SILENT_LOG } from '../support/event-recorder.ts'
 
 const log = SILENT_LOG
 
 describe('the local gateway', () => {
   let gateway: LocalGateway
+  let management: LocalManagement
   let events: AgentSocketEvent[]
   const store = createMemoryStore()
   const token = newAgentToken(hostId('one'))
@@ -28,6 +30,7 @@ describe('the local gateway', () => {
     events = []
     await store.addHost({ id: hostId('one'), tags: [], tokenHash: hashAgentToken(token), now: 0 })
     await store.addHost({ id: LOCAL_HOST, tags: [], tokenHash: hashAgentToken(chosen), now: 0 })
+    management = await startManagement()
     gateway = await startGateway({
       host: '127.0.0.1',
       port: 0,
@@ -36,10 +39,14 @@ describe('the local gateway', () => {
         events.push(event)
         return { statusCode: 200 }
       },
+      management,
       log,
     })
   })
-  afterEach(() => gateway.close())
+  afterEach(async () => {
+    await gateway.close()
+    await management.close()
+  })
 
   const dial = (secret: Secret | null): WebSocket =>
     new WebSocket(
@@ -54,8 +61,8 @@ describe('the local gateway', () => {
     return response.statusCode
   }
 
-  function client(accessKeyId = gateway.management.accessKeyId): ApiGatewayManagementApiClient {
-    const { endpoint } = gateway.management
+  function client(accessKeyId = management.accessKeyId): ApiGatewayManagementApiClient {
+    const { endpoint } = management
     return new ApiGatewayManagementApiClient({
       endpoint,
       region: 'local',
@@ -120,7 +127,7 @@ describe('the local gateway', () => {
     ).rejects.toMatchObject({
       name: 'ForbiddenException',
     })
-    const bare = await fetch(`${gateway.management.endpoint}/@connections/${id}`, {
+    const bare = await fetch(`${management.endpoint}/@connections/${id}`, {
       method: 'POST',
       body: 'x',
     })
