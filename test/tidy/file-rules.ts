@@ -13,6 +13,7 @@ const EXAMPLES = new Set(['test/tidy.test.ts', 'test/tidy/file-rules.ts', 'test/
 /** Paths, or the beginnings of paths, that still have replaced words. */
 const NOT_YET_REPLACED: readonly string[] = [
   'core/',
+  'config/issues.ts',
   'agent/',
   'test/',
   'adapters/shipfox/',
