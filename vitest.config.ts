@@ -29,9 +29,10 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: 2,
     allowOnly: false,
-    // Bounds for a machine that does other things as well: no test measures time.
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    // Longer than the patience of test/support/eventually.ts, which says what never came. No test measures time.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
+    expect: { poll: { timeout: 120_000, interval: 25 } },
     projects: [
       {
         extends: true,

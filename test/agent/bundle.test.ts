@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type AgentBundle, bundleAgent } from '../../bin/agent/bundle.ts'
 import { SMALL_FLAGS } from '../../bin/agent/run-small.ts'
 import { readVersion } from '../../platform/version.ts'
-import { until } from '../e2e/support.ts'
+import { eventually } from '../support/eventually.ts'
 
 /** Far from what it has, far below what one of the packages left out would add. */
 const BYTES_MAX = 600_000
@@ -64,7 +64,7 @@ async function serveNobody(flags: readonly string[]) {
   }
   const { child, said, ended } = start([], { env, flags })
   try {
-    await until('it has tried the hub', () => said.stdout.includes('agent.disconnected'), 45_000)
+    await eventually('it has tried the hub', () => said.stdout.includes('agent.disconnected'))
     const command = await readFile(`/proc/${child.pid}/cmdline`, 'utf8')
     child.kill('SIGTERM')
     return { args: command.split('\0').slice(1, -1), ending: await ended, ...said }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { Engine } from '../../agent/engines/engine.ts'
 import { createAgent } from '../../agent/index.ts'
-import { eventually } from '../support/fast-clock.ts'
+import { eventually, PATIENCE_MS } from '../support/eventually.ts'
 import { newRunner, order, World } from './harness.ts'
 import { SILENT_LOG } from '../support/event-recorder.ts'
 
@@ -87,11 +87,11 @@ async function runWithDeath(point: KillPoint | null): Promise<number> {
   const ended = (runner: never): boolean => world.hub.runners.get(runner)?.cleared === true
   const allDone = (): boolean => [good, bad, stopped].every(ended) && world.hub.phaseOf(lasting) === 'running'
   try {
-    await eventually('the first agent is done, or dead', () => died || allDone(), 5_000).catch(
-      (error: unknown) => {
-        if (point === null) throw error
-      },
-    )
+    await eventually('the first agent is done, or dead', () => died || allDone(), {
+      withinMs: point === null ? PATIENCE_MS : 5_000,
+    }).catch((error: unknown) => {
+      if (point === null) throw error
+    })
     over = true
     const killed = world.engine.calls.length
     await world.stopAgentAbruptly()

@@ -15,7 +15,8 @@ import {
   type RunnerOrigin,
 } from '../../core/model/index.ts'
 import { createAgent, type AgentOptions } from '../../agent/index.ts'
-import { eventually, FastClock } from '../support/fast-clock.ts'
+import { eventually } from '../support/eventually.ts'
+import { FastClock } from '../support/fast-clock.ts'
 import { MemoryEngine } from '../support/memory-engine.ts'
 import { ScriptedHub } from './scripted-hub.ts'
 import { type EventOf, EventRecorder } from '../support/event-recorder.ts'

@@ -66,5 +66,5 @@ describe("the functions' bundles", () => {
       const words = `${(size / 1_000).toFixed(0)} KB, cold import ${importMs.toFixed(0)} ms, ${ratio('importMs', importMs)} an empty handler's; with the start of Node ${ratio('processMs', processMs)}`
       process.stderr.write(`${id.replace(/Function\w+$/, '')}: ${words}\n`)
     }
-  }, 120_000)
+  })
 })

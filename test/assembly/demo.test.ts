@@ -38,7 +38,7 @@ describe('the hub as the assembly declares it', () => {
   beforeAll(async () => {
     scene = await Scene.open({ assembly: synthesized.assembly, start: startProcess })
     scene.aws.startSchedules()
-  }, 60_000)
+  })
   afterAll(() => scene.close())
 
   it('says which secret has no value yet, and goes on by itself once it has one', async () => {
@@ -48,14 +48,14 @@ describe('the hub as the assembly declares it', () => {
     await scene.operator.setSecret('shipfox', scene.secrets.source)
     await scene.setUp(image)
     await scene.until('the source is well', async () => (await state())?.state === 'ok')
-  }, 150_000)
+  })
 
   it(`runs ${JOBS} jobs in ${JOBS} containers to the end, and leaves nothing`, async () => {
     const jobs = await scene.runJobs(JOBS)
     expect(statesOf(jobs)).toEqual(finished(JOBS))
     expect(scene.sandbox.stats()).toMatchObject({ reservedUnits: 0, activeRunners: 0 })
     expect(failures(scene)).toEqual([])
-  }, 150_000)
+  })
 
   it('W12: a newer connection of an agent ends the older one', async () => {
     scene.agent.signal('SIGSTOP')
@@ -68,7 +68,7 @@ describe('the hub as the assembly declares it', () => {
     newer.close()
     scene.agent.signal('SIGCONT')
     await scene.untilHostIs('online')
-  }, 150_000)
+  })
 
   it('E2: writes off the runners of a host that is gone, one that was only claimed among them, and forgets them a day later; others sooner', async () => {
     const { agent, aws, sandbox } = scene
@@ -92,7 +92,7 @@ describe('the hub as the assembly declares it', () => {
     await aws.age(25 * HOUR_MS)
     await aws.tick(functionNamed('Sweep').arn)
     expect(await gone()).toBe(0)
-  }, 150_000)
+  })
 
   it('E3, H8: takes the host back when it returns, and cuts it off when it is removed', async () => {
     scene.startAgent()
@@ -100,7 +100,7 @@ describe('the hub as the assembly declares it', () => {
     await scene.operator.command(['hosts', 'remove', 'first', '--yes'])
     await scene.agent.until('the agent is refused', () => scene.agent.events('agent.token-refused')[0])
     expect(await scene.operator.hosts()).toEqual([])
-  }, 150_000)
+  })
 
   it('X21: made no call that the policy of its role denies, and needed every action that it was granted', () => {
     const { roles, permissions } = synthesized.assembly
@@ -146,7 +146,7 @@ describe(`the same hub, each function with ${SMALL.cpus} of a CPU and ${SMALL.me
     scene = await Scene.open({ assembly: synthesized.assembly, start: startContainer({ image, ...SMALL }) })
     await scene.operator.setSecret('shipfox', scene.secrets.source)
     scene.aws.startSchedules()
-  }, 60_000)
+  })
   afterAll(() => scene.close(), 60_000)
 
   it(`runs ${JOBS} jobs to the end, leaves nothing, and makes no call that it may not make`, async () => {
@@ -156,7 +156,7 @@ describe(`the same hub, each function with ${SMALL.cpus} of a CPU and ${SMALL.me
     expect(failures(scene)).toEqual([])
     expect(denied(synthesized.assembly.roles, scene.aws.recorder.calls)).toEqual([])
     for (const line of timings(scene)) process.stderr.write(`${line}\n`)
-  }, 240_000)
+  })
 })
 
 /** What went wrong, told or not. */

@@ -5,7 +5,8 @@ import { encodeAgentMessage } from '../../protocol/agent.ts'
 import { type Job, type Sandbox, startSandbox } from '../../sandbox/index.ts'
 import { demoJobs } from '../../demo/jobs.ts'
 import { nodeLine, runIn } from '../docker/support/processes.ts'
-import { openPlace, type Place, type Run, until } from '../e2e/support.ts'
+import { openPlace, type Place, type Run } from '../e2e/support.ts'
+import { eventually } from '../support/eventually.ts'
 import { onBridge, statesOf } from '../e2e/world.ts'
 import type { StartEnvironment } from './environment.ts'
 import { Operator } from './operator.ts'
@@ -14,8 +15,6 @@ import { RUNNER_URL, SOURCE_URL } from './synthesize.ts'
 import type { Assembly } from './template.ts'
 
 const HOST = 'first'
-/** The hub's functions may have a seventh of a CPU between them and the jobs. */
-const WITHIN_MS = 120_000
 
 /** A tenth of a CPU each, so that twenty jobs run at once on two cores. */
 function demoTemplates(image: string): string {
@@ -113,10 +112,10 @@ export class Scene {
     return this.sandbox.jobs()
   }
 
-  /** As `until`, with what the hub said last when it never comes. */
+  /** As `eventually`, with what the hub said last when it never comes. */
   async until(what: string, look: () => boolean | Promise<boolean>): Promise<void> {
     try {
-      await until(what, look, WITHIN_MS)
+      await eventually(what, look)
     } catch (cause) {
       const { lambda, gatewayEvents } = this.aws
       const lines = lambda.lines.slice(-40).map(({ functionId, text }) => `${functionId}: ${text}`)

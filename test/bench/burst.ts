@@ -1,7 +1,8 @@
 import { startedAt, type Watched } from './engine-watch.ts'
 import type { Fleet } from './fleet.ts'
 import { openGate } from './image.ts'
-import { eachOf, until } from './waiting.ts'
+import { eachOf } from './waiting.ts'
+import { eventually } from '../support/eventually.ts'
 
 /** Longer means stuck: even a unit that was lost comes back when its reservation ends, after a minute. */
 const BURST_MAX_MS = 300_000
@@ -29,12 +30,16 @@ export async function startBurst(
   const before = fleet.containers().length
   const queuedAt = fleet.queue(count)
   const gates = new Gates(fleet, before)
-  const containers = await until(`${count} containers run`, { withinMs: BURST_MAX_MS, signal }, async () => {
-    const started = fleet.containers().slice(before)
-    await meanwhile(started.length)
-    if (Date.now() - queuedAt > HOLD_MAX_MS) await gates.open()
-    return started.length >= count && started
-  })
+  const containers = await eventually(
+    `${count} containers run`,
+    async () => {
+      const started = fleet.containers().slice(before)
+      await meanwhile(started.length)
+      if (Date.now() - queuedAt > HOLD_MAX_MS) await gates.open()
+      return started.length >= count && started
+    },
+    { withinMs: BURST_MAX_MS, signal },
+  )
   const waitsMs: number[] = []
   for (const one of containers) waitsMs.push((await startedAt(docker, one)) - queuedAt)
   return { queuedAt, containers, waitsMs: waitsMs.toSorted((left, right) => left - right) }
@@ -61,20 +66,28 @@ export async function ending(
   meanwhile: () => Promise<void> = async () => {},
 ): Promise<Ended> {
   const within = { withinMs: BURST_MAX_MS, signal: fleet.bench.signal }
-  await until('every job ends', within, async () => {
-    await meanwhile()
-    const { queued, claimed } = fleet.sandbox.stats().jobs
-    return queued + claimed === 0
-  })
+  await eventually(
+    'every job ends',
+    async () => {
+      await meanwhile()
+      const { queued, claimed } = fleet.sandbox.stats().jobs
+      return queued + claimed === 0
+    },
+    within,
+  )
   const bad = fleet.sandbox.jobs().filter((job) => job.state !== 'finished' || !job.nonceSeen)
   if (bad.length > 0) throw new Error(`${bad.length} jobs did not finish: ${JSON.stringify(bad[0])}`)
   const first = indexOf(fleet, burst)
   const isCleared = ({ runner, removedAt }: Watched): boolean =>
     removedAt !== null && fleet.finishedAt.has(runner)
-  const all = await until('every container is removed', within, () => {
-    const ours = fleet.containers().slice(first)
-    return ours.every(isCleared) && ours
-  })
+  const all = await eventually(
+    'every container is removed',
+    () => {
+      const ours = fleet.containers().slice(first)
+      return ours.every(isCleared) && ours
+    },
+    within,
+  )
   return {
     removalsMs: all.map(({ runner, removedAt }) => (removedAt ?? 0) - (fleet.finishedAt.get(runner) ?? 0)),
     extra: all.length - burst.containers.length,

@@ -11,7 +11,7 @@ import type { Bench, Generation, Shape } from './bench.ts'
 import type { Watched } from './engine-watch.ts'
 import { type ProcessPlan, SlipwayProcess } from './slipway-process.ts'
 import type { LineOf } from '../support/log-lines.ts'
-import { pause, until } from './waiting.ts'
+import { eventually, pause } from '../support/eventually.ts'
 
 /** What a runner of the benchmark asks for: a whole vCPU, so that its limit slows nothing down. */
 export const RUNNER = { cpuMillis: 1000, memoryMib: 64, labels: ['bench'], template: 'bench' } as const
@@ -141,15 +141,19 @@ export class Fleet {
     this.#processes = { hub, agent: hub }
     if (shape === 'apart') {
       // An agent that finds no hub waits before it tries again.
-      await until('the hub listens', { withinMs: ONLINE_MAX_MS, signal }, () => this.#isListening(hub))
+      await eventually('the hub listens', () => this.#isListening(hub), { withinMs: ONLINE_MAX_MS, signal })
       const agent = agentBundle === undefined ? { args: ['agent'] } : { program: agentBundle, args: [] }
       this.#processes = { hub, agent: this.#spawn(agent) }
     }
-    await until('the host is online', { withinMs: ONLINE_MAX_MS, signal }, () => {
-      this.#running().agent.assertRunning()
-      hub.assertRunning()
-      return this.#isOnline
-    }).catch((cause: unknown) => {
+    await eventually(
+      'the host is online',
+      () => {
+        this.#running().agent.assertRunning()
+        hub.assertRunning()
+        return this.#isOnline
+      },
+      { withinMs: ONLINE_MAX_MS, signal },
+    ).catch((cause: unknown) => {
       throw new Error(`The host is not online.\n${hub.tail}`, { cause })
     })
     const install = await readFile(join(this.#folder, 'slipway', 'agent', 'install'), 'utf8')

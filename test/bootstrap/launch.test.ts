@@ -4,7 +4,8 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { eventually } from '../support/eventually.ts'
 import { isForegroundStat } from '../../platform/bootstrap/child.mjs'
 import { describeMissingNode, findNode, isNewEnough, refuseWindows } from '../../bin/bootstrap/node.mjs'
 
@@ -100,10 +101,10 @@ for (const script of ['slipway.mjs', 'in-child.mjs']) {
 
     it('passes every signal on once, and a second one as well', async () => {
       const run = start(script, 'wait')
-      await vi.waitFor(() => expect(run.output()).toContain('waiting'), { timeout: 10_000 })
+      await eventually('it waits', () => run.output().includes('waiting'))
       for (const [index, signal] of (['SIGINT', 'SIGINT', 'SIGTERM'] as const).entries()) {
         run.child.kill(signal)
-        await vi.waitFor(() => expect(run.output()).toContain(`${signal} ${index + 1}`), { timeout: 10_000 })
+        await eventually(`${signal} arrives`, () => run.output().includes(`${signal} ${index + 1}`))
       }
       expect(await run.ending).toEqual([0, null])
       expect(run.output().match(/SIG/g)).toHaveLength(3)

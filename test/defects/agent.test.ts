@@ -6,7 +6,8 @@ import { createTasks } from '../../agent/background-tasks.ts'
 import { RunnerEvents } from '../../agent/runner-events.ts'
 import { World } from '../agent/harness.ts'
 import { EventRecorder } from '../support/event-recorder.ts'
-import { eventually, FastClock } from '../support/fast-clock.ts'
+import { eventually } from '../support/eventually.ts'
+import { FastClock } from '../support/fast-clock.ts'
 import { MemoryEngine } from '../support/memory-engine.ts'
 
 const MINUTE_MS = 60_000

@@ -311,7 +311,7 @@ describe('docker engine that does not answer', () => {
       engine.inspect(newId()),
     ]
     expect(new Set(await failureKinds(calls))).toEqual(new Set(['unreachable']))
-    expect(performance.now() - begun).toBeLessThan(10_000)
+    expect(performance.now() - begun).toBeLessThan(30_000)
   })
 
   it('K1: an answer that breaks off in the middle ends in time, too', async () => {

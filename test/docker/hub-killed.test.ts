@@ -20,7 +20,7 @@ describe.concurrent.each<StoreKind>(['SQLite', 'DynamoDB'])(
       await scene.startHub()
       expect(await scene.ended([...jobs, ...others])).toEqual(['finished', 'finished'])
       await scene.expectSettled()
-    }, 240_000)
+    })
 
     it('L4, R4: between claim, mint and dispatch: no token is lost for good, none is used twice', async (test) => {
       const scene = await Scene.begin(test, {
@@ -38,7 +38,7 @@ describe.concurrent.each<StoreKind>(['SQLite', 'DynamoDB'])(
       await scene.startHub()
       expect(await scene.ended([...jobs, ...others])).toEqual(['finished', 'finished', 'finished'])
       await scene.expectSettled({ unlearned: 1 })
-    }, 240_000)
+    })
 
     it('L4, W4, R4: after dispatch: what the agent got runs on without a hub, what it never got is launched anew', async (test) => {
       const scene = await Scene.begin(test, { kinds: ['creating', 'running', 'undelivered'], store })
@@ -62,7 +62,7 @@ describe.concurrent.each<StoreKind>(['SQLite', 'DynamoDB'])(
       await scene.expectSettled()
       // One launch each, but for the one that was lost on its way.
       expect(scene.gate.made).toBe(3)
-    }, 240_000)
+    })
   },
 )
 
@@ -84,7 +84,7 @@ describe.concurrent('a source that misbehaves', () => {
     outage.release()
     expect(await scene.ended(jobs)).toEqual(['finished', 'finished', 'finished'])
     await scene.expectSettled({ unlearned: 1 })
-  }, 240_000)
+  })
 
   it('L2: a second hub in the same state folder is refused, and the first one works on', async (test) => {
     const scene = await Scene.begin(test, { kinds: ['job'] })
@@ -93,5 +93,5 @@ describe.concurrent('a source that misbehaves', () => {
     expect(second.stderr).toContain('Another hub uses the folder')
     expect(await scene.ended(await scene.queue(['job']))).toEqual(['finished'])
     await scene.expectSettled()
-  }, 240_000)
+  })
 })

@@ -37,7 +37,7 @@ describe.concurrent('images and reservations', () => {
     expect(registry.requests.filter((path) => path.includes('/broken/manifests/')).length).toBeLessThan(20)
     await scene.source.cancel(stuck)
     await scene.expectSettled()
-  }, 240_000)
+  })
 
   it('R2, K12: a reservation that ends during a slow start or pull is not started on; its job runs on the next', async (test) => {
     const docker = new Docker({ socketPath: '/var/run/docker.sock' })
@@ -82,5 +82,5 @@ describe.concurrent('images and reservations', () => {
         .remove()
         .catch(() => {})
     }
-  }, 240_000)
+  })
 })

@@ -27,7 +27,7 @@ describe.concurrent('a job that misbehaves', () => {
       expect.stringContaining('more memory than its template allows'),
     ])
     expect(ends.filter(({ template, code }) => template === 'other' && code === 'exited')).toHaveLength(2)
-  }, 240_000)
+  })
 })
 
 it('a burst of jobs is served on the DynamoDB adapter as on SQLite: each runs once, and nothing is left', async (test) => {

@@ -56,4 +56,4 @@ it("the agent's bundle serves the jobs of a hub, tells of those that fail, and l
     expect(run.output).not.toContain(token)
     expect(run.lines().filter(({ level }) => level === 'error')).toEqual([])
   }
-}, 120_000)
+})

@@ -199,7 +199,7 @@ describe('a mistake that shows only when things are opened', () => {
     })
     expect(await run.end()).toEqual({ code: 0, signal: null })
     expect(run.summary).toMatchObject({ jobs: 2, finished: 2 })
-  }, 60_000)
+  })
 
   it('a port that is taken is one clear error', async () => {
     const args = ['sandbox', '--port', String(sandbox.port)]
@@ -211,7 +211,7 @@ describe('a mistake that shows only when things are opened', () => {
     await expectError(other.slipway(args), other, [/can't listen on .*EADDRINUSE.*another port/])
     first.signal('SIGTERM')
     expect(await first.end()).toEqual({ code: 0, signal: null })
-  }, 30_000)
+  })
 })
 
 describe('slipway hub', () => {
@@ -234,7 +234,7 @@ describe('slipway hub', () => {
     await next.until('it listens', () => next.events('hub.listening')[0])
     next.signal('SIGTERM')
     expect(await next.end()).toEqual({ code: 0, signal: null })
-  }, 30_000)
+  })
 })
 
 describe('slipway templates validate', () => {

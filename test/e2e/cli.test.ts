@@ -4,7 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openSqliteStore } from '../../adapters/sqlite/index.ts'
 import { type Sandbox, startSandbox } from '../../sandbox/index.ts'
 import { newToken } from '../../sandbox/rules/tokens.ts'
-import { type Env, openPlace, type Place, type Run, until } from './support.ts'
+import { type Env, openPlace, type Place, type Run } from './support.ts'
+import { eventually } from '../support/eventually.ts'
 
 /** Templates of the hosts that carry the tag `fast`. */
 function yamlOf(maxConcurrency: number): string {
@@ -110,7 +111,7 @@ describe('the command line with a hub on one machine', () => {
       SLIPWAY_ENGINE: 'process',
       SLIPWAY_LOG: 'json',
     })
-    await until('the host is online', async () => (await hostState()) === 'online', 60_000)
+    await eventually('the host is online', async () => (await hostState()) === 'online')
     const again = await say('hosts', 'add', 'second')
     expect(again.code).toBe(1)
     expect(again.err).toMatch(/Host second exists already/)
@@ -149,7 +150,7 @@ describe('the command line with a hub on one machine', () => {
   })
 
   it('says why a job waits, and where one would start', async () => {
-    const would = await until('the image is told', async () => {
+    const would = await eventually('the image is told', async () => {
       const { out } = await say('why', 'cli', 'small')
       return /would start at once, from template small on host second/.test(out)
     })
@@ -165,14 +166,10 @@ describe('the command line with a hub on one machine', () => {
     ])
     const list = () =>
       json<{ runners: { runner: string; outcome: string }[] }>('runners', 'list', '--state', 'gone')
-    const runners = await until(
-      'both have ended',
-      async () => {
-        const found = (await list()).runners
-        return found.length === 2 && found
-      },
-      60_000,
-    )
+    const runners = await eventually('both have ended', async () => {
+      const found = (await list()).runners
+      return found.length === 2 && found
+    })
     expect(runners.map(({ outcome }) => outcome)).toEqual(['finished', 'finished'])
     const { code, out } = await say('runners', 'show', runners[0]!.runner)
     expect(code).toBe(0)
@@ -186,7 +183,7 @@ describe('the command line with a hub on one machine', () => {
     const { code, out } = await say('hosts', 'remove', 'second', '--yes')
     expect([code, out]).toEqual([0, 'Host second is removed.\n'])
     expect(await hostState()).toBeUndefined()
-    await until('the hub refuses its token', () => {
+    await eventually('the hub refuses its token', () => {
       return hub.events('agent.refused').length > 0 || (agent?.ending ?? null) !== null
     })
     expect((await say('hosts', 'remove', 'second', '--yes')).err).toMatch(/There is no host second/)

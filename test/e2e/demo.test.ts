@@ -2,7 +2,8 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { type Job, startSandbox } from '../../sandbox/index.ts'
 import type { Summary } from '../../cli/start/run-summary.ts'
-import { openPlace, type Place, until, watchStarts } from './support.ts'
+import { openPlace, type Place, watchStarts } from './support.ts'
+import { eventually } from '../support/eventually.ts'
 
 let place: Place
 
@@ -47,7 +48,7 @@ describe('slipway start --demo-jobs --until-idle --json', () => {
     const starts = await watchStarts()
     onTestFinished(starts.stop)
     const run = place.slipway(['start', '--demo-jobs', '20', '--until-idle', '--json'])
-    expect(await run.end(90_000)).toEqual({ code: 0, signal: null })
+    expect(await run.end()).toEqual({ code: 0, signal: null })
     expect(run.stdout.trimEnd().split('\n')).toHaveLength(1)
     expect(run.summary).toEqual(expectedSummary(20))
     const { p50, p95, max } = run.summary.queuedToRunningMs!
@@ -63,29 +64,29 @@ describe('slipway start --demo-jobs --until-idle --json', () => {
     expect(await place.processes()).toEqual([])
     // Inv. 2, by the engine's own word: 23 starts, of 23 runners.
     const [install = ''] = await place.installs()
-    const started = await until('the engine tells of all starts', () => {
+    const started = await eventually('the engine tells of all starts', () => {
       const told = starts.of(install).map(({ runner }) => runner)
       return told.length >= 23 && told
     })
     expect([started.length, new Set(started).size]).toEqual([23, 23])
-  }, 150_000)
+  })
 
   it('does the same with a source of the first generation', async () => {
     const args = ['start', '--demo-jobs', '8', '--until-idle', '--json', '--protocol', 'v1']
     const run = place.slipway(args)
-    expect(await run.end(90_000)).toEqual({ code: 0, signal: null })
+    expect(await run.end()).toEqual({ code: 0, signal: null })
     expect(run.summary).toEqual(expectedSummary(8))
     expectAllRan(await recordedJobs(place, 'v1'), 8)
     expect(await place.containers()).toEqual([])
     expect(await place.processes()).toEqual([])
-  }, 100_000)
+  })
 
   it('runs plain processes with SLIPWAY_ENGINE=process, of either generation', async () => {
     const other = await openPlace()
     onTestFinished(() => other.close())
     const summaries = await Promise.all([runAsProcesses(place, 'v1'), runAsProcesses(other, 'v2')])
     expect(summaries).toEqual([expectedSummary(4), expectedSummary(4)])
-  }, 60_000)
+  })
 })
 
 async function runAsProcesses(at: Place, protocol: 'v1' | 'v2'): Promise<Summary> {

@@ -11,8 +11,9 @@ import { demoRunnerProgram } from '../../demo/program.ts'
 import { type LocalHub, openLocalHub } from '../../local/hub.ts'
 import { LOCAL_ADAPTERS, openDemandSource } from '../../local/adapters.ts'
 import type { Sandbox } from '../../sandbox/index.ts'
-import { openPlace, type Place, until } from './support.ts'
+import { openPlace, type Place } from './support.ts'
 import { EventRecorder } from '../support/event-recorder.ts'
+import { eventually } from '../support/eventually.ts'
 
 export interface SourceOf {
   readonly id: string
@@ -155,7 +156,7 @@ export class TestHost {
     this.#running.catch(() => {
       // Awaited by `stop`; until then the host just doesn't come online.
     })
-    await until(`host ${this.id} is online`, async () => (await this.state()) === 'online')
+    await eventually(`host ${this.id} is online`, async () => (await this.state()) === 'online')
   }
 
   /** Serves the host with this token until the signal aborts. */

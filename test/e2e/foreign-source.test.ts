@@ -4,7 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { hubDatabase } from '../../local/hub-database.ts'
 import { TOKEN_PREFIX, type TokenKind } from '../../sandbox/rules/tokens.ts'
 import { ensureTestImage } from '../support/test-image.ts'
-import { type Place, type Run, until } from './support.ts'
+import { type Place, type Run } from './support.ts'
+import { eventually } from '../support/eventually.ts'
 import { demoImage, statesOf, templatesOf, World } from './world.ts'
 
 /**
@@ -57,7 +58,7 @@ beforeAll(async () => {
   await Promise.all(
     served.map(({ run }) => run.until('the host is online', () => run.events('host.online')[0])),
   )
-}, 60_000)
+})
 
 /** Its container says everything that it was given, and fails: the worst that a runner can do to its own token. */
 function brokenTemplate(image: string): string {
@@ -88,7 +89,7 @@ async function checkOne(
 
 const finished = (count: number): string[] => Array.from({ length: count }, () => 'finished')
 
-describe('slipway start, pointed at a server of either generation', { timeout: 150_000 }, () => {
+describe('slipway start, pointed at a server of either generation', () => {
   it('serves a container per job, below a path prefix, with slashes after the URLs', () =>
     withBoth(async (world, run) => {
       const jobs = await world.runJobs(['a', 'b', 'c'], 'true')
@@ -125,14 +126,14 @@ describe('slipway start, pointed at a server of either generation', { timeout: 1
       const cuts = () => world.proxy.requests.filter(({ fault }) => fault === 'truncate').length
       cut(MINT, 1)
       cut(/\/report$/, 2)
-      expect(statesOf(await world.runJobs(['cut'], 'sleep 1', 60_000))).toEqual(finished(1))
-      await until('all three answers were cut', () => cuts() === 3)
+      expect(statesOf(await world.runJobs(['cut'], 'sleep 1'))).toEqual(finished(1))
+      await eventually('all three answers were cut', () => cuts() === 3)
       expect(await world.startCounts('cut')).toEqual({ starts: 1, runners: 1 })
       // On v1 the unit of a lost grant stays blocked for a minute.
       if (world.generation === 'v1') return
       const jobs = world.queue(['cut', 'cut'], 'true')
       cut(POLL, 1)
-      expect(statesOf(await world.ended(jobs, 60_000))).toEqual(finished(2))
+      expect(statesOf(await world.ended(jobs))).toEqual(finished(2))
       expect(cuts()).toBe(4)
       expect(await world.startCounts('cut')).toEqual({ starts: 3, runners: 3 })
     }))
@@ -140,16 +141,16 @@ describe('slipway start, pointed at a server of either generation', { timeout: 1
   it('R6, L7: sees a poll that hangs end by itself, and goes on', () =>
     withBoth(async (world) => {
       world.proxy.inject({ fault: { kind: 'hang' }, path: POLL, times: 1 })
-      await until('a poll hangs', () => world.proxy.requests.some(({ fault }) => fault === 'hang'))
-      expect(statesOf(await world.runJobs(['hung'], 'true', 40_000))).toEqual(finished(1))
+      await eventually('a poll hangs', () => world.proxy.requests.some(({ fault }) => fault === 'hang'))
+      expect(statesOf(await world.runJobs(['hung'], 'true'))).toEqual(finished(1))
     }))
 
   it('survives a restart of the server, with a job under way and one that comes after', () =>
     withBoth(async (world) => {
       const [running] = world.queue(['running'], 'sleep 4')
-      await until('the job runs', () => world.now([running!])[0]?.state === 'claimed')
+      await eventually('the job runs', () => world.now([running!])[0]?.state === 'claimed')
       await world.sandbox.close()
-      await until('a poll meets no server', () => world.front.exchanges.at(-1)?.status === 0)
+      await eventually('a poll meets no server', () => world.front.exchanges.at(-1)?.status === 0)
       await world.startSandbox()
       const later = world.queue(['later'], 'true')
       expect(statesOf(await world.ended([running!, ...later]))).toEqual(finished(2))
@@ -163,7 +164,7 @@ describe('slipway start, pointed at a server of either generation', { timeout: 1
         return run.events('runner.gone').find(({ template }) => template === 'broken')
       })
       expect(gone).toMatchObject({ outcome: 'failed', code: 'exited-with-error', exitCode: 3 })
-      await until('its container is removed', async () => (await world.place.containers()).length === 0)
+      await eventually('its container is removed', async () => (await world.place.containers()).length === 0)
       expect(statesOf(world.now([job!]))).toEqual(['queued'])
       world.sandbox.cancel(job!.id)
     }))
@@ -171,16 +172,16 @@ describe('slipway start, pointed at a server of either generation', { timeout: 1
   it('S11: says once that its token was revoked, lets jobs end, and stops clean', () =>
     withBoth(async (world, run) => {
       const [running] = world.queue(['last'], 'sleep 4')
-      await until('the job runs', () => world.now([running!])[0]?.state === 'claimed')
+      await eventually('the job runs', () => world.now([running!])[0]?.state === 'claimed')
       world.sandbox.revokeToken()
       const [waiting] = world.queue(['never'], 'true')
       const said = await run.until('it says so', () => run.events('source.unauthorized')[0])
       expect(said.reason).toMatch(/revoked.*No new jobs are claimed/s)
       expect(statesOf(await world.ended([running!]))).toEqual(['finished'])
-      await until('its container is gone', async () => (await world.place.containers()).length === 0)
+      await eventually('its container is gone', async () => (await world.place.containers()).length === 0)
       const before = world.front.exchanges.length
       run.signal('SIGTERM')
-      expect(await run.end(40_000)).toEqual({ code: 0, signal: null })
+      expect(await run.end()).toEqual({ code: 0, signal: null })
       expect(run.events('source.unauthorized')).toHaveLength(1)
       expect(statesOf(world.now([waiting!]))).toEqual(['queued'])
       expect(await world.place.containers()).toEqual([])

@@ -14,7 +14,7 @@ describe('one state folder', () => {
     const first = place.slipway(['start', '--demo-jobs', '3', '--json'], env)
     await first.until('its jobs run', () => first.events('sandbox.job.claimed').length > 0)
     const second = place.slipway(['start', '--demo-jobs', '1', '--until-idle', '--json'], env)
-    expect(await second.end(15_000)).toEqual({ code: 1, signal: null })
+    expect(await second.end()).toEqual({ code: 1, signal: null })
     expect(second.stderr).toMatch(/^slipway: .*(folder|\.slipway)/m)
     expect(second.stderr).not.toMatch(/^\s+at /m)
     expect(second.stdout).toBe('')
@@ -26,7 +26,7 @@ describe('one state folder', () => {
     expect(first.summary).toMatchObject({ jobs: 3, finished: 3, containersLeft: 0 })
     expect(first.lines().filter(({ level }) => level === 'error')).toEqual([])
     expect(await place.processes()).toEqual([])
-  }, 60_000)
+  })
 
   it('K18: serves one hub at a time, whichever command runs it', async () => {
     const sandbox = place.slipway(['sandbox', '--port', '0'], {
@@ -47,7 +47,7 @@ describe('one state folder', () => {
     const first = place.slipway(['hub'], hubEnv)
     await first.until('the first listens', () => first.events('hub.listening')[0])
     const second = place.slipway(['hub'], hubEnv)
-    expect(await second.end(15_000)).toEqual({ code: 1, signal: null })
+    expect(await second.end()).toEqual({ code: 1, signal: null })
     expect(second.stderr).toMatch(/^slipway: .*(folder|\.slipway)/m)
     expect(second.stderr).not.toMatch(/^\s+at /m)
     expect(first.ending).toBeNull()
@@ -55,5 +55,5 @@ describe('one state folder', () => {
       run.signal('SIGTERM')
       expect(await run.end()).toEqual({ code: 0, signal: null })
     }
-  }, 60_000)
+  })
 })

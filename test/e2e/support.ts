@@ -6,33 +6,16 @@ import { fileURLToPath } from 'node:url'
 import Docker from 'dockerode'
 import type { Summary } from '../../cli/start/run-summary.ts'
 import { type LineName, type LineOf, type LogLine, readEvents, readLines } from '../support/log-lines.ts'
+import { eventually } from '../support/eventually.ts'
 
 /** The command's program itself: the launcher before it would look after packages, which tests share. */
 const PROGRAM = fileURLToPath(new URL('../../bin/slipway.ts', import.meta.url))
-const LOOK_MS = 25
 
 export type Env = Readonly<Record<string, string>>
 
 export interface Ending {
   readonly code: number | null
   readonly signal: NodeJS.Signals | null
-}
-
-/** Waits until `look` gives something other than null, undefined or false; says what it waited for when it never does. */
-export async function until<T>(
-  what: string,
-  look: () => T | null | undefined | false | Promise<T | null | undefined | false>,
-  withinMs = 20_000,
-): Promise<T> {
-  const deadline = Date.now() + withinMs
-  for (;;) {
-    const found = await look()
-    if (found !== null && found !== undefined && found !== false) return found
-    if (Date.now() > deadline) throw new Error(`Not within ${withinMs} ms: ${what}`)
-    await new Promise((resolve) => {
-      setTimeout(resolve, LOOK_MS)
-    })
-  }
 }
 
 /** A `slipway` command under way. */
@@ -81,26 +64,22 @@ export class Run {
     this.#child.kill(name)
   }
 
-  /** As `until`, but gives up at once when the command ends before, and shows what it said. */
-  async until<T>(what: string, look: () => T | null | undefined | false, withinMs?: number): Promise<T> {
+  /** As `eventually`, but gives up at once when the command ends before, and shows what it said. */
+  async until<T>(what: string, look: () => T | null | undefined | false): Promise<T> {
     try {
-      return await until(
-        what,
-        () => {
-          const found = look()
-          if (this.ending === null || found) return found
-          throw new Error(`The command ended (${JSON.stringify(this.ending)}) before: ${what}`)
-        },
-        withinMs,
-      )
+      return await eventually(what, () => {
+        const found = look()
+        if (this.ending === null || found) return found
+        throw new Error(`The command ended (${JSON.stringify(this.ending)}) before: ${what}`)
+      })
     } catch (cause) {
       throw new Error(`${String(cause)}\n${this.#tail()}`, { cause })
     }
   }
 
-  /** The ending, within a time; what is still going then is shown. */
-  async end(withinMs = 60_000): Promise<Ending> {
-    await until('the command ends', () => this.ending, withinMs).catch((cause: unknown) => {
+  /** The ending; a command that never ends shows what it said. */
+  async end(): Promise<Ending> {
+    await eventually('the command ends', () => this.ending).catch((cause: unknown) => {
       throw new Error(`${String(cause)}\n${this.#tail()}`, { cause })
     })
     return this.ended
@@ -187,7 +166,10 @@ export class Place {
     await Promise.all(this.#runs.map(({ ended }) => ended))
     for (const pid of await this.processes()) killIfThere(pid)
     await Promise.all((await this.containers()).map(({ Id }) => removeContainer(Id)))
-    await until('the processes of this folder are gone', async () => (await this.processes()).length === 0)
+    await eventually(
+      'the processes of this folder are gone',
+      async () => (await this.processes()).length === 0,
+    )
     await rm(this.path, { recursive: true, force: true })
   }
 }

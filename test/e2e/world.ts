@@ -6,7 +6,8 @@ import { newToken } from '../../sandbox/rules/tokens.ts'
 import { bridgeAddress } from '../../cli/start/bridge.ts'
 import { type FaultProxy, startFaultProxy } from '../sandbox/fault-proxy.ts'
 import { type Recorder, startRecorder } from './recorder.ts'
-import { type Env, openPlace, type Place, type Starts, until, watchStarts } from './support.ts'
+import { type Env, openPlace, type Place, type Starts, watchStarts } from './support.ts'
+import { eventually } from '../support/eventually.ts'
 
 export type Generation = 'v1' | 'v2'
 
@@ -103,8 +104,8 @@ export class World {
   }
 
   /** Queues a job of each kind; resolves with them once each has ended. */
-  async runJobs(kinds: readonly string[], command: string, withinMs?: number): Promise<readonly Job[]> {
-    return this.ended(this.queue(kinds, command), withinMs)
+  async runJobs(kinds: readonly string[], command: string): Promise<readonly Job[]> {
+    return this.ended(this.queue(kinds, command))
   }
 
   queue(kinds: readonly string[], command: string): readonly Job[] {
@@ -113,16 +114,12 @@ export class World {
     )
   }
 
-  async ended(jobs: readonly Job[], withinMs = 30_000): Promise<readonly Job[]> {
+  async ended(jobs: readonly Job[]): Promise<readonly Job[]> {
     const what = `${jobs.length} jobs [${jobs[0]?.labels.join(', ')}] of ${this.generation} end`
-    return until(
-      what,
-      () => {
-        const now = this.now(jobs)
-        return now.every(({ state }) => state !== 'queued' && state !== 'claimed') && now
-      },
-      withinMs,
-    )
+    return eventually(what, () => {
+      const now = this.now(jobs)
+      return now.every(({ state }) => state !== 'queued' && state !== 'claimed') && now
+    })
   }
 
   /** These jobs as they stand now. */

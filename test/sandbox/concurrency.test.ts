@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { PATIENCE_MS } from '../support/eventually.ts'
 import { type Bench, job, pollBody, startBench, template } from './client.ts'
 
 const RUNNERS = 100
@@ -100,7 +101,7 @@ describe.each(['v1', 'v2'] as const)('many requests at once on %s', (protocol) =
     const jobIds = await Promise.all(runners.map(({ token }) => runOne(bench, token)))
     expect((await polls).flatMap((answer) => answer.body.reservations)).toEqual([])
     expect(new Set(jobIds).size).toBe(RUNNERS)
-    await bench.sandbox.waitUntilIdle(AbortSignal.timeout(1000))
+    await bench.sandbox.waitUntilIdle(AbortSignal.timeout(PATIENCE_MS))
     const jobs = bench.sandbox.jobs()
     expect(jobs.every((each) => each.state === 'finished' && each.nonceSeen)).toBe(true)
     expect(new Set(jobs.map((each) => (each.state === 'finished' ? each.runnerId : null))).size).toBe(RUNNERS)

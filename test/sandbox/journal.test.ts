@@ -12,12 +12,13 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { startSandbox } from '../../sandbox/index.ts'
 import { openJournal } from '../../sandbox/journal.ts'
 import { enqueueJobs } from '../../sandbox/rules/jobs.ts'
 import { World } from '../../sandbox/rules/world.ts'
 import { call, job, pollBody, START_MS, startBench, template, TOKEN } from './client.ts'
+import { eventually } from '../support/eventually.ts'
 
 let dataDir: string
 const children = new Set<ChildProcess>()
@@ -257,7 +258,7 @@ describe('the journal', () => {
     await new Promise((resolve) => setTimeout(resolve, 1500)) // past a sweep of the leases
     expect(second.sandbox.stats().jobs.claimed).toBe(1)
     later = 60_000
-    await vi.waitFor(() => expect(second.sandbox.stats().jobs.lost).toBe(1), 5000)
+    await eventually('the job is lost', () => second.sandbox.stats().jobs.lost === 1)
     await second.sandbox.close()
   })
 })

@@ -3,11 +3,12 @@ import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { demoRunnerFiles } from '../../sandbox/runner-files.ts'
 import { type Sandbox, startSandbox } from '../../sandbox/index.ts'
 import { call, job, pollBody, template, TOKEN } from './client.ts'
 import { startFaultProxy } from './fault-proxy.ts'
+import { eventually } from '../support/eventually.ts'
 
 let folder: string
 const children = new Set<ChildProcess>()
@@ -118,22 +119,22 @@ describe.each(['v1', 'v2'] as const)('the demo runner on %s', (protocol) => {
     const { exitCode } = await run('sleep 300 & echo $!')
     expect(await exitCode).toBe(0)
     const pid = Number((onlyJob() as { output: string }).output)
-    await vi.waitFor(() => expect(isRunning(pid)).toBe(false), 5000)
+    await eventually('the process is gone', () => !isRunning(pid))
   })
 
   it('on SIGTERM ends the job, tells so and exits 143', async () => {
     const { child, exitCode, output } = await run('trap "" INT; sleep 300 & echo $!; wait')
-    await vi.waitFor(() => expect(output()).toMatch(/^\d+$/m), 10_000)
+    await eventually('the job tells its process id', () => /^\d+$/m.test(output()))
     child.kill('SIGTERM')
     expect(await exitCode).toBe(143)
     expect(onlyJob()).toMatchObject({ state: 'failed', reason: 'the runner was stopped' })
     const pid = Number(/^\d+$/m.exec(output())?.[0])
-    await vi.waitFor(() => expect(isRunning(pid)).toBe(false), 5000)
+    await eventually('the process is gone', () => !isRunning(pid))
   })
 
   it('on SIGTERM after a cancellation ends the job as cancelled', async () => {
     const { child, exitCode } = await run('sleep 300')
-    await vi.waitFor(() => expect(onlyJob().state).toBe('claimed'), 10_000)
+    await eventually('the job is claimed', () => onlyJob().state === 'claimed')
     sandbox.cancel(onlyJob().id)
     child.kill('SIGTERM')
     expect(await exitCode).toBe(143)
@@ -142,10 +143,10 @@ describe.each(['v1', 'v2'] as const)('the demo runner on %s', (protocol) => {
 
   it('killed without grace leaves a job that is lost when its lease ends', async () => {
     const { child, exitCode } = await run('exec sleep 5')
-    await vi.waitFor(() => expect(onlyJob().state).toBe('claimed'), 10_000)
+    await eventually('the job is claimed', () => onlyJob().state === 'claimed')
     child.kill('SIGKILL')
     await exitCode
-    await vi.waitFor(() => expect(onlyJob().state).toBe('lost'), 10_000)
+    await eventually('the job is lost', () => onlyJob().state === 'lost')
   })
 
   it('tells its result even when the first replies are lost', async () => {

@@ -58,7 +58,7 @@ describe(`a message whose handler stops at any of the ${ofSessions} calls of a r
           })
           expect(lives.stopped, `call ${call} was made`).toBeDefined()
         }
-      }, 120_000)
+      })
     }
   }
 })
@@ -75,7 +75,7 @@ describe('a message whose handler is slow', () => {
         })
         expect(lives.stopped, `call ${call} was made`).toBeDefined()
       }
-    }, 120_000)
+    })
   }
 })
 
@@ -147,7 +147,7 @@ describe(`a sweep that stops at any of its ${ofSweeps} calls: inv. 1–12, 14–
         })
         expect(lives.stopped, `call ${call} was made`).toBeDefined()
       }
-    }, 120_000)
+    })
   }
 
   it('E3, inv. 3, 8: slow to get any one of its readings, it writes nothing off that has come back meanwhile', async () => {
@@ -158,7 +158,7 @@ describe(`a sweep that stops at any of its ${ofSweeps} calls: inv. 1–12, 14–
         throw new Error(`slow reading ${call}`, { cause: thrown })
       })
     }
-  }, 120_000)
+  })
 })
 
 /**

@@ -30,7 +30,7 @@ describe(`a hub that stops at any of its ${total} calls: inv. 1–12, 14–17 ho
           throw new Error(`killed ${when} call ${call}`, { cause: thrown })
         })
       }
-    }, 120_000)
+    })
   }
 
   it('L2: paused at any call until a successor has taken over, it wakes without any effect of its own', async () => {
@@ -50,5 +50,5 @@ describe(`a hub that stops at any of its ${total} calls: inv. 1–12, 14–17 ho
       })
       if (paused.end() !== null) expect(paused.end()).toMatch(/lost|stopped|failed/)
     }
-  }, 120_000)
+  })
 })

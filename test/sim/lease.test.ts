@@ -84,7 +84,7 @@ describe('one planner after another, on functions that live 15 minutes', () => {
         })
         expect(paused.end).not.toBe('running')
       }
-    }, 120_000)
+    })
   }
 
   it('L2, inv. 14: one that was paused beyond its lease notes no end as told that it has not seen', async () => {

@@ -31,14 +31,3 @@ export class FastClock implements Clock {
     })
   }
 }
-
-/** Waits until `check` holds; says what it waited for when it never does. */
-export async function eventually(what: string, check: () => boolean, withinMs = 10_000): Promise<void> {
-  const deadline = Date.now() + withinMs
-  while (!check()) {
-    if (Date.now() > deadline) throw new Error(`Not within ${withinMs} ms: ${what}`)
-    await new Promise((resolve) => {
-      setTimeout(resolve, 5)
-    })
-  }
-}

@@ -1,11 +1,12 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, it, onTestFinished, vi } from 'vitest'
+import { it, onTestFinished, vi } from 'vitest'
 import { createDynamoStore, ensureTable } from '../../../adapters/dynamodb/index.ts'
 import { levelOfEmulator } from '../../support/dynamodb-emulator/iterators.ts'
 import { startEmulator } from '../../support/dynamodb-emulator/on-socket.ts'
 import { T0 } from '../../contract/store-fixtures.ts'
+import { eventually } from '../../support/eventually.ts'
 
 it('the embedded database leaves no iterator open after a query or a scan, however many there are', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'slipway-emulator-'))
@@ -21,5 +22,5 @@ it('the embedded database leaves no iterator open after a query or a scan, howev
     await store.readChanges(T0)
     await store.readFleet()
   }
-  await vi.waitFor(() => expect(new Set(closing.mock.contexts).size).toBeGreaterThanOrEqual(40))
+  await eventually('40 iterators are closed', () => new Set(closing.mock.contexts).size >= 40)
 })

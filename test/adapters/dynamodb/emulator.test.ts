@@ -8,6 +8,7 @@ import { createDynamoStore, ensureTable } from '../../../adapters/dynamodb/index
 import type { FleetStore } from '../../../core/ports/index.ts'
 import { claim, claimsOf, H1, onlineHost, reserved, rid, T0 } from '../../contract/store-fixtures.ts'
 import { dynamoClient, startDynamoEmulator } from '../../support/dynamodb-emulator/index.ts'
+import { eventually } from '../../support/eventually.ts'
 
 const TABLE = 'slipway'
 
@@ -61,7 +62,7 @@ describe('the embedded database on disk', () => {
         }
       }
       const writers = Array.from({ length: 6 }, () => write().catch((thrown: unknown) => thrown))
-      await expect.poll(() => n, { interval: 5, timeout: 15_000 }).toBeGreaterThan(goal)
+      await eventually(`${goal} writes`, () => n > goal)
       await kill()
       expect(await Promise.all(writers)).toEqual(
         writers.map(() => expect.objectContaining({ code: 'store-unavailable' })),

@@ -471,7 +471,7 @@ describe('deadline of a call', () => {
   })
 
   it('waits on while there are signs of life, but not for ever', async () => {
-    const call = { doing: 'pull', timeoutMs: 200, maxMs: 1_000, lateKind: 'registry-unavailable' as const }
+    const call = { doing: 'pull', timeoutMs: 800, maxMs: 1_000, lateKind: 'registry-unavailable' as const }
     const begun = performance.now()
     const failure = await failureOf(
       withDeadline(realClock, call, async (signal, alive) => {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { SlipwayError, type AgentMessage, type Epoch } from '../../../core/model/index.ts'
-import { eventually } from '../../support/fast-clock.ts'
+import { eventually } from '../../support/eventually.ts'
 import { newRunner, order, ORIGIN, World } from '../harness.ts'
 import { ScriptedHub } from '../scripted-hub.ts'
 

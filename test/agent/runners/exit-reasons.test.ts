@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { EngineError } from '../../../agent/engines/engine.ts'
-import { eventually } from '../../support/fast-clock.ts'
+import { eventually } from '../../support/eventually.ts'
 import { newRunner, order, ORIGIN, World } from '../harness.ts'
 
 describe('exits and surprises of the engine', () => {

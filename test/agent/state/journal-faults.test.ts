@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { RunnerEvents } from '../../../agent/runner-events.ts'
 import { openJournal } from '../../../agent/state/journal.ts'
 import { fence } from '../../../core/model/index.ts'
-import { eventually } from '../../support/fast-clock.ts'
+import { eventually } from '../../support/eventually.ts'
 import { World } from '../harness.ts'
 import { EventRecorder } from '../../support/event-recorder.ts'
 

@@ -4,7 +4,8 @@ import { Fleet } from '../fleet.ts'
 import { runFloor } from '../floor.ts'
 import { type BurstsResult, type FloorTrial, judge } from '../results.ts'
 import { median, medianSpread, type Spread, spreadOf } from '../statistics.ts'
-import { pause, randomPause } from '../waiting.ts'
+import { pause } from '../../support/eventually.ts'
+import { randomPause } from '../waiting.ts'
 
 const FLOOR_AT_ONCE = [1, 4, 8, 16] as const
 /** The budget: 1.15 times the floor for work beside the engine's, and 0.8 s for the source's poll and the way. */

@@ -6,7 +6,8 @@ import type { Fleet } from '../fleet.ts'
 import { openGate } from '../image.ts'
 import { judge, type SamplesResult } from '../results.ts'
 import { meanSpreadOf } from '../statistics.ts'
-import { pause, randomPause, until } from '../waiting.ts'
+import { randomPause } from '../waiting.ts'
+import { eventually, pause } from '../../support/eventually.ts'
 import { openWarm } from './bursts.ts'
 
 const RUNNERS = 4
@@ -20,9 +21,13 @@ export async function measureFullFleet(bench: Bench, samples: number): Promise<S
   const fleet = await openWarm(bench, 'v2', RUNNERS)
   const queuedAt = fleet.queue(RUNNERS + samples)
   const before = fleet.containers().length
-  await until('the fleet is full', { withinMs: NEXT_MAX_MS, signal: bench.signal }, () => {
-    return fleet.containers().length - before === RUNNERS
-  })
+  await eventually(
+    'the fleet is full',
+    () => {
+      return fleet.containers().length - before === RUNNERS
+    },
+    { withinMs: NEXT_MAX_MS, signal: bench.signal },
+  )
   const floors: number[] = []
   const waits: number[] = []
   for (let sample = 0; sample < samples; sample += 1) {
@@ -49,13 +54,14 @@ async function takeTurn(fleet: Fleet): Promise<number> {
   const oldest = all.find(({ diedAt }) => diedAt === null)
   if (oldest === undefined) throw new Error('No container runs.')
   await openGate(docker, oldest.id)
-  const next = await until(
+  const next = await eventually(
     'the next container runs',
-    { withinMs: NEXT_MAX_MS, signal },
     (): Watched | undefined => fleet.containers().at(all.length),
+    { withinMs: NEXT_MAX_MS, signal },
   )
-  const finishedAt = await until('the agent tells the exit', { withinMs: NEXT_MAX_MS, signal }, () =>
-    fleet.finishedAt.get(oldest.runner),
-  )
+  const finishedAt = await eventually('the agent tells the exit', () => fleet.finishedAt.get(oldest.runner), {
+    withinMs: NEXT_MAX_MS,
+    signal,
+  })
   return (await startedAt(docker, next)) - finishedAt
 }

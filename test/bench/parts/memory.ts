@@ -5,7 +5,7 @@ import { endBurst, startBurst } from '../burst.ts'
 import { Fleet } from '../fleet.ts'
 import { judge, type MemoryResult } from '../results.ts'
 import type { SlipwayProcess } from '../slipway-process.ts'
-import { pause } from '../waiting.ts'
+import { pause } from '../../support/eventually.ts'
 
 const AGENT_BUDGET_MB = 90
 /** Time for garbage to be collected, as in an hour-long job. */

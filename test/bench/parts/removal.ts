@@ -5,7 +5,7 @@ import type { Fleet } from '../fleet.ts'
 import { runRemovalFloor } from '../floor.ts'
 import { judge, type RemovalResult } from '../results.ts'
 import { spreadOf } from '../statistics.ts'
-import { pause } from '../waiting.ts'
+import { pause } from '../../support/eventually.ts'
 import { openWarm } from './bursts.ts'
 
 const BUDGET_MS = 1_000

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import Docker from 'dockerode'
-import { until } from '../../e2e/support.ts'
+import { eventually } from '../../support/eventually.ts'
 import { demoImage } from '../../e2e/world.ts'
 
 const run = promisify(execFile)
@@ -79,7 +79,7 @@ export class OwnEngine {
       this.#pid = null
     })
     await log.close()
-    await until('the engine answers', async () => this.#pid !== null && (await this.#answers())).catch(
+    await eventually('the engine answers', async () => this.#pid !== null && (await this.#answers())).catch(
       async (cause: unknown) => {
         const said = await readFile(join(this.folder, 'log'), 'utf8')
         throw new Error(`${String(cause)}\n${said.slice(-3_000)}`, { cause })
@@ -90,10 +90,10 @@ export class OwnEngine {
   /** Ends the daemon, and waits for it: SIGTERM lets it stop its containers first. */
   async stop(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     this.#signal(signal)
-    await until('the daemon is gone', () => this.#pid === null, 40_000)
+    await eventually('the daemon is gone', () => this.#pid === null)
     // It takes its containerd with it, which should be gone before another one starts.
     const isContainerd = (line: string): boolean => !line.includes('containerd-shim')
-    await until('its containerd is gone', async () => (await this.#processes(isContainerd)).length === 0)
+    await eventually('its containerd is gone', async () => (await this.#processes(isContainerd)).length === 0)
   }
 
   freeze(): void {
@@ -119,7 +119,7 @@ export class OwnEngine {
     // One that has just exited has the process id 0, which to a kill means the whole group of ours.
     const alive = inits.filter((pid) => pid > 0)
     for (const pid of [...(await this.#processes(() => true)), ...alive]) kill(pid, 'SIGKILL')
-    await until('nothing of it runs', async () => {
+    await eventually('nothing of it runs', async () => {
       return this.#pid === null && (await this.#processes(() => true)).length === 0 && alive.every(isGone)
     })
   }
@@ -144,7 +144,7 @@ export class OwnEngine {
       await this.stop('SIGTERM').catch(() => this.#signal('SIGKILL'))
     }
     for (const pid of await this.#processes(() => true)) kill(pid, 'SIGKILL')
-    await until('its processes are gone', async () => (await this.#processes(() => true)).length === 0)
+    await eventually('its processes are gone', async () => (await this.#processes(() => true)).length === 0)
     for (const path of await this.#mounts()) await run('umount', ['-l', path])
     await run('ip', ['link', 'del', this.#bridge])
     await rm(this.folder, { recursive: true, force: true })

@@ -1,7 +1,8 @@
 import Docker from 'dockerode'
 import { expect, type TestContext } from 'vitest'
 import type { Job } from '../../../sandbox/index.ts'
-import { type Env, openPlace, type Place, type Run, until } from '../../e2e/support.ts'
+import { type Env, openPlace, type Place, type Run } from '../../e2e/support.ts'
+import { eventually, type Look, PATIENCE_MS } from '../../support/eventually.ts'
 import { demoImage } from '../../e2e/world.ts'
 import { EngineGate } from './engine-gate.ts'
 import { HttpProxy } from './http-proxy.ts'
@@ -18,7 +19,6 @@ const MAIN_ENGINE = '/var/run/docker.sock'
  * Longer than a reservation, since a unit that was granted just as its host went away comes back only after that, and
  * then as long as a runner tries to tell its result.
  */
-const SOON_MS = 150_000
 /** A unit whose runner is lost on its way to its host comes back after this time. */
 export const SHORT_RESERVATION_MS = 12_000
 export const SHORT_RESERVATIONS: Env = {
@@ -200,30 +200,31 @@ export class Scene {
   }
 
   /** These jobs' states once none of them waits or runs. */
-  async ended(jobs: readonly Job[], withinMs = SOON_MS): Promise<readonly string[]> {
-    return this.#patiently(
-      `the jobs [${jobs.map(({ labels }) => labels.join(' ')).join(', ')}] end`,
-      withinMs,
-      async () => {
-        const now = await this.now(jobs)
-        return now.every(isOver) && now.map(sayState)
-      },
-    )
+  async ended(jobs: readonly Job[]): Promise<readonly string[]> {
+    return this.until(`the jobs [${jobs.map(({ labels }) => labels.join(' ')).join(', ')}] end`, async () => {
+      const now = await this.now(jobs)
+      return now.every(isOver) && now.map(sayState)
+    })
   }
 
-  async running(jobs: readonly Job[], withinMs = SOON_MS): Promise<void> {
-    await this.#patiently('the jobs run', withinMs, async () =>
+  async running(jobs: readonly Job[]): Promise<void> {
+    await this.until('the jobs run', async () =>
       (await this.now(jobs)).every(({ state }) => state === 'claimed'),
     )
   }
 
-  /** As `until`, and shows what hub and agent said last. */
-  async until<T>(
-    what: string,
-    look: () => T | null | undefined | false | Promise<T | null | undefined | false>,
-    withinMs = SOON_MS,
-  ): Promise<T> {
-    return this.#patiently(what, withinMs, look)
+  /** As `eventually`, and shows what hub and agent said last. */
+  async until<T>(what: string, look: Look<T>, withinMs = PATIENCE_MS): Promise<T> {
+    return eventually(what, look, { withinMs }).catch(async (cause: unknown) => {
+      const tails = [this.hubs.at(-1), this.agents.at(-1)].map((run) => run?.output.slice(-4_000))
+      const held = await this.state.held().catch(String)
+      const left = await this.containers().catch(() => [])
+      const names = left.map(({ Names, Status }) => `${Names.join()} ${Status}`)
+      throw new Error(
+        `${String(cause)}\nheld: ${String(held)}\ncontainers: ${names.join()}\nhub:\n${tails[0]}\nagent:\n${tails[1]}`,
+        { cause },
+      )
+    })
   }
 
   /* ── the end ───────────────────────────────────────────────────────────────────────────────────────── */
@@ -241,24 +242,18 @@ export class Scene {
    * once, and no token or container was started twice. `unlearned`: mints whose answers were lost, so that the source
    * alone knows of them, until it writes them off by itself.
    */
-  async expectSettled({ unlearned = 0, withinMs = SOON_MS } = {}): Promise<void> {
-    await this.#patiently('every job has ended', withinMs, async () =>
-      (await this.source.look()).jobs.every(isOver),
-    )
-    await this.#patiently(
-      'no container is left',
+  async expectSettled({ unlearned = 0, withinMs = PATIENCE_MS } = {}): Promise<void> {
+    await this.until(
+      'every job has ended',
+      async () => (await this.source.look()).jobs.every(isOver),
       withinMs,
-      async () => (await this.containers()).length === 0,
     )
-    await this.#patiently(
-      'the hub holds nothing',
-      withinMs,
-      async () => (await this.state.held()).length === 0,
-    )
-    await this.#patiently(
+    await this.until('no container is left', async () => (await this.containers()).length === 0, withinMs)
+    await this.until('the hub holds nothing', async () => (await this.state.held()).length === 0, withinMs)
+    await this.until(
       'the source knows no live runner',
-      withinMs,
       async () => (await this.source.look()).stats.activeRunners <= unlearned,
+      withinMs,
     )
     expect(await this.source.oddities()).toEqual([])
     expect(this.gate.doubles).toEqual([])
@@ -276,23 +271,6 @@ export class Scene {
     for (const { Id } of await this.containers()) await removeContainer(this.docker, Id)
     await this.place.close()
     await Promise.all([this.api.close(), this.link.close(), this.gate.proxy.close()])
-  }
-
-  async #patiently<T>(
-    what: string,
-    withinMs: number,
-    look: () => T | null | undefined | false | Promise<T | null | undefined | false>,
-  ): Promise<T> {
-    return until(what, look, withinMs).catch(async (cause: unknown) => {
-      const tails = [this.hubs.at(-1), this.agents.at(-1)].map((run) => run?.output.slice(-4_000))
-      const held = await this.state.held().catch(String)
-      const left = await this.containers().catch(() => [])
-      const names = left.map(({ Names, Status }) => `${Names.join()} ${Status}`)
-      throw new Error(
-        `${String(cause)}\nheld: ${String(held)}\ncontainers: ${names.join()}\nhub:\n${tails[0]}\nagent:\n${tails[1]}`,
-        { cause },
-      )
-    })
   }
 }
 
