@@ -43,8 +43,9 @@ export function order(runner: RunnerId = newRunner(), changes: Partial<LaunchOrd
     isolation: 'runc',
     env: { PLAIN: 'value' },
     secretEnv: { TOKEN: new Secret(`canary-${runner}`) },
-    expiresInMs: 60_000,
-    startDeadlineMs: 120_000,
+    // In the agent's fast time, so real seconds for a busy machine.
+    expiresInMs: 600_000,
+    startDeadlineMs: 1_200_000,
     maxLifetimeMs: 3_600_000,
     stopTimeoutMs: 1_000,
     ...changes,

@@ -16,7 +16,7 @@ import {
   T0,
 } from '../../contract/store-fixtures.ts'
 import { openApi, yamlOf } from '../../lambdas/http-api-fixtures.ts'
-import { template } from '../../sim/world/sim-world.ts'
+import { template } from '../../support/template.ts'
 import { type RawTable, useBenches } from './bench.ts'
 import { EventRecorder } from '../../support/event-recorder.ts'
 

@@ -172,12 +172,11 @@ describe('launching', () => {
 
   it('one that waits for its turn beyond its expiry is refused', async () => {
     world.engine.around = async (call, effect) => {
-      if (call.method === 'create') await new Promise((resolve) => setTimeout(resolve, 100))
+      if (call.method === 'create') await world.clock.sleep(2_000)
       return effect()
     }
-    const launches = Array.from({ length: 5 }, () => order(newRunner(), { expiresInMs: 1_000 }))
-    world.hub.launch(launches)
-    const last = launches[4]!
+    const last = order(newRunner(), { expiresInMs: 1_000 })
+    world.hub.launch([...Array.from({ length: 4 }, () => order()), last])
     await world.phase(last.runner, 'refused')
     expect(world.hub.endOf(last.runner)?.code).toBe('reservation-expired')
     expect(world.engine.callsOf('create')).toHaveLength(4)
@@ -221,12 +220,16 @@ describe('launching', () => {
     }
     world.hub.launch([launch])
     await world.phase(launch.runner, 'accepted')
+    await eventually('its pull is under way', () => world.engine.callsOf('pull').length === 1)
     world.hub.stopRunner(launch.runner)
-    await new Promise((resolve) => setTimeout(resolve, 50))
+    // Commands are taken in order: once a later one runs, the stop is known.
+    const later = order()
+    world.hub.launch([later])
+    await world.phase(later.runner, 'running')
     pulled()
     await world.cleared(launch.runner)
     expect(world.hub.endOf(launch.runner)).toMatchObject({ outcome: 'failed', code: 'stopped' })
-    expect(world.engine.callsOf('create')).toEqual([])
+    expect(world.engine.callsOf('create').filter(({ runner }) => runner === launch.runner)).toEqual([])
   })
 
   it('a stop during the start ends the runner once it has started', async () => {
