@@ -8,8 +8,6 @@ import {
   type RunnerId,
   type RunnerReport,
   type SourceLimits,
-  type Template,
-  templateKey,
 } from '../../core/model/index.ts'
 import {
   type DemandSource,
@@ -18,6 +16,7 @@ import {
   SourceError,
   type SourceFailureKind,
 } from '../../core/ports/index.ts'
+import { template } from '../support/template.ts'
 
 export type GoodMint = Extract<Mint, { ok: true }>
 
@@ -462,20 +461,4 @@ function report(
   }
 }
 
-const TEMPLATE: Template = {
-  key: templateKey('contract'),
-  labels: LABELS,
-  image: 'runner:test',
-  pull: { kind: 'if-not-present' },
-  size: { cpuMillis: 1000, memoryMib: 512 },
-  maxConcurrency: 100,
-  targetConcurrency: 0,
-  cost: 1,
-  isolation: 'runc',
-  hosts: { kind: 'all' },
-  perHost: null,
-  env: {},
-  maxLifetimeMs: 3_600_000,
-  stopTimeoutMs: 10_000,
-  sources: { kind: 'all' },
-}
+const TEMPLATE = template('contract', { labels: LABELS })

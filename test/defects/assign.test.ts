@@ -1,7 +1,8 @@
 // Runners that were assigned to a host before their template was moved to another one.
 import { expect, it } from 'vitest'
 import { SourceError } from '../../core/ports/index.ts'
-import { SimWorld, template } from '../sim/world/sim-world.ts'
+import { SimWorld } from '../sim/world/sim-world.ts'
+import { template } from '../support/template.ts'
 
 it.fails('a template that was moved to another host launches nothing on the old one', async () => {
   const world = new SimWorld()

@@ -1,7 +1,8 @@
 // A source that mints for jobs and refuses to mint warm runners.
 import { expect, it } from 'vitest'
 import type { DemandSource } from '../../core/ports/index.ts'
-import { SimWorld, template } from '../sim/world/sim-world.ts'
+import { SimWorld } from '../sim/world/sim-world.ts'
+import { template } from '../support/template.ts'
 
 it.fails('warm runners that are refused do not delay jobs', async () => {
   const calm = await waitOfMost({ warm: 0 })

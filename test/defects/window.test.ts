@@ -1,6 +1,7 @@
 // A source that takes 40 mint calls a minute, and 100 jobs that need one call each.
 import { expect, it } from 'vitest'
-import { SimWorld, template } from '../sim/world/sim-world.ts'
+import { SimWorld } from '../sim/world/sim-world.ts'
+import { template } from '../support/template.ts'
 
 it.fails('no more units are drawn than can be minted before they expire', async () => {
   const world = new SimWorld()

@@ -100,7 +100,7 @@ describe.concurrent('an engine that misbehaves', () => {
       (await scene.containers()).every(({ State }) => State === 'exited'),
     )
     events.release()
-    await scene.until('it is cleared away', async () => (await scene.containers()).length === 0, 10_000)
+    await scene.until('it is cleared away', async () => (await scene.containers()).length === 0, 25_000)
 
     const away = await scene.queue(['away'], 'sleep 4')
     await scene.running(away)

@@ -136,7 +136,7 @@ describe('slipway sandbox, hub and agent as three processes', () => {
     const second = place.slipway(['hub'], hubEnv)
     const taken = await second.until('the hub is back', () => second.events('lease.taken')[0])
     // At once, counted from its first word: the lease of the first hub would live for 20 s.
-    const [begun] = second.events()
+    const [begun] = second.lines()
     expect(Date.parse(taken.at) - Date.parse(begun!.at)).toBeLessThan(10_000)
     await sandbox.until('all jobs end', () => ended().length === 8)
     expect(ended().every(({ nonceSeen }) => nonceSeen)).toBe(true)

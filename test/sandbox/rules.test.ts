@@ -8,16 +8,7 @@ import { assignInstances, countMintRequest, mintRegistrationTokens } from '../..
 import { reconcileRunners } from '../../sandbox/rules/reports.ts'
 import { createReservation } from '../../sandbox/rules/reservations.ts'
 import { requireRegisterToken } from '../../sandbox/rules/sessions.ts'
-import { Bench, linux } from './world.ts'
-
-const codeOf = (act: () => unknown): string => {
-  try {
-    act()
-  } catch (error) {
-    return (error as { code?: string }).code ?? String(error)
-  }
-  return 'no error'
-}
+import { Bench, codeOf, linux } from './world.ts'
 
 describe('grants', () => {
   it('go to the most specific label set first, then to the one that waits longest', () => {

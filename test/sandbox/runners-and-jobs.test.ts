@@ -4,17 +4,9 @@ import { failStaleRunners, reconcileRunners, reportRunners } from '../../sandbox
 import { requireProvisioner } from '../../sandbox/rules/provisioner.ts'
 import { sweepLeases, sweepStale } from '../../sandbox/rules/sweep.ts'
 import { TOKEN } from './client.ts'
-import { Bench, linux } from './world.ts'
+import { Bench, codeOf, linux } from './world.ts'
 
 const done = { exitCode: 0, output: '', interrupted: false }
-const codeOf = (act: () => unknown): string => {
-  try {
-    act()
-  } catch (error) {
-    return (error as { code?: string }).code ?? String(error)
-  }
-  return 'no error'
-}
 
 describe('reports', () => {
   it('move a runner only up in rank, and the last applied event overwrites the reason', () => {

@@ -87,3 +87,13 @@ export class Bench {
 }
 
 export const linux = (free: number): { labels: string[]; free: number } => ({ labels: ['linux'], free })
+
+/** The code of the error that `act` throws. */
+export function codeOf(act: () => unknown): string {
+  try {
+    act()
+  } catch (error) {
+    return (error as { code?: string }).code ?? String(error)
+  }
+  return 'no error'
+}

@@ -3,7 +3,8 @@ import { SlipwayError } from '../../core/model/index.ts'
 import { type DemandSource, SourceError } from '../../core/ports/index.ts'
 import { splitHubMessage } from '../../protocol/agent.ts'
 import { checkSafety } from './invariants/invariants.ts'
-import { SimWorld, template } from './world/sim-world.ts'
+import { SimWorld } from './world/sim-world.ts'
+import { template } from '../support/template.ts'
 
 it('inv. 20: a launch that is too large for a frame ends as a failure of its own, holds up no other, and makes no storm', async () => {
   const world = new SimWorld()

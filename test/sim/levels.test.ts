@@ -3,7 +3,8 @@ import type { DemandAnswer } from '../../core/model/index.ts'
 import { type DemandSource, SourceError } from '../../core/ports/index.ts'
 import { checkNothingLeft, checkSafety } from './invariants/invariants.ts'
 import { SimRandom } from './world/sim-clock.ts'
-import { SimWorld, template } from './world/sim-world.ts'
+import { SimWorld } from './world/sim-world.ts'
+import { template } from '../support/template.ts'
 
 const LIMIT_MS = 15 * 60_000
 const LABELS = ['small', 'large'] as const

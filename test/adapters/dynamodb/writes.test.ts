@@ -175,7 +175,7 @@ describe('invariant 3: the sums beside the slots', () => {
     }
   }
 
-  it('always equal the slots, and claims never exceed the capacity, in any order and at once', {}, async () => {
+  it('always equal the slots, and claims never exceed the capacity, in any order and at once', async () => {
     let claims = 0
     await fc.assert(
       fc.asyncProperty(fc.array(fc.array(step, { maxLength: 4 }), { maxLength: 12 }), async (bursts) => {

@@ -14,6 +14,7 @@ import {
 } from '../../../core/model/index.ts'
 import type { Clock, DemandSource, MintRequest, SourceError } from '../../../core/ports/index.ts'
 import { SILENT_LOG } from '../../support/event-recorder.ts'
+import { template } from '../../support/template.ts'
 
 export const TOKEN = `sf_pt_${'Kq7-_xZ3'.repeat(5)}abc`
 export const NEVER = new AbortController().signal
@@ -144,23 +145,7 @@ export async function ready(server: Server, changes: Partial<ShipfoxOptions> = {
 }
 
 export function makeTemplate(key = 'small', labels: readonly string[] = ['docker', 'small']): Template {
-  return {
-    key: templateKey(key),
-    labels,
-    image: 'runner:test',
-    pull: { kind: 'if-not-present' },
-    size: { cpuMillis: 1000, memoryMib: 512 },
-    maxConcurrency: 100,
-    targetConcurrency: 0,
-    cost: 1,
-    isolation: 'runc',
-    hosts: { kind: 'all' },
-    perHost: null,
-    env: {},
-    maxLifetimeMs: 3_600_000,
-    stopTimeoutMs: 10_000,
-    sources: { kind: 'all' },
-  }
+  return template(key, { labels })
 }
 
 export function makeRunners(count: number, template = makeTemplate()): MintRequest['runners'] {

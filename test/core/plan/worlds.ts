@@ -18,6 +18,7 @@ import {
   type WaitingJobs,
 } from '../../../core/model/index.ts'
 import type { CapacityPromise, HostView, LiveCount, SourceDemand, World } from '../../../core/plan/index.ts'
+import { template as makeTemplate } from '../../support/template.ts'
 
 export const NOW = 1_800_000_000_000
 export const SHIPFOX = sourceId('shipfox')
@@ -27,26 +28,10 @@ export const IMAGE = 'runner:1'
 /** A seed for the properties of one file: from the environment, so that a failed run can be repeated. */
 export const seed = Number(process.env['FC_SEED'] ?? Date.now())
 
+/** A template of one Linux runner, of which there may be many. */
 export function template(key: string, parts: Partial<Omit<Template, 'key'>> = {}): Template {
-  const size = parts.size ?? { cpuMillis: 1000, memoryMib: 1024 }
-  return {
-    key: templateKey(key),
-    labels: ['linux'],
-    image: IMAGE,
-    pull: { kind: 'if-not-present' },
-    maxConcurrency: 1000,
-    targetConcurrency: 0,
-    cost: size.cpuMillis / 1000,
-    isolation: 'runc',
-    hosts: { kind: 'all' },
-    perHost: null,
-    env: {},
-    maxLifetimeMs: 3_600_000,
-    stopTimeoutMs: 10_000,
-    sources: { kind: 'all' },
-    ...parts,
-    size,
-  }
+  const size = { cpuMillis: 1000, memoryMib: 1024 }
+  return makeTemplate(key, { labels: ['linux'], image: IMAGE, size, maxConcurrency: 1000, ...parts })
 }
 
 export interface HostParts {

@@ -9,7 +9,8 @@ import {
 } from '../../../core/model/index.ts'
 import { checkSafety } from './invariants.ts'
 import type { SimAgent } from '../world/sim-agent.ts'
-import { SimWorld, template } from '../world/sim-world.ts'
+import { SimWorld } from '../world/sim-world.ts'
+import { template } from '../../support/template.ts'
 
 const LIMIT_MS = 60_000
 

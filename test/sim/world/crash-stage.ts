@@ -2,7 +2,8 @@ import { expect } from 'vitest'
 import { checkNothingLeft, checkSafety } from '../invariants/invariants.ts'
 import { Life } from './mortal.ts'
 import type { SimAgent } from './sim-agent.ts'
-import { type SimHub, SimWorld, template } from './sim-world.ts'
+import { type SimHub, SimWorld } from './sim-world.ts'
+import { template } from '../../support/template.ts'
 
 const SHORT_JOBS = 4
 /** How long a job lasts that will be canceled, unless it is. */

@@ -18,7 +18,6 @@ import {
   type LogEventName,
   SlipwayError,
   type Template,
-  templateKey,
 } from '../../../core/model/index.ts'
 import type { AgentGateway, Clock, DemandSource, FleetStore, Log } from '../../../core/ports/index.ts'
 import { Life, type Lives } from './mortal.ts'
@@ -27,6 +26,7 @@ import { SimClock, SimRandom } from './sim-clock.ts'
 import { SimSource } from './sim-source.ts'
 import { InvariantChecker } from '../invariants/checker.ts'
 import { type EventOf, eventsOf } from '../../support/event-recorder.ts'
+import { template } from '../../support/template.ts'
 
 /** `by`: the invocation that logged it, where one did. */
 export type SimEvent = LogEvent & { readonly by?: string }
@@ -35,27 +35,6 @@ export interface SimHub {
   readonly end: () => string | null
   readonly drain: () => void
   readonly stop: () => void
-}
-
-export function template(key: string, over: Partial<Template> = {}): Template {
-  return {
-    key: templateKey(key),
-    labels: [key],
-    image: 'image',
-    pull: { kind: 'if-not-present' },
-    size: { cpuMillis: 1_000, memoryMib: 512 },
-    maxConcurrency: 100,
-    targetConcurrency: 0,
-    cost: 1,
-    isolation: 'runc',
-    hosts: { kind: 'all' },
-    perHost: null,
-    env: {},
-    maxLifetimeMs: 3_600_000,
-    stopTimeoutMs: 10_000,
-    sources: { kind: 'all' },
-    ...over,
-  }
 }
 
 /** A fleet in virtual time: real flows, a real (memory) store, and the two ends that can't be here. */

@@ -21,8 +21,8 @@ import {
 } from '../../../../core/model/index.ts'
 import type { FleetStore } from '../../../../core/ports/index.ts'
 import { SimClock, SimRandom } from '../../../sim/world/sim-clock.ts'
-import { template } from '../../../sim/world/sim-world.ts'
 import { SILENT_LOG } from '../../../support/event-recorder.ts'
+import { template } from '../../../support/template.ts'
 
 const ONE = hostId('one')
 const ORIGIN: RunnerOrigin = {
@@ -167,7 +167,7 @@ describe('an agent session', () => {
       complete: [],
     })
     expect((await theHost()).state).toBe('online')
-    expect(posted.at(-2)?.message).toMatchObject({ type: 'prefetch', images: [{ image: 'image' }] })
+    expect(posted.at(-2)?.message).toMatchObject({ type: 'prefetch', images: [{ image: 'runner:test' }] })
     expect(posted.at(-1)?.message).toEqual({ type: 'ack', epoch: syncing.epoch, seq: 2 })
   })
 

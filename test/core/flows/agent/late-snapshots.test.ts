@@ -15,8 +15,8 @@ import {
 } from '../../../../core/model/index.ts'
 import type { FleetStore } from '../../../../core/ports/index.ts'
 import { SimClock, SimRandom } from '../../../sim/world/sim-clock.ts'
-import { template } from '../../../sim/world/sim-world.ts'
 import { SILENT_LOG } from '../../../support/event-recorder.ts'
+import { template } from '../../../support/template.ts'
 
 const ONE = hostId('one')
 const SLOT = { template: templateKey('small'), cpuMillis: 1_000, memoryMib: 512 }
