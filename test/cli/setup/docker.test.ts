@@ -78,7 +78,7 @@ describe('a Docker Engine', () => {
 
   it('that its package starts by itself is not started twice', async () => {
     const apt =
-      '#!/bin/sh\ncd "$(dirname "$0")"\n./good-dockerd > ../started.log 2>&1 &\nsleep 0.2\ncp good-dockerd dockerd\n'
+      '#!/bin/sh\ncd "$(dirname "$0")"\n./good-dockerd > ../started.log 2>&1 &\nuntil [ -s ../docker.pid ]; do sleep 0.05; done\ncp good-dockerd dockerd\n'
     writeFileSync(join(machine.binFolder, 'apt-get'), apt, { mode: 0o755 })
     expect(await ensure()).toEqual({ state: 'ready', host: `unix://${machine.places.socket}` })
     expect(machine.calls()).toEqual(['dockerd'])
