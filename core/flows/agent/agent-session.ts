@@ -34,7 +34,10 @@ const HEARTBEAT_BUSY_MS = 60_000
 const HEARTBEAT_GRACE_MS = 30_000
 
 export interface SessionPorts {
-  readonly store: HostStore & RunnerStore & Pick<LeaseStore, 'readLease'> & Pick<RecordStore, 'putCrashReport'>
+  readonly store: HostStore &
+    RunnerStore &
+    Pick<LeaseStore, 'readLease'> &
+    Pick<RecordStore, 'putCrashReport'>
   readonly gateway: AgentGateway
   /** The templates in force now. */
   readonly templates: () => readonly Template[] | Promise<readonly Template[]>

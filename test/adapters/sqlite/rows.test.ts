@@ -21,7 +21,7 @@ import {
   T0,
   tombstone,
 } from '../../contract/store-fixtures.ts'
-import { template } from '../../sim/world/sim-world.ts'
+import { template } from '../../support/template.ts'
 import { openBench } from './bench.ts'
 
 const corrupt = { code: 'store-item-corrupt' }
