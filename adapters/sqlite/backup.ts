@@ -2,7 +2,7 @@ import { closeSync, openSync, renameSync, rmSync } from 'node:fs'
 import { backup, DatabaseSync } from 'node:sqlite'
 import { messageOf, SlipwayError } from '../../core/model/index.ts'
 
-/** In one step, so that writes of a busy hub don't make the copy begin again and again. */
+/** In one step, so that writes of a busy hub don't make the copy begin repeatedly. */
 const ALL_PAGES = 2 ** 31 - 1
 
 /**

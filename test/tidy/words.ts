@@ -32,7 +32,12 @@ export const REPLACED_WORDS: readonly ReplacedWord[] = [
   name(/bury\w*|buried\w*|homeless\w*/, 'declareDead, hostRemoved', 'buryHost', 'declareDead'),
   name(/[fF]oresee\w*|[fF]oresight\w*|foreseen\w*/, 'forecast', 'foresight', 'forecast'),
   name(/pok(?:e|es|ed|ing)(?![a-z])\w*/, 'relist', 'pokeEngine', 'spoken'),
-  name(/(?:split|show|record|parse)BlackBox\w*|BLACK_BOX\w*/, 'crash report', 'splitBlackBox', 'blackBox'),
+  name(
+    /(?:split|show|record|parse|put|get)BlackBox\w*|BLACK_BOX\w*/,
+    'crash report',
+    'splitBlackBox',
+    'blackBox',
+  ),
   name(/keepRunning\w*/, 'restartOnFailure', 'keepRunning', 'keepsRunning'),
   name(/say[A-Z]\w*/, 'formatX', 'sayDuration', 'say'),
   name(/SET_TOLD|toldValues|ToldOnce/, 'change mark, seen ids', 'SET_TOLD', 'told'),
