@@ -101,7 +101,7 @@ export const MEASURES: EventTable<Measured, Sums> = {
   'runner.dispatched': ignored,
   'runner.exited': ignored,
   'runner.gone': countEnd,
-  'runner.homeless': ignored,
+  'runner.host-removed': ignored,
   'runner.kept-container-removed': ignored,
   'runner.left': ignored,
   'runner.rebuilt': ignored,

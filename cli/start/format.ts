@@ -98,7 +98,7 @@ const FORMATS: EventTable<Shown> = {
   'runner.dispatched': (event) => formatStep(event, 'launched'),
   'runner.exited': ignored,
   'runner.gone': (event) => ({ ...formatStep(event, formatEnd(event)), last: true }),
-  'runner.homeless': ignored,
+  'runner.host-removed': ignored,
   'runner.kept-container-removed': ignored,
   'runner.left': ignored,
   'runner.rebuilt': ignored,

@@ -105,7 +105,7 @@ const COUNTED: EventTable<void, Counts> = {
   'runner.dispatched': ignored,
   'runner.exited': ignored,
   'runner.gone': countEnd,
-  'runner.homeless': ignored,
+  'runner.host-removed': ignored,
   'runner.kept-container-removed': ignored,
   'runner.left': ignored,
   'runner.rebuilt': ignored,

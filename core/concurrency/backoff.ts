@@ -39,7 +39,7 @@ export const BACKOFF = {
   launch: { firstMs: 5_000, maxMs: 5 * MINUTE_MS, growth: 2, jitter: 'equal' },
   /** A mint that surely had no effect; its batch ends with its reservation, so the pause does not grow. */
   mint: { firstMs: 500, maxMs: 500, growth: 1, jitter: 'full', floorMs: 1_000 },
-  /** A report to a source, which writes off runners that it has not heard of for 120 s: four tries fit in. */
+  /** A report to a source, which declares runners lost that it has not heard of for 120 s: four tries fit in. */
   report: { firstMs: 1_000, maxMs: 30_000, growth: 2, jitter: 'equal' },
   /** One process restarts its own control loop: no other one does at the same time. */
   restart: { firstMs: 1_000, maxMs: 30_000, growth: 2, jitter: 'none' },

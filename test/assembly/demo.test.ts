@@ -70,7 +70,7 @@ describe('the hub as the assembly declares it', () => {
     await scene.untilHostIs('online')
   })
 
-  it('E2: writes off the runners of a host that is gone, one that was only claimed among them, and forgets them a day later; others sooner', async () => {
+  it('E2: declares lost the runners of a host that is gone, one that was only claimed among them, and forgets them a day later; others sooner', async () => {
     const { agent, aws, sandbox } = scene
     sandbox.enqueue([1, 2].map(() => ({ labels: ['demo', 'small'], command: 'sleep 600' })))
     await scene.until(

@@ -184,7 +184,7 @@ export function text(scope: Scope, value: unknown): string {
   const resolved = resolve(scope, value)
   if (typeof resolved === 'string' || typeof resolved === 'number' || typeof resolved === 'boolean')
     return String(resolved)
-  throw unresolvable(scope, `${JSON.stringify(value)}, which is no text,`)
+  throw unresolvable(scope, `${JSON.stringify(value)}, which is not a text,`)
 }
 
 function call(scope: Scope, name: string, argument: unknown): unknown {
@@ -230,7 +230,7 @@ function call(scope: Scope, name: string, argument: unknown): unknown {
 
 function list(scope: Scope, value: unknown): readonly string[] {
   const resolved = resolve(scope, value)
-  if (!Array.isArray(resolved)) throw unresolvable(scope, `${JSON.stringify(value)}, which is no list,`)
+  if (!Array.isArray(resolved)) throw unresolvable(scope, `${JSON.stringify(value)}, which is not a list,`)
   return resolved.map((one) => text(scope, one))
 }
 

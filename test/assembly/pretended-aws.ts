@@ -104,7 +104,7 @@ export class PretendedAws {
     this.#addresses = parts.addresses
   }
 
-  /** Where agents dial in. */
+  /** The URL that agents connect to. */
   get agentUrl(): string {
     if (this.#gateway === null) throw new Error('No stack declares a WebSocket API.')
     return this.#gateway.url

@@ -124,9 +124,9 @@ describe('a matrix', () => {
     ['no axis', { axes: '{}' }, 'matrix.m.axes'],
     ['axes that are a list', { axes: '[x]' }, 'matrix.m.axes'],
     ['an axis without values', { axes: '{ x: [] }' }, 'matrix.m.axes.x'],
-    ['an axis that is no list', { axes: '{ x: 1 }' }, 'matrix.m.axes.x'],
+    ['an axis that is not a list', { axes: '{ x: 1 }' }, 'matrix.m.axes.x'],
     ['an axis with a value twice', { axes: '{ x: [1, 2, 1] }' }, 'matrix.m.axes.x[2]'],
-    ['an axis whose expression is no list', { axes: '{ x: "${{ 1 }}" }' }, 'matrix.m.axes.x'],
+    ['an axis whose expression is not a list', { axes: '{ x: "${{ 1 }}" }' }, 'matrix.m.axes.x'],
     ['an axis that uses another', { axes: '{ x: [1], y: "${{ [x] }}" }' }, 'matrix.m.axes.y'],
     [
       'an axis that no expression could name',
@@ -140,7 +140,7 @@ describe('a matrix', () => {
     ['a let that fails', { let: '{ a: "${{ x / 0 }}" }' }, 'matrix.m.let.a'],
     ['an exclusion of an unknown axis', { exclude: '[{ xx: 1 }]' }, 'matrix.m.exclude[0].xx'],
     ['an exclusion of everything', { exclude: '[{}]' }, 'matrix.m.exclude[0]'],
-    ['an exclusion that is no list', { exclude: '{ x: 1 }' }, 'matrix.m.exclude'],
+    ['an exclusion that is not a list', { exclude: '{ x: 1 }' }, 'matrix.m.exclude'],
     [
       'an inclusion without a value',
       { axes: '{ x: [1], y: [1] }', include: '[{ x: 2 }]' },

@@ -78,7 +78,7 @@ export function describeSource(name: string, open: () => Promise<SourceBench>): 
     }
 
     describe('authenticate', () => {
-      it('says limits that make sense, again and again', async () => {
+      it('states limits that make sense each time', async () => {
         expect(await bench.source.authenticate(NEVER)).toEqual(limits)
         expect(limits.templatesMax).toBeGreaterThan(0)
         expect(limits.mintBatchMax).toBeGreaterThan(0)

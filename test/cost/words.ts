@@ -25,7 +25,7 @@ export function describe(estimate: Estimate): string {
     ...table(month.list.lines.filter(({ amount }) => amount > 0).map(detail)),
     '',
     hosts === BUDGET_HOSTS ? 'Budgets:' : `Budgets (they are for ${BUDGET_HOSTS} hosts; these are ${hosts}):`,
-    ...budgets.map(sayBudget),
+    ...budgets.map(formatBudget),
     '',
   ].join('\n')
 }
@@ -38,7 +38,7 @@ function detail({ what, amount, unit, dollars }: BillLine): string[] {
   return [`  ${what}`, `${quantity(amount)} ${unit}`, money(dollars)]
 }
 
-function sayBudget({ what, most, is, holds, madeOf }: Budget): string {
+function formatBudget({ what, most, is, holds, madeOf }: Budget): string {
   const verdict = `  ${holds ? 'holds ' : 'MISSED'}  ${what}: ${money(is)} of ${money(most)}`
   if (holds) return verdict
   const largest = madeOf

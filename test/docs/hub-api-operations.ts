@@ -133,7 +133,7 @@ export const OPERATIONS: readonly Operation[] = [
     method: 'delete',
     path: '/api/hosts/{host}',
     id: 'removeHost',
-    summary: 'Remove a host; its runners are written off',
+    summary: 'Remove a host; its runners are declared lost',
     answer: 'RemoveHostAnswer',
     status: 200,
     errors: ['host-unknown', 'id-invalid', 'unauthorized'],

@@ -179,7 +179,7 @@ describe('the command line with a hub on one machine', () => {
     expect((await say('doctor')).out).toMatch(/^ok +quota .*1 of 1 hosts accept runners/m)
   })
 
-  it('X2: removes a host, whose agent is shut out', async () => {
+  it('X2: removes a host, whose agent is refused from then on', async () => {
     const { code, out } = await say('hosts', 'remove', 'second', '--yes')
     expect([code, out]).toEqual([0, 'Host second is removed.\n'])
     expect(await hostState()).toBeUndefined()

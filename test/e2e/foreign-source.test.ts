@@ -186,7 +186,7 @@ describe('slipway start, pointed at a server of either generation', () => {
       expect(statesOf(world.now([waiting!]))).toEqual(['queued'])
       expect(await world.place.containers()).toEqual([])
       expect(await world.place.processes()).toEqual([])
-      // A server that refuses us is not asked again and again on the way out.
+      // A server that refuses us is not asked repeatedly during shutdown.
       expect(world.front.exchanges.length - before).toBeLessThan(FAREWELLS_MAX)
     }))
 

@@ -79,7 +79,7 @@ describe.each(STORES)('what the HTTP API tells on the %s store', (_name, openSto
       expect(answer.blackBox).toEqual(box)
     })
 
-    it('is no record where none came, and text where it is no JSON', async () => {
+    it('is no record where none came, and text where it is not JSON', async () => {
       await api.store.putRunner(tombstone(1), T0)
       expect((await api.ask('GET', `/api/runners/${rid(1)}`)).body['blackBox']).toBeNull()
       const part = { host: H1, runner: rid(1), part: 0, parts: 1, text: 'not json', now: T0 }

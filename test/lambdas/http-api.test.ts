@@ -144,7 +144,7 @@ describe.each(STORES)('the HTTP API on the %s store', (_name, openStore) => {
       }
     })
 
-    it('are refused where their body is no JSON, of another shape, or too large', async () => {
+    it('are refused where their body is not JSON, of another shape, or too large', async () => {
       const refused = async (body: unknown) => {
         const answer = await api.ask('POST', '/api/hosts', body)
         return [answer.status, answer.body['code']]

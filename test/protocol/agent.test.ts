@@ -145,7 +145,7 @@ describe('what can not be read', () => {
     expect(error.message).not.toContain(canary)
   })
 
-  it('a name that is no name is not repeated either', () => {
+  it('an invalid name is not repeated either', () => {
     const text = golden('hub-launch').replace(
       '"SHIPFOX_TOKEN": "sf_ert_example"',
       `"${canary} \\u001b[31m": 5`,

@@ -70,7 +70,7 @@ describe('inv. 13: clocks that are off', () => {
     })
   }
 
-  it('E3: a sweep an hour ahead writes off a host that was away for a moment: its containers run on and keep their slots', async () => {
+  it('E3: a sweep an hour ahead declares lost a host that was away for a moment: its containers run on and keep their slots', async () => {
     const { world, hosts, start } = await stage()
     const [one, two] = hosts
     start('a', new Life())

@@ -86,8 +86,8 @@ async function wakeAfter({ clock }: SimWorld, lives: Lives, pauseMs: number): Pr
 }
 
 /**
- * A host falls silent, is written off with all that it holds, and comes back with its containers; another one is removed
- * with what it holds. No planner works meanwhile: what it would mend is left to the sweep.
+ * A host falls silent, is declared lost with all that it holds, and comes back with its containers; another one is removed
+ * with what it holds. No planner works meanwhile: what it would repair is left to the sweep.
  */
 async function runThroughSweeps(staged: Stage, lives: Lives): Promise<void> {
   const { world, hosts, start } = staged
@@ -150,7 +150,7 @@ describe(`a sweep that stops at any of its ${ofSweeps} calls: inv. 1–12, 14–
     })
   }
 
-  it('E3, inv. 3, 8: slow to get any one of its readings, it writes nothing off that has come back meanwhile', async () => {
+  it('E3, inv. 3, 8: slow to get any one of its readings, it declares nothing lost that has come back meanwhile', async () => {
     const readings = await runBesideSweep(Infinity)
     expect(readings).toBeGreaterThan(10)
     for (let call = 1; call <= readings; call += 1) {

@@ -15,7 +15,7 @@ const total = await callsOfOneRun()
 
 describe(`a hub that stops at any of its ${total} calls: inv. 1–12, 14–17 hold, and nothing stays`, () => {
   for (const when of ['before', 'after'] as const) {
-    it(`L4: killed ${when} any call took effect, its successor mends what it left`, async () => {
+    it(`L4: killed ${when} any call took effect, its successor repairs what it left`, async () => {
       for (let call = 1; call <= total; call += 1) {
         const { world, hosts, start, queue } = await stage()
         const life = new Life(call, when)

@@ -47,7 +47,7 @@ async function finish(lambda: LambdaWorld): Promise<void> {
 }
 
 describe('one planner after another, on functions that live 15 minutes', () => {
-  it('L2: hands over within 5 s, again and again, and no invocation outlives its time', async () => {
+  it('L2: hands over within 5 s, repeatedly, and no invocation outlives its time', async () => {
     const lambda = await hub()
     await lambda.addHost('one')
     lambda.startSchedule()

@@ -162,7 +162,7 @@ describe('a sweep that is late', () => {
     })
 })
 
-describe('a source that can not be had', () => {
+describe('a source that is unavailable', () => {
   it('inv. 18, 19: what was reserved for it gives its room back when the reservation is over', async () => {
     const world = new SimWorld(1, ['dead', 'alive'])
     const agent = await world.addHost('one', { runners: 2 })

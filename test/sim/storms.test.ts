@@ -23,7 +23,7 @@ describe('a fault that lasts makes no storm', () => {
   })
 
   for (const kind of ['protocol', 'unauthorized', 'unknown-outcome'] as const) {
-    it(`inv. 20: while every mint fails (${kind}), attempts get rare, and work goes on once it is mended`, async () => {
+    it(`inv. 20: while every mint fails (${kind}), attempts get rare, and work goes on once it is fixed`, async () => {
       const world = new SimWorld()
       const agent = await world.addHost('one')
       world.startHub({ holder: 'a' })

@@ -10,18 +10,6 @@ export type FileRule = {
 
 /** These hold what the rules forbid, as examples. */
 const EXAMPLES = new Set(['test/tidy.test.ts', 'test/tidy/file-rules.ts', 'test/tidy/words.ts'])
-/** Paths, or the beginnings of paths, that still have replaced words. */
-const NOT_YET_REPLACED: readonly string[] = [
-  'core/',
-  'config/issues.ts',
-  'agent/',
-  'test/',
-  'adapters/shipfox/',
-  'lambdas/control-loop/handler.ts',
-  'lambdas/http-api/reports.ts',
-  'lambdas/wiring.ts',
-  'local/hub.ts',
-]
 /** Pages with the old words on purpose: decisions are history, and the glossary and the changes name them. */
 const MAY_NAME_OLD_WORDS = /^(docs\/adr\/|docs\/glossary\.md|CHANGELOG\.md)/
 
@@ -74,10 +62,7 @@ export const FILE_RULES = {
   synonyms: {
     sentence: 'names and texts use the words of the glossary, never a word that was replaced',
     appliesTo: (path) =>
-      (isCode(path) || path.endsWith('.md')) &&
-      !EXAMPLES.has(path) &&
-      !MAY_NAME_OLD_WORDS.test(path) &&
-      !NOT_YET_REPLACED.some((start) => path.startsWith(start)),
+      (isCode(path) || path.endsWith('.md')) && !EXAMPLES.has(path) && !MAY_NAME_OLD_WORDS.test(path),
     find: (text, path) => {
       const names = isCode(path) ? mask(text) : ''
       const texts = textsOf(text, isCode(path))

@@ -15,7 +15,7 @@ export class MintQueue {
   readonly #queued = new Notify()
   #window: MintWindow | undefined
   #batchesInFlight = 0
-  /** No mint before this time of the monotonic clock: the last one was turned away. */
+  /** No mint before this time of the monotonic clock: the last one was refused. */
   #pausedUntilMs = 0
   #backoff: Backoff | undefined
 
@@ -82,7 +82,7 @@ export class MintQueue {
     this.#window = countMint(limits, this.#window, clock.now())
   }
 
-  /** Returns runners that the source turned away to the head of the line; nothing is minted before `untilMs`. */
+  /** Returns runners that the source refused to the head of the line; nothing is minted before `untilMs`. */
   returnBatch(runners: readonly ReservedRunner[], untilMs: number): void {
     this.#queue.unshift(...runners)
     this.#pausedUntilMs = untilMs

@@ -20,7 +20,7 @@ import { Notify } from '../../concurrency/notify.ts'
 import { MintQueue } from './mint-queue.ts'
 import { ReportQueue } from './report-queue.ts'
 
-/** A source writes off runners that it has not received a report of for this long. */
+/** A source declares runners lost that it has not received a report of for this long. */
 const TROUBLE_AFTER_MS = 120_000
 
 /** The calls that send runner states to the source. */

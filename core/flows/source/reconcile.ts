@@ -36,7 +36,7 @@ async function reconcileOnce(
   signal: AbortSignal,
 ): Promise<void> {
   const { clock, log, lease, fleet } = parts
-  // The source writes off a runner that is left out of the set: an incomplete set must not be sent.
+  // The source declares lost a runner that is left out of the set: an incomplete set must not be sent.
   if (!fleet.isComplete) return
   const observed = [...fleet.liveRunners()].filter(({ source }) => source === state.id).map(({ id }) => id)
   try {

@@ -4,7 +4,7 @@ import type { Planner } from '../planner/planner.ts'
 import type { SourceState } from '../planner/source-state.ts'
 import { failing } from './publish-status.ts'
 
-/** A source writes off runners that were not reported for 120 s: four reports fit into that time. */
+/** A source declares runners lost that were not reported for 120 s: four reports fit into that time. */
 const REPEAT_EVERY_MS = 30_000
 
 export type FlushParts = Pick<Planner, 'clock' | 'log' | 'lease'>

@@ -129,7 +129,7 @@ async function writeOffRemovedHosts(
     // The host may have been added again, or have connected, since.
     if (((await store.getHost(host))?.state ?? 'new') !== 'new') return
     const reason = `Host ${host} was removed.`
-    log.emit({ name: 'runner.homeless', runner: id, host })
+    log.emit({ name: 'runner.host-removed', runner: id, host })
     const ending = { outcome: 'lost', code: 'host-removed', reason, exitCode: null } as const
     await store.endRunner({ host, id, ending, now })
   })

@@ -69,7 +69,7 @@ export const FLEET_EVENTS = {
   'runner.absent': warn<{ runner: RunnerId; host: HostId; code: EndCode }>(),
   'runner.dispatched': info<RunnerFields>(),
   'runner.gone': info<RunnerFields & EndFields>(),
-  'runner.homeless': warn<{ runner: RunnerId; host: HostId }>(),
+  'runner.host-removed': warn<{ runner: RunnerId; host: HostId }>(),
   'runner.rebuilt': warn<{ runner: RunnerId; host: HostId; template: TemplateKey }>(),
   'runner.reserved': info<RunnerFields>(),
   'runner.running': info<RunnerFields & StartTimes>(),

@@ -20,7 +20,7 @@ const refuse =
   (ids, response) =>
     json(response, status, { code, ...(details === undefined ? {} : { details: details(ids) }) }, headers)
 
-/** Answers mint calls in turn; the last answer again and again. Shows the ids of each call. */
+/** Answers mint calls in turn; the last answer is repeated. Shows the ids of each call. */
 async function serveMints(...answers: Answer[]) {
   const calls: string[][] = []
   const server = await serveApi('v1', {
@@ -69,7 +69,7 @@ describe('minting registration tokens (v1)', () => {
     expect(mint).toMatchObject({ env: { SHIPFOX_RUNNER_MAX_LIFETIME_SECONDS: '90' } })
   })
 
-  it('asks for nothing where nothing is wanted, or nothing can be had', async () => {
+  it('asks for nothing where nothing is wanted, or nothing is available', async () => {
     const { server, calls } = await serveMints(tokens)
     const source = await ready(server)
     expect(await source.mint({ reservation: RESERVATION, runners: [] }, NEVER)).toEqual([])

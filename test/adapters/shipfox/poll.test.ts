@@ -20,7 +20,7 @@ import { EventRecorder } from '../../support/event-recorder.ts'
 
 const inOneMinute = (): string => new Date(Date.now() + 60_000).toISOString()
 
-/** A server that gives these answers to polls, one after another; the last one again and again. */
+/** A server that gives these answers to polls, one after another; the last one is repeated. */
 async function serveAnswers(
   generation: 'v1' | 'v2',
   answers: unknown[],

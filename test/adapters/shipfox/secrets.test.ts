@@ -56,7 +56,7 @@ const echoes: [name: string, (auth: string, response: ServerResponse, socket: So
     (auth, response) => response.writeHead(302, { location: `http://127.0.0.1/${auth.slice(7)}` }).end(),
   ],
   ['retry-after', (auth, response) => json(response, 429, { code: 'rate-limited' }, { 'retry-after': auth })],
-  ['body that is no JSON', (auth, response) => response.writeHead(200).end(auth)],
+  ['body that is not JSON', (auth, response) => response.writeHead(200).end(auth)],
   [
     'body with another shape',
     (auth, response) =>
@@ -68,8 +68,8 @@ const echoes: [name: string, (auth: string, response: ServerResponse, socket: So
       }),
   ],
   ['body of a 500', (auth, response) => response.writeHead(500).end(auth)],
-  ['packet that is no HTTP', (auth, _, socket) => socket.end(`HTTP/1.1 OK ${auth}\r\n\r\n`)],
-  ['header that is no HTTP', (auth, _, socket) => socket.end(`HTTP/1.1 200 OK\r\n${auth}\r\n\r\n`)],
+  ['packet that is not HTTP', (auth, _, socket) => socket.end(`HTTP/1.1 OK ${auth}\r\n\r\n`)],
+  ['header that is not HTTP', (auth, _, socket) => socket.end(`HTTP/1.1 200 OK\r\n${auth}\r\n\r\n`)],
 ]
 
 describe.each(['v1', 'v2'] as const)('X18: the canary token, with %s', (protocol) => {

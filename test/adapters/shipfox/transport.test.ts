@@ -131,7 +131,7 @@ describe('connections', () => {
     expect(server.seen.filter(({ path }) => path.endsWith('/poll'))).toHaveLength(1)
   })
 
-  it('a call is not repeated again and again', async () => {
+  it('a call is repeated a bounded number of times', async () => {
     const server = await serveApi('v2', { '/reconcile': (seen) => void seen.socket.resetAndDestroy() })
     const source = await ready(server)
     const failure = await failureOf(source.reconcile([makeRunnerId()], NEVER))

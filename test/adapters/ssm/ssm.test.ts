@@ -102,7 +102,7 @@ describe('a secret in Parameter Store', () => {
     ['a refusal', 400, { __type: 'com.amazonaws.ssm#AccessDeniedException', message: 'not authorized' }, 1],
     ['throttling without end', 400, { __type: 'ThrottlingException' }, 3],
     ['an answer without a value', 200, { Parameter: {} }, 3],
-    ['something that is no JSON', 502, 'bad gateway', 3],
+    ['something that is not JSON', 502, 'bad gateway', 3],
   ])('inv. 8: is unknown, never absent, after %s', async (_, status, body, attempts) => {
     const { asked, reader } = await serve((response) => json(response, status, body))
     await expect(reader.readSecret('/a/token')).rejects.toMatchObject({

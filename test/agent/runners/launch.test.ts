@@ -196,7 +196,7 @@ describe('launching', () => {
     expect(world.engine.pulls).toBe(1)
   })
 
-  it('K12: an image that cannot be had ends its launch, and no other', async () => {
+  it('K12: an image that cannot be pulled ends its launch, and no other', async () => {
     world.engine.around = async (call, effect) => {
       if (call.method === 'pull') throw new EngineError('registry-unavailable', 'toomanyrequests')
       return effect()

@@ -30,7 +30,7 @@ export async function measureRestart(bench: Bench, jobs: number, restarts: numbe
     .flat()
     .slice(0, restarts)) {
     const one = await restartOnce(fleet, jobs, moment)
-    bench.say(sayRestart(one))
+    bench.say(formatRestart(one))
     all.push(one)
   }
   await fleet.close()
@@ -44,7 +44,7 @@ export async function measureRestart(bench: Bench, jobs: number, restarts: numbe
   return { jobs, restarts: all, verdicts }
 }
 
-function sayRestart({ moment, floorMs, restMs, lastMs, late, extra }: Restart): string {
+function formatRestart({ moment, floorMs, restMs, lastMs, late, extra }: Restart): string {
   const rest = `all but ${LATE_MAX} run by ${restMs} ms, the last by ${lastMs} ms`
   return `restart  hub killed ${moment}: floor ${floorMs} ms; ${rest}; ${late} late, ${extra} extra`
 }

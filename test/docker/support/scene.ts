@@ -203,7 +203,7 @@ export class Scene {
   async ended(jobs: readonly Job[]): Promise<readonly string[]> {
     return this.until(`the jobs [${jobs.map(({ labels }) => labels.join(' ')).join(', ')}] end`, async () => {
       const now = await this.now(jobs)
-      return now.every(isOver) && now.map(sayState)
+      return now.every(isOver) && now.map(formatState)
     })
   }
 
@@ -240,7 +240,7 @@ export class Scene {
   /**
    * What must hold after every fault: nothing is left anywhere, each job was claimed at most once and ended exactly
    * once, and no token or container was started twice. `unlearned`: mints whose answers were lost, so that the source
-   * alone knows of them, until it writes them off by itself.
+   * alone knows of them, until it declares them lost by itself.
    */
   async expectSettled({ unlearned = 0, withinMs = PATIENCE_MS } = {}): Promise<void> {
     await this.until(
@@ -280,7 +280,7 @@ function newest(runs: readonly Run[]): Run {
   return last
 }
 
-export function sayState(job: Job): string {
+export function formatState(job: Job): string {
   return job.state === 'finished' && !job.nonceSeen ? 'finished without nonce' : job.state
 }
 

@@ -5,7 +5,7 @@ import type { Job } from '../../../sandbox/index.ts'
 import type { Run } from '../../e2e/support.ts'
 import { API } from './api.ts'
 import { ENGINE } from './engine-gate.ts'
-import { Scene, sayState } from './scene.ts'
+import { Scene, formatState } from './scene.ts'
 import { isOver } from './source.ts'
 
 export interface SoakPlan {
@@ -33,7 +33,7 @@ interface Fault {
 /** What a hub has asked for at most and not heard of yet. */
 const MINTS_IN_HAND = 10
 
-/** One at a time, in this order, again and again. Each one is over when it resolves; what it did to Slipway is not. */
+/** One at a time, in this order, over and over. Each one is over when it resolves; what it did to Slipway is not. */
 const FAULTS: readonly Fault[] = [
   {
     ...kill('L4: the hub is killed', async (scene) => {
@@ -164,7 +164,7 @@ async function endsOfAll(scene: Scene): Promise<Readonly<Record<string, number>>
 
 function countEnds(jobs: readonly Job[]): Readonly<Record<string, number>> {
   const ends: Record<string, number> = {}
-  for (const job of jobs) ends[sayState(job)] = (ends[sayState(job)] ?? 0) + 1
+  for (const job of jobs) ends[formatState(job)] = (ends[formatState(job)] ?? 0) + 1
   return ends
 }
 

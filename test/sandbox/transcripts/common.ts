@@ -135,7 +135,7 @@ export const commonTranscripts: readonly Transcript[] = [
         max_reservations: 1,
       }),
       invalid('no labels', POLL, { templates: [{ ...templates[0], labels: [] }], max_reservations: 1 }),
-      invalid('a label that is no label', POLL, {
+      invalid('an invalid label', POLL, {
         templates: [{ ...templates[0], labels: ['-x'] }],
         max_reservations: 1,
       }),

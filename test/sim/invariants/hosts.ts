@@ -44,7 +44,7 @@ export function checkHost(checker: CheckerBook, before: Host, after: Host): void
 }
 
 /**
- * Inv. 3: a host never has fewer slots than containers known to the hub. One that is dead is written off: it is let in
+ * Inv. 3: a host never has fewer slots than containers known to the hub. The runners of a dead host are declared lost: it is let in
  * again only once its snapshot has told what it holds.
  */
 export function checkSlots(checker: CheckerBook, before: Host | undefined, after: Host): void {

@@ -2,7 +2,7 @@ import type { GoneRunner, ReservedRunner, Runner, RunnerId, RunnerState } from '
 import type { SimAgent } from '../world/sim-agent.ts'
 import type { CheckerBook } from './checker-book.ts'
 
-/** The edges that docs/protocol.md publishes. A runner begins reserved, or is rebuilt, or is written off by a tombstone. */
+/** The edges that docs/protocol.md publishes. A runner begins reserved, or is rebuilt, or is declared lost by a tombstone. */
 const EDGES: Readonly<Record<RunnerState | 'none', readonly RunnerState[]>> = {
   none: ['reserved', 'dispatched', 'gone'],
   reserved: ['dispatched', 'gone'],
@@ -73,11 +73,11 @@ function checkEnd(
   const isAlive = container?.phase === 'accepted' || container?.phase === 'running'
   if (code === 'host-dead') {
     const state = checker.hosts.get(host)?.state ?? 'removed'
-    checker.expect(state === 'dead', 8, `${id} was written off with ${host}, which is ${state}`)
+    checker.expect(state === 'dead', 8, `${id} was declared lost with ${host}, which is ${state}`)
     return
   }
   if (code === 'host-removed') {
-    checker.expect(!checker.hosts.has(host), 8, `${id} was written off with ${host}, which is there`)
+    checker.expect(!checker.hosts.has(host), 8, `${id} was declared lost with ${host}, which is there`)
     return
   }
   checker.expect(

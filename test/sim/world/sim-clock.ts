@@ -73,7 +73,7 @@ export class SimClock implements Clock {
   }
 }
 
-/** Everything that can go on without time passing has gone on. */
+/** Lets everything run that needs no time to pass. */
 export async function settle(): Promise<void> {
   await new Promise((resolve) => {
     setImmediate(resolve)

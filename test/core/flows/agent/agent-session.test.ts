@@ -276,7 +276,7 @@ describe('an agent session', () => {
     expect((await theHost()).slots.get(id)).toMatchObject({ cpuMillis: 1_000, memoryMib: 512 })
   })
 
-  it('E3: a container whose runner was written off keeps its room until it is gone, and its record stays ended', async () => {
+  it('E3: a container whose runner was declared lost keeps its room until it is gone, and its record stays ended', async () => {
     await open('c1')
     const id = await runner('running')
     const ending = { outcome: 'lost', code: 'host-dead', reason: 'Declared dead.', exitCode: null } as const

@@ -76,7 +76,7 @@ describe(`the pace of polls (seed ${seed})`, () => {
     )
   })
 
-  it('S11: looks rarely whether a refused token is mended', () => {
+  it('S11: looks rarely whether a refused token is fixed', () => {
     expect(spacing({ kind: 'unauthorized' })).toBe(UNAUTHORIZED_RETRY_MS)
     expect(UNAUTHORIZED_RETRY_MS).toBeGreaterThanOrEqual(60_000)
   })
