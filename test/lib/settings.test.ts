@@ -115,6 +115,8 @@ describe('the settings', () => {
 
   it('refuse names of stages that no stack may have', () => {
     const stages = { 'My Stage': GOOD }
-    expect(() => readSettings({ stages, defaultStage: 'My Stage', context: {} })).toThrow(/small letters/)
+    expect(() => readSettings({ stages, defaultStage: 'My Stage', context: {} })).toThrow(
+      'stage: there is no stage "My Stage"; a name has up to 20 lowercase letters, digits and dashes, and starts with a letter.',
+    )
   })
 })

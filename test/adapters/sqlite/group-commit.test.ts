@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
-import { epoch, type SlipwayError } from '../../../core/model/index.ts'
-import { addHost, EXITED, H1, reserved, rid, SLOT, T0, tombstone } from '../../contract/store-fixtures.ts'
+import { epoch, fence, type SlipwayError } from '../../../core/model/index.ts'
+import { addHost, claimsOf, EXITED, H1, reserved, rid, T0, tombstone } from '../../contract/store-fixtures.ts'
 import { openBench } from './bench.ts'
 
 describe('writes of one turn of the event loop', () => {
@@ -51,7 +51,7 @@ describe('writes of one turn of the event loop', () => {
     const [put, refused, failed, late] = await Promise.allSettled([
       store.putRunner(reserved(1), T0),
       store.dispatchRunner({ host: H1, id: rid(9), epoch: epoch(1), now: T0 }),
-      store.adoptSlot({ host: H1, runner: rid(1), slot: SLOT, now: T0 }),
+      store.claimSlots({ host: H1, fence: fence(0), epoch: epoch(0), claims: claimsOf(1), now: T0 }),
       store.putRunner(reserved(2), T0),
     ])
     expect(put).toMatchObject({ status: 'fulfilled', value: null })
