@@ -1,16 +1,10 @@
-import type { EpochMs } from '../../core/model/index.ts'
+import { CHANGES_OVERLAP_MS, type EpochMs } from '../../core/model/index.ts'
 import type { FleetStore } from '../../core/ports/index.ts'
 import { fleetOf } from './fleet.ts'
 import { type Key, kindOf } from './keys.ts'
 import type { Row, TableClient } from './table-client.ts'
 import { CHANGES_INDEX } from './schema.ts'
 import { FLEET_PARTITION, sortableTime, timeOf } from './change-index.ts'
-
-/**
- * How far before its cursor each read starts. A change may appear late: its time is taken before the write, which may
- * be retried for seconds; the index usually lags by less than a second; and the clocks of two writers differ.
- */
-export const CHANGES_OVERLAP_MS = 10_000
 
 /** One entry of the index: an item and its version. */
 type Line = Key & { readonly changedAt: string }

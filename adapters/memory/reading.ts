@@ -1,8 +1,6 @@
+import { CHANGES_OVERLAP_MS } from '../../core/model/index.ts'
 import type { FleetStore } from '../../core/ports/index.ts'
 import { copy, type Kept, type State } from './state.ts'
-
-/** How far before its cursor each read of changes starts, as in a store whose index lags. */
-const CHANGES_OVERLAP_MS = 10_000
 
 export function readingMethods(state: State): Pick<FleetStore, 'readFleet' | 'readChanges'> {
   const since = (from: number) => ({

@@ -1,6 +1,7 @@
 import { closeSync, openSync, renameSync, rmSync } from 'node:fs'
 import { backup, DatabaseSync } from 'node:sqlite'
 import { messageOf, SlipwayError } from '../../core/model/index.ts'
+import { isErrno } from '../../platform/errno.ts'
 
 /** In one step, so that writes of a busy hub don't make the copy begin repeatedly. */
 const ALL_PAGES = 2 ** 31 - 1
@@ -35,7 +36,7 @@ function reserve(file: string): void {
   try {
     closeSync(openSync(file, 'wx', 0o600))
   } catch (thrown) {
-    const exists = thrown instanceof Error && 'code' in thrown && thrown.code === 'EEXIST'
+    const exists = isErrno(thrown, 'EEXIST')
     throw new SlipwayError(
       exists ? 'backup-exists' : 'backup-failed',
       exists

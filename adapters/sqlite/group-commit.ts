@@ -1,5 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { messageOf, SlipwayError } from '../../core/model/index.ts'
+import { isErrno } from '../../platform/errno.ts'
 
 interface Task {
   readonly kind: 'read' | 'write'
@@ -96,8 +97,7 @@ export class GroupCommit {
 
 /** What SQLite throws says nothing of what to do; what our own code throws speaks for itself. */
 function failure(thrown: unknown): unknown {
-  const code = thrown instanceof Error && 'code' in thrown ? thrown.code : null
-  if (code !== 'ERR_SQLITE_ERROR' && code !== 'ERR_INVALID_STATE') return thrown
+  if (!isErrno(thrown, 'ERR_SQLITE_ERROR', 'ERR_INVALID_STATE')) return thrown
   return new SlipwayError(
     'store-unavailable',
     `The database of the hub failed: ${messageOf(thrown)}. Look at the disk of the state folder; every call of the ` +

@@ -1,4 +1,4 @@
-import type { Fleet } from '../../core/model/index.ts'
+import { CHANGES_OVERLAP_MS, type Fleet } from '../../core/model/index.ts'
 import type { FleetStore } from '../../core/ports/index.ts'
 import type { GroupCommit } from './group-commit.ts'
 import { hostOf } from './host-rows.ts'
@@ -7,9 +7,6 @@ import { livenessOf } from './liveness.ts'
 import { groupBy } from './rows.ts'
 import { runnerOf } from './runner-rows.ts'
 import { readAll } from './unreadable.ts'
-
-/** The time of a change is taken before its write, and a caller's clock may step back: each reading looks back so far. */
-const CHANGES_OVERLAP_MS = 10_000
 
 const CHANGED_SINCE = 'changed_at >= :from'
 

@@ -87,3 +87,10 @@ export interface Moved {
   readonly moved: boolean
   readonly runner: Runner | null
 }
+
+/**
+ * How far before its cursor each reading of changes starts, in every store. A change may appear late: its time is taken
+ * before the write, which may be retried for seconds; an index usually lags by less than a second; and the clocks of two
+ * writers differ, or one steps back.
+ */
+export const CHANGES_OVERLAP_MS = 10_000

@@ -72,10 +72,22 @@ export const FACTS: readonly Fact[] = [
   },
   {
     name: 'the longest timer of Node',
-    pattern: /2 \*\* 31 - 1|2_147_483_647/,
+    pattern: /TIMER_MAX\w* = (?:2 \*\* 31|2_147)/,
     owner: 'core/model/timer.ts',
     besides: { 'sandbox/runner/settings.ts': FOREIGN },
     examples: ['const TIMER_MAX_MS = 2 ** 31 - 1'],
+  },
+  {
+    name: 'how far a reading of changes looks back',
+    pattern: /CHANGES_OVERLAP_MS = \d/,
+    owner: 'core/model/fleet.ts',
+    examples: ['const CHANGES_OVERLAP_MS = 10_000'],
+  },
+  {
+    name: 'the most slots of a host',
+    pattern: /SLOTS_MAX = \d|2 \* HOST_RUNNERS_MAX/,
+    owner: 'core/model/host.ts',
+    examples: ['const SLOTS_MAX = 2 * HOST_RUNNERS_MAX'],
   },
   {
     name: 'which characters are not printable',
