@@ -9,7 +9,7 @@ import { promisify } from 'node:util'
  * Version N−1, for tests of mixed versions: the one in which SQLite became the store of a hub on one machine, so the
  * first whose state a later version must open. A release moves this to its own commit.
  */
-const PREVIOUS = 'ecc8dd1'
+const PREVIOUS = '1607719'
 
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url))
 
