@@ -113,7 +113,7 @@ export class Launcher {
     if (seen.state === 'running') this.#deps.events.publish({ kind: 'runner-started', seen })
   }
 
-  /** Why a runner must no longer be created or started; null = it may. */
+  /** Why a runner must no longer be created or started, such as an ended reservation (R2); null = it may. */
   #objectionTo({ runner }: LaunchOrder, deadlineMs: number): ReportedEnd | null {
     const stopping = this.#deps.journal.ledger.entries.get(runner)?.stopping ?? null
     if (stopping !== null) return failed(stopping.code, stopping.reason)

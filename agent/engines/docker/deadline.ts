@@ -2,7 +2,7 @@ import type { Clock } from '../../../core/ports/index.ts'
 import { EngineError, type EngineFailureKind } from '../engine.ts'
 import { engineError } from './failure.ts'
 
-/** One call to the engine. */
+/** One call to the engine, with a deadline: an engine that hangs counts as unreachable (K1). */
 export interface Call {
   /** Its purpose, for messages: "start runner x". */
   readonly doing: string
