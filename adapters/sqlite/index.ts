@@ -6,7 +6,7 @@ import { hostMethods } from './hosts.ts'
 import { imageMethods } from './images.ts'
 import { leaseMethods, raiseFenceOfRestored } from './lease.ts'
 import { livenessMethods } from './liveness.ts'
-import { openDatabase } from './open-database.ts'
+import { openDatabase, unusable } from './open-database.ts'
 import { readingMethods } from './reading.ts'
 import { recordMethods } from './records.ts'
 import { runnerMethods } from './runners.ts'
@@ -29,8 +29,13 @@ export interface OpenSqliteStore {
  */
 export function openSqliteStore(file: string, { now }: { readonly now: EpochMs }): OpenSqliteStore {
   const db = openDatabase(file)
-  raiseFenceOfRestored(db, now)
-  return createSqliteStore(db)
+  try {
+    raiseFenceOfRestored(db, now)
+    return createSqliteStore(db)
+  } catch (thrown) {
+    db.close()
+    throw unusable(file, thrown)
+  }
 }
 
 /** The store on an open database that has our schema. */

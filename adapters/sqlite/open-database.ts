@@ -1,3 +1,4 @@
+import { closeSync, existsSync, openSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { messageOf, SlipwayError } from '../../core/model/index.ts'
 import { migrate } from './migrate.ts'
@@ -13,6 +14,8 @@ const BUSY_MAX_MS = 2_000
  */
 export function openDatabase(file: string): DatabaseSync {
   try {
+    // Only its owner can read it, as it holds the hashes of tokens. SQLite gives its other files the same mode.
+    if (!existsSync(file)) closeSync(openSync(file, 'wx', 0o600))
     return prepareDatabase(new DatabaseSync(file, { timeout: BUSY_MAX_MS }), file)
   } catch (thrown) {
     if (thrown instanceof SlipwayError) throw thrown
@@ -33,7 +36,7 @@ export function prepareDatabase(db: DatabaseSync, file: string): DatabaseSync {
   }
 }
 
-function unusable(file: string, cause: unknown): SlipwayError {
+export function unusable(file: string, cause: unknown): SlipwayError {
   return new SlipwayError(
     'store-file-unusable',
     `The database ${file} cannot be opened: ${messageOf(cause)}. If another program uses it, end that program; if the ` +

@@ -23,7 +23,10 @@ export function runnerMethods(connection: GroupCommit): RunnerMethods {
   const select = connection.prepare('SELECT * FROM runners WHERE host = ? AND id = ?')
   const insert = connection.prepare(INSERT_RUNNER)
   const forget = connection.prepare("DELETE FROM runners WHERE host = :host AND id = :id AND state = 'gone'")
-  const listLive = connection.prepare("SELECT * FROM runners WHERE host = ? AND state <> 'gone'")
+  // Without the name of the index SQLite takes the primary key, and reads every tombstone of the host.
+  const listLive = connection.prepare(
+    "SELECT * FROM runners INDEXED BY live_runners WHERE host = ? AND state <> 'gone'",
+  )
   const read = (host: HostId, id: RunnerId): Runner | null => {
     const row = select.get(host, id)
     return row === undefined ? null : runnerOf(row)

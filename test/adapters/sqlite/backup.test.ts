@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { backupDatabase, openSqliteStore } from '../../../adapters/sqlite/index.ts'
@@ -34,13 +34,30 @@ describe('a backup', () => {
     expect(readFileSync(taken, 'utf8')).toBe('mine')
   })
 
+  it('leaves a file of the name FILE.partial alone', async () => {
+    const { file } = openBench()
+    const copy = join(dirname(file), 'copy.db')
+    writeFileSync(`${copy}.partial`, 'mine')
+    await backupDatabase({ from: file, to: copy })
+    expect(readFileSync(`${copy}.partial`, 'utf8')).toBe('mine')
+  })
+
+  it('can be read by its owner only, like the database itself', async () => {
+    const file = join(temporaryFolder(), 'hub.db')
+    const { close } = openSqliteStore(file, { now: T0 })
+    const copy = join(dirname(file), 'copy.db')
+    await backupDatabase({ from: file, to: copy })
+    for (const one of [file, copy]) expect(statSync(one).mode & 0o777).toBe(0o600)
+    await close()
+  })
+
   it('that fails leaves no file behind', async () => {
     const folder = temporaryFolder()
     const from = join(folder, 'hub.db')
     writeFileSync(from, 'no database, but a text of some length '.repeat(20))
     const to = join(folder, 'copy.db')
     await expect(backupDatabase({ from, to })).rejects.toMatchObject({ code: 'backup-failed' })
-    expect([to, `${to}.partial`].filter(existsSync)).toEqual([])
+    expect(readdirSync(folder)).toEqual(['hub.db'])
     const away = { from, to: join(folder, 'nowhere', 'copy.db') }
     await expect(backupDatabase(away)).rejects.toMatchObject({ code: 'backup-failed' })
   })

@@ -153,6 +153,17 @@ describe('the generation of a token', () => {
 })
 
 describe('the fence', () => {
+  it('that cannot be raised, as another program writes to the file, is told with what to do', async () => {
+    const file = join(temporaryFolder(), 'hub.db')
+    await openSqliteStore(file, { now: T0 }).close()
+    const other = new DatabaseSync(file)
+    other.exec('BEGIN IMMEDIATE')
+    expect(() => openSqliteStore(file, { now: T0 })).toThrow(
+      expect.objectContaining({ code: 'store-file-unusable' }),
+    )
+    other.close()
+  })
+
   it('L2: of a file that was put back is above every fence that agents can have obeyed since', async () => {
     const file = join(temporaryFolder(), 'hub.db')
     const take = { holder: 'ann', build: 'b', ttlMs: 1_000, handOverAt: null }
