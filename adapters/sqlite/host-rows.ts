@@ -43,7 +43,7 @@ export function hostOf(row: Row, slots: readonly Row[], backoffs: readonly Row[]
     install: row['install'],
     fence: row['fence'],
     capacity: { runners: row['max_runners'], cpuMillis: row['cpu_millis'], memoryMib: row['memory_mib'] },
-    accepting: row['accepting'] === 1,
+    accepting: flagOf(row['accepting']),
     notAcceptingReason: row['not_accepting_reason'],
     slots: Object.fromEntries(slots.map((slot) => [String(slot['runner']), slotOf(slot)])),
     backoffs: Object.fromEntries(
@@ -51,6 +51,11 @@ export function hostOf(row: Row, slots: readonly Row[], backoffs: readonly Row[]
     ),
     revision: row['revision'],
   })
+}
+
+/** Anything but 0 and 1 is left for the record's shape to refuse. */
+function flagOf(value: unknown): unknown {
+  return value === 0 || value === 1 ? value === 1 : value
 }
 
 function slotOf({ template, cpu_millis: cpuMillis, memory_mib: memoryMib }: Row) {

@@ -1,4 +1,4 @@
-import { closeSync, openSync, renameSync, rmSync } from 'node:fs'
+import { closeSync, existsSync, openSync, renameSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { SlipwayError } from '../../core/model/index.ts'
@@ -64,7 +64,8 @@ function keepCopy(db: DatabaseSync, file: string, version: number): void {
 
 function assertOurs(db: DatabaseSync, file: string): void {
   const isEmpty = db.prepare('SELECT 1 FROM sqlite_schema LIMIT 1').get() === undefined
-  if (isEmpty || pragma(db, 'application_id') === APPLICATION_ID) return
+  const isOurs = pragma(db, 'application_id') === APPLICATION_ID && pragma(db, 'user_version') > 0
+  if (isOurs || (isEmpty && pragma(db, 'user_version') === 0)) return
   throw new SlipwayError(
     'store-file-unusable',
     `${file} is a database of another program. Move it away, or choose another folder by SLIPWAY_STATE_DIR.`,
@@ -81,9 +82,22 @@ function assertMayRead(
   throw new SlipwayError(
     'store-too-new',
     `${file} was written by a newer version of Slipway (schema ${version}; this version knows schema ${known}). ` +
-      `Start that newer version again. To go back for good, stop the hub and put the copy that was kept before the ` +
-      `upgrade in its place (${copyBefore(file, known)}): what was recorded since then is lost.`,
+      `Start that newer version again. To go back for good, ${howToGoBack(file, known)}`,
   )
+}
+
+/** The newest copy that this version can open; its upgrade may have skipped this version's own schema. */
+function howToGoBack(file: string, known: number): string {
+  const versions = Array.from({ length: known }, (_, index) => known - index)
+  const copy = versions.map((version) => copyBefore(file, version)).find((path) => existsSync(path))
+  if (copy === undefined)
+    return 'put a backup of this version in its place: no copy from before the upgrade was kept.'
+  return `${howToReplace(file, copy)} What was recorded since then is lost.`
+}
+
+/** The files beside it go too: SQLite would bring their newer pages back into the copy. */
+export function howToReplace(file: string, copy: string): string {
+  return `stop the hub, remove ${file}, ${file}-wal and ${file}-shm, and copy ${copy} to ${file}.`
 }
 
 function pragma(db: DatabaseSync, name: 'user_version' | 'application_id'): number {

@@ -1,7 +1,7 @@
 import { closeSync, existsSync, openSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { messageOf, SlipwayError } from '../../core/model/index.ts'
-import { migrate } from './migrate.ts'
+import { howToReplace, migrate } from './migrate.ts'
 
 /** Only a person's own tool can hold the file's lock against us; the event loop stands still while we wait for it. */
 const BUSY_MAX_MS = 2_000
@@ -40,7 +40,7 @@ export function unusable(file: string, cause: unknown): SlipwayError {
   return new SlipwayError(
     'store-file-unusable',
     `The database ${file} cannot be opened: ${messageOf(cause)}. If another program uses it, end that program; if the ` +
-      'file is damaged, stop the hub and put a backup in its place (`slipway hub backup` makes one).',
+      `file is damaged, ${howToReplace(file, 'a backup')} (\`slipway hub backup\` makes backups.)`,
     { cause },
   )
 }

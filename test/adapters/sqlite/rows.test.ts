@@ -84,6 +84,13 @@ describe('a row that can not be read', () => {
     expect(await store.readFleet()).toMatchObject({ hosts: [], unreadable: [{ host: H1, runner: null }] })
   })
 
+  it('L14: of a flag makes its host unreadable, not a host that takes no work', async () => {
+    const { store, db } = openBench()
+    await onlineHost(store)
+    db.exec('UPDATE hosts SET accepting = 7')
+    expect(await store.readFleet()).toMatchObject({ hosts: [], unreadable: [{ host: H1, runner: null }] })
+  })
+
   it('L14: of the notes of the last planner is no reason not to plan: its successor looks for itself', async () => {
     const { store, db } = openBench()
     await store.takeLease({ holder: 'ann', build: 'b', now: T0, ttlMs: 20_000, handOverAt: null })

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, it } from 'vitest'
@@ -102,8 +102,21 @@ describe('the schema', () => {
     const before = readFileSync(file)
     const open = () => openSqliteStore(file, { now: T0 })
     expect(open).toThrow(expect.objectContaining({ code: 'store-too-new' }))
-    expect(open).toThrow(new RegExp(`Start that newer version again.*${copyBefore(file, KNOWN)}`))
+    expect(open).toThrow(
+      new RegExp(`Start that newer version again.*copy ${copyBefore(file, KNOWN)} to ${file}`),
+    )
+    rmSync(copyBefore(file, KNOWN))
+    expect(open).toThrow('no copy from before the upgrade was kept')
     expect(readFileSync(file).equals(before)).toBe(true)
+  })
+
+  it('that no version of ours writes is refused', async () => {
+    const file = await writeFile()
+    const db = new DatabaseSync(file)
+    db.exec('PRAGMA user_version = -1')
+    db.close()
+    const open = () => openSqliteStore(file, { now: T0 })
+    expect(open).toThrow(expect.objectContaining({ code: 'store-file-unusable' }))
   })
 
   it('stays as it was when a step fails, and the copy of an attempt gives way to that of the next', async () => {
