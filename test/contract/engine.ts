@@ -160,7 +160,8 @@ export function describeEngine(name: string, open: () => Promise<EngineBench>): 
     })
 
     it('reports how a runner ended', async () => {
-      const runner = await launch('exit 7')
+      // Alive for a moment: a busy engine notes a start later than the end of a process that ends at once.
+      const runner = await launch('sleep 1; exit 7')
       const ended = await reach(engine, runner, 'exited')
       expect(ended).toMatchObject({ exitCode: 7, oomKilled: false })
       expect(ended.startedAt).toBeGreaterThanOrEqual(ended.createdAt)

@@ -186,7 +186,7 @@ describe('a mistake that shows only when things are opened', () => {
     await start({ SHIPFOX_PROVISIONER_TOKEN: TOKEN }, [/401 unauthorized.*SHIPFOX_PROVISIONER_TOKEN/])
     await start({ SHIPFOX_PROVISIONER_TOKEN: TOKEN }, [/401 unauthorized/], ['hub'])
     await start({ SHIPFOX_API_URL: NOBODY }, [/127\.0\.0\.1:9.*ECONNREFUSED/])
-    await start({ SHIPFOX_API_URL: notShipfox }, [/SHIPFOX_API_URL is the Shipfox API/])
+    await start({ SHIPFOX_API_URL: notShipfox }, [/SHIPFOX_API_URL is the URL of the Shipfox API/])
     await start({ SHIPFOX_API_URL: `${sandbox.url}/wrong` }, [/404 not-found.*SHIPFOX_API_URL/])
     await start({ SHIPFOX_PROVISIONER_TEMPLATES_FILE: 'nowhere.yaml' }, [
       /nowhere\.yaml.*SHIPFOX_PROVISIONER_TEMPLATES_FILE/,
