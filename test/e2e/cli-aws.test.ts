@@ -87,7 +87,7 @@ describe('the command line with a hub on AWS', () => {
     expect(err).toMatch(/refused the caller \(403: Forbidden\).*execute-api:Invoke/)
     const nobody = { AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: '' }
     expect((await say(['hosts', 'list'], nobody)).err).toMatch(/No AWS credentials were found/)
-    expect((await say(['hosts', 'list'], { AWS_REGION: '' })).err).toMatch(/set AWS_REGION/)
+    expect((await say(['hosts', 'list'], { AWS_REGION: '' })).err).toMatch(/Set AWS_REGION/)
   })
 
   it.each([

@@ -73,7 +73,7 @@ describe('the command line with a hub on one machine', () => {
     ]) {
       const { code, out, err } = await say(...args)
       expect([code, out]).toEqual([1, ''])
-      expect(err).toMatch(/No hub runs on this machine.*slipway hub.*--hub or SLIPWAY_API_URL/)
+      expect(err).toMatch(/No hub with this state folder runs on this machine.*slipway hub.*--hub or SLIPWAY_API_URL/)
       expect(err).not.toMatch(/^\s+at /m)
     }
   })
@@ -126,7 +126,7 @@ describe('the command line with a hub on one machine', () => {
     expect(again.err).toMatch(/copy\.db exists already.*Choose another name/)
     const second = await say('hub', 'backup', join(place.path, 'second.db'))
     expect(second.out).toMatch(/^Copied \S+hub\.db to \S+second\.db \(\d+ bytes\)\.\n$/)
-    expect((await say('hub', 'backup', '--help')).out).toContain('To restore, stop the hub')
+    expect((await say('hub', 'backup', '--help')).out).toContain('To restore: stop the hub')
     const { store, close } = openSqliteStore(copy, { now: Date.now() })
     expect((await store.readFleet()).hosts).toMatchObject([{ id: 'second', tags: ['fast', 'big'] }])
     await close()
@@ -135,7 +135,7 @@ describe('the command line with a hub on one machine', () => {
   it('puts templates into force once somebody said yes, and tells each mistake with its place', async () => {
     const asked = await say('templates', 'apply', 't.yaml')
     expect(asked.code).toBe(1)
-    expect(asked.err).toMatch(/nothing was changed: add --yes/)
+    expect(asked.err).toMatch(/nothing was changed\. Add --yes/)
     const bad = await say('templates', 'apply', 'bad.yaml', '--yes')
     expect([bad.code, bad.out]).toEqual([1, ''])
     expect(bad.err).toMatch(/bad\.yaml:2:\d+ templates\.small\.cpu/)
