@@ -1,7 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { Writable } from 'node:stream'
+import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import Docker from 'dockerode'
+import { messageOf } from '../../core/model/index.ts'
 import { TEST_LABEL } from '../support/test-image.ts'
 
 /** One execution environment: a process that runs the function's code, and can be frozen between events. */
@@ -93,7 +95,7 @@ export function startContainer(limits: {
     )
     let removed: Promise<void> | null = null
     return {
-      freeze: async () => void (await container.pause()),
+      freeze: () => freeze(container),
       thaw: async () => void (await container.unpause()),
       kill() {
         removed ??= container.remove({ force: true }).then(() => ended)
@@ -110,4 +112,19 @@ function writable(onOutput: (text: string) => void): Writable {
       done()
     },
   })
+}
+
+/** The kernel cannot freeze a process in the middle of some calls, which a busy machine prolongs. */
+const FREEZE_TRIES = 20
+
+async function freeze(container: Docker.Container): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await container.pause()
+      return
+    } catch (thrown) {
+      if (attempt === FREEZE_TRIES || !/unable to freeze/.test(messageOf(thrown))) throw thrown
+      await pause(50)
+    }
+  }
 }
