@@ -190,7 +190,7 @@ describe.each(['v1', 'v2'] as const)('the demo runner on %s', (protocol) => {
   it('stops itself at the end of its lifetime', async () => {
     sandbox.enqueue([job(['linux'], 'sleep 300')])
     const env = await mintRunner(sandbox.url, protocol)
-    const lifetime = { SHIPFOX_RUNNER_MAX_LIFETIME_SECONDS: '1' }
+    const lifetime = { SHIPFOX_RUNNER_MAX_LIFETIME_SECONDS: '5' }
     const started = startRunner({ SHIPFOX_API_URL: sandbox.url, ...lifetime, ...env })
     expect(await started.exitCode).toBe(143)
     expect(onlyJob()).toMatchObject({ state: 'failed', reason: 'the runner was stopped' })
