@@ -73,7 +73,9 @@ describe('the command line with a hub on one machine', () => {
     ]) {
       const { code, out, err } = await say(...args)
       expect([code, out]).toEqual([1, ''])
-      expect(err).toMatch(/No hub with this state folder runs on this machine.*slipway hub.*--hub or SLIPWAY_API_URL/)
+      expect(err).toMatch(
+        /No hub with this state folder runs on this machine.*slipway hub.*--hub or SLIPWAY_API_URL/,
+      )
       expect(err).not.toMatch(/^\s+at /m)
     }
   })
