@@ -324,7 +324,7 @@ describe('docker engine that does not answer', () => {
   })
 
   it('K1: one container that hangs leaves the others alone', TAKES_CONTAINERS, async () => {
-    await open(20_000)
+    await open(10_000)
     const [bad, good] = [specFor(image, 'exit 0'), specFor(image, 'exit 0')]
     await direct.create(bad)
     proxy.hangOn(new RegExp(bad.runner))
@@ -336,7 +336,7 @@ describe('docker engine that does not answer', () => {
   })
 
   it('K1: a container that the engine can say nothing of but that it is there holds its room, and hides no other', async () => {
-    await open(20_000)
+    await open(10_000)
     const [bad, good] = [specFor(image, 'sleep 60'), specFor(image, 'sleep 60')]
     for (const spec of [bad, good]) {
       await direct.create(spec)
@@ -352,7 +352,7 @@ describe('docker engine that does not answer', () => {
   })
 
   it('K2: a create whose answer was lost is adopted by the next try', TAKES_CONTAINERS, async () => {
-    await open(20_000)
+    await open(10_000)
     const made = specFor(image, 'exit 0')
     proxy.loseAnswers(/POST .*containers\/create/)
     expect((await failureOf(engine.create(made))).kind).toBe('unreachable')
@@ -373,7 +373,7 @@ describe('docker engine that does not answer', () => {
   })
 
   it('R3: a start whose answer was lost is never sent again', TAKES_CONTAINERS, async () => {
-    await open(20_000)
+    await open(10_000)
     const made = specFor(image, 'echo ran')
     await engine.create(made)
     proxy.loseAnswers(/POST .*\/start/)
@@ -404,7 +404,7 @@ describe('docker engine that does not answer', () => {
   )
 
   it('a start that surely failed may be tried again', TAKES_CONTAINERS, async () => {
-    await open(20_000)
+    await open(10_000)
     const made = specFor(image, 'exit 0')
     await engine.create(made)
     proxy.answer(/POST .*\/start/, 500, 'driver failed programming external connectivity')
