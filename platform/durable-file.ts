@@ -36,6 +36,11 @@ export async function writeBeside(path: string, content: string | Uint8Array): P
   return unfinished
 }
 
+/** Makes an empty file for another program to fill, such as a database. Throws EEXIST where a file is there. */
+export function createEmptySync(path: string): void {
+  closeSync(openSync(path, 'wx', 0o600))
+}
+
 /** Flushes the names that were made in a folder, or removed from it. */
 export async function syncFolder(path: string): Promise<void> {
   await using folder = await open(path, 'r')

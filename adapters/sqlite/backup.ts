@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import { closeSync, linkSync, lstatSync, openSync, renameSync, rmSync } from 'node:fs'
+import { linkSync, lstatSync, renameSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { backup, DatabaseSync } from 'node:sqlite'
 import { messageOf, SlipwayError } from '../../core/model/index.ts'
-import { syncFolder } from '../../platform/durable-file.ts'
+import { createEmptySync, syncFolder } from '../../platform/durable-file.ts'
 import { isErrno } from '../../platform/errno.ts'
 
 /** In one step, so that writes of a busy hub don't make the copy begin repeatedly. */
@@ -20,7 +20,7 @@ export async function backupDatabase({ from, to }: { from: string; to: string })
   // A name that nobody else has: a file of the name `to`.partial may be somebody's.
   const partial = `${to}.${randomUUID()}.partial`
   try {
-    createEmpty(partial)
+    createEmptySync(partial)
     const db = new DatabaseSync(from, { readOnly: true })
     try {
       await backup(db, partial, { rate: ALL_PAGES })
@@ -45,13 +45,9 @@ function giveName(partial: string, to: string): void {
     linkSync(partial, to)
   } catch (thrown) {
     if (!isErrno(thrown, 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS')) throw thrown
-    createEmpty(to)
+    createEmptySync(to)
     renameSync(partial, to)
   }
-}
-
-function createEmpty(file: string): void {
-  closeSync(openSync(file, 'wx', 0o600))
 }
 
 function exists(file: string, cause?: unknown): SlipwayError {

@@ -1,8 +1,8 @@
-import { closeSync, existsSync, openSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, renameSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { SlipwayError } from '../../core/model/index.ts'
-import { syncFolderSync } from '../../platform/durable-file.ts'
+import { createEmptySync, syncFolderSync } from '../../platform/durable-file.ts'
 import { SCHEMA_STEPS, type SchemaStep } from './schema.ts'
 
 /** "slip", in the header of the file: tells a database of ours from any other. */
@@ -56,7 +56,7 @@ function keepCopy(db: DatabaseSync, file: string, version: number): void {
   const copy = copyBefore(file, version)
   const partial = `${copy}.partial`
   rmSync(partial, { force: true })
-  closeSync(openSync(partial, 'wx', 0o600))
+  createEmptySync(partial)
   db.prepare('VACUUM INTO ?').run(partial)
   renameSync(partial, copy)
   syncFolderSync(dirname(copy))

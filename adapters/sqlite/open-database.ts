@@ -1,6 +1,7 @@
-import { closeSync, existsSync, openSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { messageOf, SlipwayError } from '../../core/model/index.ts'
+import { createEmptySync } from '../../platform/durable-file.ts'
 import { howToReplace, migrate } from './migrate.ts'
 
 /** Only a person's own tool can hold the file's lock against us; the event loop stands still while we wait for it. */
@@ -15,7 +16,7 @@ const BUSY_MAX_MS = 2_000
 export function openDatabase(file: string): DatabaseSync {
   try {
     // Only its owner can read it, as it holds the hashes of tokens. SQLite gives its other files the same mode.
-    if (!existsSync(file)) closeSync(openSync(file, 'wx', 0o600))
+    if (!existsSync(file)) createEmptySync(file)
     return prepareDatabase(new DatabaseSync(file, { timeout: BUSY_MAX_MS }), file)
   } catch (thrown) {
     if (thrown instanceof SlipwayError) throw thrown
